@@ -1,0 +1,228 @@
+//! What the daemon knows about the machine, as plain data.
+//!
+//! The rooms that find things out (`devices`, `stores`, `stacks`, `engine`) write here through
+//! [`Hub::update`]; `dbus` reads snapshots and shows them. Fields follow the bus properties one to
+//! one. Nothing in here opens a file, speaks D-Bus or decides anything. No secret and no name of a
+//! user's file may be put in: every local user can read it all.
+
+use std::collections::BTreeMap;
+
+mod hub;
+mod id;
+mod stack;
+
+pub use hub::{Hub, Watcher};
+pub use id::{DeviceId, IdError, SessionKey, StoreKey};
+pub use stack::{Stack, UpperKind};
+
+/// Everything the bus shows, jobs excepted.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct World {
+    /// The running system.
+    pub live: LiveState,
+    /// Block devices that could carry a store, and the disks they are part of.
+    pub devices: BTreeMap<DeviceId, Device>,
+    /// Media with a store on them, foreign and locked ones included.
+    pub stores: BTreeMap<StoreKey, Store>,
+    /// Saved sessions of all stores.
+    pub sessions: BTreeMap<SessionKey, Session>,
+}
+
+/// The running system: which live stack it is and where its changes go.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct LiveState {
+    /// The stack that booted this system; `None` when it is not a live system.
+    pub stack: Option<Stack>,
+    /// How that stack keeps changes.
+    pub upper_kind: Option<UpperKind>,
+    /// What happens to changes made now.
+    pub state: State,
+    /// Why, in a few plain words; empty when the state says it all.
+    pub reason: String,
+    /// The session the system runs from, if wendy knows it.
+    pub running_session: Option<SessionKey>,
+    /// Identity of the read-only layers, hex; empty when not live.
+    pub base_image: String,
+    /// Bytes used on the filesystem that holds the upper layer, when last looked at.
+    pub upper_used: u64,
+    /// Size in bytes of that filesystem.
+    pub upper_size: u64,
+}
+
+/// What happens to changes made to the running system.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum State {
+    /// Kept in memory, lost at shutdown.
+    Volatile,
+    /// Kept on a medium.
+    Persistent,
+    /// The upper layer takes no more writes.
+    ReadOnly,
+    /// The upper layer has no room left.
+    Full,
+    /// The live system was recognised, but its upper layer cannot be reached.
+    Failed,
+    /// This is no live system.
+    #[default]
+    NotLive,
+}
+
+impl State {
+    /// The word used on the bus.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            State::Volatile => "volatile",
+            State::Persistent => "persistent",
+            State::ReadOnly => "read-only",
+            State::Full => "full",
+            State::Failed => "failed",
+            State::NotLive => "not-live",
+        }
+    }
+}
+
+/// A block device: a whole disk or one of its partitions.
+///
+/// Its disk sequence number is part of its [`DeviceId`].
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Device {
+    /// The kernel's node, for people to read (`/dev/sda1`).
+    pub node: String,
+    /// The kernel's device number (`st_rdev`); not shown on the bus.
+    pub devnum: u64,
+    /// Vendor of the drive.
+    pub vendor: String,
+    /// Model of the drive.
+    pub model: String,
+    /// Serial number of the drive.
+    pub serial: String,
+    /// How the drive is attached: `usb`, `ata`, `nvme`, `mmc`, `virtual`, …
+    pub bus: String,
+    /// Size in bytes.
+    pub size: u64,
+    /// Meant to be unplugged: decided by the bus it hangs on, never by what the drive says alone.
+    pub removable: bool,
+    /// Part of the installed computer, so that changing it asks for an administrator.
+    pub system: bool,
+    /// The running live system was started from it.
+    pub boot_medium: bool,
+    /// What holds it, in plain words; empty means free.
+    pub in_use_by: Vec<String>,
+    /// Filesystem or other signature found, as udev names it.
+    pub filesystem_type: String,
+    /// Label of that filesystem.
+    pub label: String,
+    /// UUID of that filesystem.
+    pub uuid: String,
+    /// The store on it.
+    pub store: Option<StoreKey>,
+    /// The disk this is a partition of.
+    pub parent: Option<DeviceId>,
+}
+
+/// A medium with a store, or with something that another product left there.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Store {
+    /// The name its owner gave it.
+    pub name: String,
+    /// The device it is on.
+    pub device: DeviceId,
+    /// How it lies on that device.
+    pub kind: StoreKind,
+    /// Encrypted and not unlocked.
+    pub locked: bool,
+    /// Whose medium this is in plain words, if not wendy's; empty for wendy's own.
+    pub foreign: String,
+    /// Type of the filesystem that holds the sessions.
+    pub filesystem: String,
+    /// Size in bytes of that filesystem.
+    pub size: u64,
+    /// Bytes free in it, when last looked at.
+    pub free: u64,
+    /// Sessions can be saved into it.
+    pub writable: bool,
+    /// The session a stock image starts from this medium.
+    pub default_session: Option<SessionKey>,
+}
+
+/// How a store lies on its device.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum StoreKind {
+    /// On the device without a partition table.
+    Device,
+    /// In a partition.
+    Partition,
+    /// In an image file on another filesystem.
+    Loopback,
+}
+
+impl StoreKind {
+    /// The word used on the bus.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            StoreKind::Device => "device",
+            StoreKind::Partition => "partition",
+            StoreKind::Loopback => "loopback",
+        }
+    }
+}
+
+/// One saved state of a live system.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Session {
+    /// The name its owner gave it.
+    pub name: String,
+    /// The live stack it was saved from.
+    pub stack: Stack,
+    /// How that stack keeps changes.
+    pub upper_kind: UpperKind,
+    /// Identity of the image it belongs on, hex.
+    pub base_image: String,
+    /// The running system is of that same image.
+    pub compatible: bool,
+    /// When it was first saved, seconds since 1970.
+    pub created: i64,
+    /// When it was last saved, seconds since 1970.
+    pub saved: i64,
+    /// Which save this is, counted from 1.
+    pub generation: u32,
+    /// Bytes of data in it.
+    pub size: u64,
+    /// Files in it.
+    pub files: u64,
+    /// Whether it can be started.
+    pub state: SessionState,
+    /// The store it is in.
+    pub store: StoreKey,
+}
+
+/// Whether a session can be started.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SessionState {
+    /// It has a complete save.
+    Complete,
+    /// Its first save was cut short.
+    Incomplete,
+    /// The running system is this session.
+    Running,
+}
+
+impl SessionState {
+    /// The word used on the bus.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            SessionState::Complete => "complete",
+            SessionState::Incomplete => "incomplete",
+            SessionState::Running => "running",
+        }
+    }
+}
+
+impl World {
+    /// The sessions of one store, in the order of their ids.
+    pub fn sessions_of(&self, store: &StoreKey) -> impl Iterator<Item = (&SessionKey, &Session)> {
+        self.sessions
+            .iter()
+            .filter(move |(_, session)| session.store == *store)
+    }
+}
