@@ -15,6 +15,7 @@ use tokio::sync::watch;
 
 use crate::model::{DeviceId, World};
 
+mod facts;
 mod handle;
 mod job;
 mod outcome;
@@ -22,8 +23,9 @@ mod outcome;
 mod tests;
 mod view;
 
+pub use facts::{Fact, Facts};
 pub use handle::JobHandle;
-pub use outcome::{Fact, Facts, Failure, FailureKind, Outcome};
+pub use outcome::{Failure, FailureKind, Outcome};
 pub use view::{Blocker, JobId, JobState, JobView, ObjectId, Operation, Phase};
 
 use job::Job;

@@ -102,6 +102,8 @@ pub struct Device {
     pub size: u64,
     /// Meant to be unplugged: decided by the bus it hangs on, never by what the drive says alone.
     pub removable: bool,
+    /// Write-protected.
+    pub read_only: bool,
     /// Part of the installed computer, so that changing it asks for an administrator.
     pub system: bool,
     /// The running live system was started from it.
@@ -141,6 +143,9 @@ pub struct Store {
     pub free: u64,
     /// Sessions can be saved into it.
     pub writable: bool,
+    /// Why not, or why not all of it can be seen: `read-only`, `newer-format`, `corrupt`, `dirty`,
+    /// `unreadable`; empty when all is well.
+    pub problem: String,
     /// The session a stock image starts from this medium.
     pub default_session: Option<SessionKey>,
 }
@@ -148,21 +153,21 @@ pub struct Store {
 /// How a store lies on its device.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum StoreKind {
-    /// On the device without a partition table.
-    Device,
-    /// In a partition.
-    Partition,
+    /// The device's own filesystem.
+    Filesystem,
     /// In an image file on another filesystem.
-    Loopback,
+    Image,
+    /// Inside an encrypted volume.
+    Encrypted,
 }
 
 impl StoreKind {
     /// The word used on the bus.
     pub fn as_str(self) -> &'static str {
         match self {
-            StoreKind::Device => "device",
-            StoreKind::Partition => "partition",
-            StoreKind::Loopback => "loopback",
+            StoreKind::Filesystem => "filesystem",
+            StoreKind::Image => "image",
+            StoreKind::Encrypted => "encrypted",
         }
     }
 }
@@ -184,7 +189,7 @@ pub struct Session {
     pub created: i64,
     /// When it was last saved, seconds since 1970.
     pub saved: i64,
-    /// Which save this is, counted from 1.
+    /// Which save this is, counted from 1; 0 if none was completed.
     pub generation: u32,
     /// Bytes of data in it.
     pub size: u64,
@@ -192,6 +197,10 @@ pub struct Session {
     pub files: u64,
     /// Whether it can be started.
     pub state: SessionState,
+    /// Release of the kernel it was last saved under; may be empty.
+    pub kernel: String,
+    /// What a stock image needs on its kernel command line to start it as its store's default.
+    pub kernel_parameters: String,
     /// The store it is in.
     pub store: StoreKey,
 }

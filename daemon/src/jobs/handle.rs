@@ -34,14 +34,14 @@ impl JobHandle {
         self.tell();
     }
 
-    /// How many bytes this phase has to handle.
-    pub fn total(&self, bytes: u64) {
-        self.job.set_total(bytes);
+    /// How many bytes and entries this phase has to handle.
+    pub fn total(&self, bytes: u64, entries: u64) {
+        self.job.set_total(bytes, entries);
     }
 
-    /// So many more bytes are handled. Cheap: call it as often as you like, from any thread.
-    pub fn advance(&self, bytes: u64) {
-        self.job.advance(bytes);
+    /// So many more are handled. Cheap: call it as often as you like, from any thread.
+    pub fn advance(&self, bytes: u64, entries: u64) {
+        self.job.advance(bytes, entries);
     }
 
     /// The job must wait for these processes; the next [`JobHandle::phase`] ends that.

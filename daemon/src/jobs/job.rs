@@ -19,9 +19,26 @@ pub(super) struct Job {
     request: Request,
     started: i64,
     cancelled: AtomicBool,
-    bytes_done: AtomicU64,
-    bytes_total: AtomicU64,
+    bytes: Counter,
+    entries: Counter,
     status: Mutex<Status>,
+}
+
+#[derive(Debug, Default)]
+struct Counter {
+    done: AtomicU64,
+    total: AtomicU64,
+}
+
+impl Counter {
+    fn read(&self) -> (u64, u64) {
+        (self.done.load(Relaxed), self.total.load(Relaxed))
+    }
+
+    fn reset(&self) {
+        self.done.store(0, Relaxed);
+        self.total.store(0, Relaxed);
+    }
 }
 
 #[derive(Debug)]
@@ -39,7 +56,7 @@ impl Job {
     pub(super) fn new(id: JobId, request: Request) -> Job {
         let status = Status {
             state: JobState::Queued,
-            phase: Phase::Starting,
+            phase: Phase::None,
             phase_began: Instant::now(),
             point_of_no_return: false,
             blockers: Vec::new(),
@@ -51,8 +68,8 @@ impl Job {
             request,
             started: unix_now(),
             cancelled: AtomicBool::new(false),
-            bytes_done: AtomicU64::new(0),
-            bytes_total: AtomicU64::new(0),
+            bytes: Counter::default(),
+            entries: Counter::default(),
             status: Mutex::new(status),
         }
     }
@@ -119,12 +136,14 @@ impl Job {
         }
     }
 
-    pub(super) fn advance(&self, bytes: u64) {
-        self.bytes_done.fetch_add(bytes, Relaxed);
+    pub(super) fn advance(&self, bytes: u64, entries: u64) {
+        self.bytes.done.fetch_add(bytes, Relaxed);
+        self.entries.done.fetch_add(entries, Relaxed);
     }
 
-    pub(super) fn set_total(&self, bytes: u64) {
-        self.bytes_total.store(bytes, Relaxed);
+    pub(super) fn set_total(&self, bytes: u64, entries: u64) {
+        self.bytes.total.store(bytes, Relaxed);
+        self.entries.total.store(entries, Relaxed);
     }
 
     pub(super) fn enter(&self, phase: Phase) {
@@ -133,8 +152,8 @@ impl Job {
         status.phase = phase;
         status.phase_began = Instant::now();
         status.blockers.clear();
-        self.bytes_done.store(0, Relaxed);
-        self.bytes_total.store(0, Relaxed);
+        self.bytes.reset();
+        self.entries.reset();
     }
 
     pub(super) fn wait_for(&self, blockers: Vec<Blocker>) {
@@ -158,17 +177,15 @@ impl Job {
             Outcome::Failed(_) => JobState::Failed,
             Outcome::Cancelled(_) => JobState::Cancelled,
         };
-        status.phase = Phase::Finished;
+        status.phase = Phase::None;
         status.blockers.clear();
         status.outcome = Some((outcome, Instant::now()));
     }
 
     pub(super) fn view(&self) -> JobView {
         let status = self.status();
-        let (bytes_done, bytes_total) = (
-            self.bytes_done.load(Relaxed),
-            self.bytes_total.load(Relaxed),
-        );
+        let (bytes_done, bytes_total) = self.bytes.read();
+        let (entries_done, entries_total) = self.entries.read();
         let rate = rate(bytes_done, status.phase_began);
         let active = status.outcome.is_none();
         JobView {
@@ -180,6 +197,8 @@ impl Job {
             phase: status.phase,
             bytes_done,
             bytes_total,
+            entries_done,
+            entries_total,
             rate: if active { rate } else { 0 },
             started: self.started,
             expected_end: if active {

@@ -1,22 +1,8 @@
 //! How a job ended.
 
-use std::{any::Any, collections::BTreeMap};
+use std::any::Any;
 
-/// Facts about what a job did, by name: `bytes`, `files`, `seconds`, `session`, …
-pub type Facts = BTreeMap<String, Fact>;
-
-/// One fact.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Fact {
-    /// Words or a name.
-    Text(String),
-    /// A count, a size in bytes, or a duration in milliseconds; its name says which.
-    Number(u64),
-    /// Yes or no.
-    Flag(bool),
-    /// Several words or names.
-    List(Vec<String>),
-}
+use super::Facts;
 
 /// How a job ended.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -50,15 +50,15 @@ async fn a_job_tells_its_facts_when_done() {
     let jobs = Jobs::new();
     let id = jobs.start(request(0, vec![]), |job: &JobHandle| {
         job.phase(Phase::Copying);
-        job.total(10);
-        job.advance(10);
-        Ok::<_, Failure>(Facts::from([("files".to_owned(), Fact::Number(3))]))
+        job.total(10, 1);
+        job.advance(10, 1);
+        Ok::<_, Failure>(Facts::new().with("files", 3_u32))
     });
     let id = id.unwrap();
     let Outcome::Done(facts) = finished(&jobs, id).await else {
         panic!("not done")
     };
-    assert_eq!(facts["files"], Fact::Number(3));
+    assert_eq!(facts.get("files"), Some(&Fact::Number(3)));
     let view = jobs.view(id).unwrap();
     assert_eq!(
         (view.state, view.progress(), view.cancelable),

@@ -43,8 +43,6 @@ impl Operation {
 /// The step a job is at. Clients translate the word.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Phase {
-    /// Not begun.
-    Starting,
     /// Looking at the device, the store or the upper layer again.
     Inspecting,
     /// Removing old signatures.
@@ -55,42 +53,50 @@ pub enum Phase {
     Allocating,
     /// Making a filesystem.
     Formatting,
+    /// Reaching the filesystem.
+    Mounting,
     /// Counting what there is to copy.
-    Counting,
+    Measuring,
     /// Copying files.
     Copying,
     /// Copying again what changed meanwhile.
-    CatchingUp,
-    /// Reading and comparing.
-    Verifying,
+    SecondPass,
+    /// Removing files.
+    Removing,
+    /// Reading back and comparing.
+    Comparing,
     /// Waiting until the medium has everything.
     Syncing,
     /// Making the new state the valid one.
     Committing,
-    /// Removing what is no longer needed.
-    CleaningUp,
-    /// Over.
-    Finished,
+    /// Waiting until the rest of the system has seen the change.
+    Settling,
+    /// Undoing what was begun.
+    RollingBack,
+    /// None: not begun, or over.
+    None,
 }
 
 impl Phase {
     /// The word used on the bus.
     pub fn as_str(self) -> &'static str {
         match self {
-            Phase::Starting => "starting",
             Phase::Inspecting => "inspecting",
             Phase::Wiping => "wiping",
             Phase::Partitioning => "partitioning",
             Phase::Allocating => "allocating",
             Phase::Formatting => "formatting",
-            Phase::Counting => "counting",
+            Phase::Mounting => "mounting",
+            Phase::Measuring => "measuring",
             Phase::Copying => "copying",
-            Phase::CatchingUp => "catching-up",
-            Phase::Verifying => "verifying",
+            Phase::SecondPass => "second-pass",
+            Phase::Removing => "removing",
+            Phase::Comparing => "comparing",
             Phase::Syncing => "syncing",
             Phase::Committing => "committing",
-            Phase::CleaningUp => "cleaning-up",
-            Phase::Finished => "finished",
+            Phase::Settling => "settling",
+            Phase::RollingBack => "rolling-back",
+            Phase::None => "",
         }
     }
 }
@@ -177,6 +183,10 @@ pub struct JobView {
     pub bytes_done: u64,
     /// Bytes to handle in this phase; 0 if not known.
     pub bytes_total: u64,
+    /// Files and other entries handled in this phase.
+    pub entries_done: u64,
+    /// Entries to handle in this phase; 0 if not known.
+    pub entries_total: u64,
     /// Bytes per second in this phase so far.
     pub rate: u64,
     /// When it started, seconds since 1970.

@@ -73,10 +73,11 @@ impl FromStr for DeviceId {
 pub struct StoreKey(String);
 
 impl StoreKey {
-    /// Turns any text into a key: everything but ASCII letters and digits becomes `_`.
+    /// Turns any text into a key: `-` goes, so that a UUID becomes its 32 digits, and whatever else
+    /// a path element cannot hold becomes `_`.
     ///
-    /// Pass the UUID of the store, or `device-<DeviceId>` for a medium without one. Of two media
-    /// with one UUID the later seen is `<UUID>-<DeviceId>`.
+    /// Pass the UUID of the store, or `device_<DeviceId>` for a medium without one. Of two media
+    /// with one UUID the later seen is `<UUID>_<DeviceId>`.
     pub fn new(text: impl fmt::Display) -> StoreKey {
         StoreKey(path_element(&text.to_string()))
     }
@@ -98,7 +99,8 @@ impl fmt::Display for StoreKey {
 pub struct SessionKey(String);
 
 impl SessionKey {
-    /// Turns any text into a key: everything but ASCII letters and digits becomes `_`.
+    /// Turns any text into a key: `-` goes, so that a UUID becomes its 32 digits, and whatever else
+    /// a path element cannot hold becomes `_`.
     pub fn new(text: impl fmt::Display) -> SessionKey {
         SessionKey(path_element(&text.to_string()))
     }
@@ -153,7 +155,7 @@ mod tests {
 
     #[test]
     fn keys_are_path_elements_whatever_the_medium_says() {
-        assert_eq!(StoreKey::new("ab-../\n%n").as_str(), "ab______n");
-        assert_eq!(SessionKey::new("0b7e-11").as_str(), "0b7e_11");
+        assert_eq!(StoreKey::new("ab-../\n%n").as_str(), "ab_____n");
+        assert_eq!(SessionKey::new("0b7e-11").as_str(), "0b7e11");
     }
 }
