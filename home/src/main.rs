@@ -1,2 +1,3 @@
-//! .
+//! `wendy-home`: the command.
+
 fn main() {}

@@ -1,0 +1,19 @@
+//! A complete Linux home directory kept in an ordinary directory of a FAT stick.
+//!
+//! Files live on the medium under their own readable names; what FAT cannot hold (owners, modes,
+//! symbolic and hard links, exact times, extended attributes, case) lives in `.wendy/` beside them.
+//!
+//! The floors, lowest first; imports only run downwards:
+//!
+//! | room | concept |
+//! |---|---|
+//! | [`names`] | file names as bytes, and the names FAT can hold |
+//! | [`medium`] | the few operations needed of the lower filesystem |
+//! | [`table`] | inodes, directory entries and lower places in memory, changed only by records |
+//! | [`store`] | the same records on the medium: superblocks, checkpoints, logs |
+//! | [`home`] | POSIX operations, settling of names, reconciliation with foreign changes |
+//!
+//! The medium is hostile input: no parser here may panic, loop or allocate without bound on
+//! arbitrary bytes, and nothing on it may name a place outside the home.
+
+pub mod names;
