@@ -9,11 +9,10 @@ use std::collections::BTreeMap;
 
 mod hub;
 mod id;
-mod stack;
 
 pub use hub::{Hub, Watcher};
 pub use id::{DeviceId, IdError, SessionKey, StoreKey};
-pub use stack::{Stack, UpperKind};
+pub use wendy_store::{Stack, UpperKind};
 
 /// Everything the bus shows, jobs excepted.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

@@ -124,8 +124,8 @@ pub struct IdError;
 
 /// D-Bus path elements are `[A-Za-z0-9_]+` (D-Bus specification, "Valid Object Paths").
 fn path_element(text: &str) -> String {
-    text.chars()
-        .map(|c| if c.is_ascii_alphanumeric() { c } else { '_' })
+    let kept = text.chars().filter(|c| *c != '-');
+    kept.map(|c| if c.is_ascii_alphanumeric() { c } else { '_' })
         .collect()
 }
 
