@@ -14,6 +14,8 @@ pub enum Fact {
     Text(String),
     /// A count or a size in bytes.
     Number(u64),
+    /// A number that stays small, such as a generation.
+    Small(u32),
     /// Yes or no.
     Flag(bool),
     /// Several words.
@@ -81,7 +83,7 @@ impl From<u64> for Fact {
 
 impl From<u32> for Fact {
     fn from(number: u32) -> Fact {
-        Fact::Number(number.into())
+        Fact::Small(number)
     }
 }
 

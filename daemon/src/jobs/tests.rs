@@ -52,7 +52,7 @@ async fn a_job_tells_its_facts_when_done() {
         job.phase(Phase::Copying);
         job.total(10, 1);
         job.advance(10, 1);
-        Ok::<_, Failure>(Facts::new().with("files", 3_u32))
+        Ok::<_, Failure>(Facts::new().with("files", 3_u64))
     });
     let id = id.unwrap();
     let Outcome::Done(facts) = finished(&jobs, id).await else {

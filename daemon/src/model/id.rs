@@ -2,6 +2,8 @@
 
 use std::{fmt, str::FromStr};
 
+use wendy_store::StoreId;
+
 /// A block device: the kernel's disk sequence number, which is never used twice while the machine
 /// is up, and the partition on that disk.
 ///
@@ -65,55 +67,40 @@ impl FromStr for DeviceId {
     }
 }
 
-/// What a store is called on the bus.
-///
-/// Normally the UUID of its record; see [`StoreKey::new`] for media without one and for copies of
-/// one medium plugged in together, which carry the same UUID.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct StoreKey(String);
+/// What a store is called on the bus: normally its UUID.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct StoreKey(pub u128);
 
 impl StoreKey {
-    /// Turns any text into a key: `-` goes, so that a UUID becomes its 32 digits, and whatever else
-    /// a path element cannot hold becomes `_`.
+    /// The key of the store with this UUID; any other text gets a key of its own.
     ///
-    /// Pass the UUID of the store, or `device_<DeviceId>` for a medium without one. Of two media
-    /// with one UUID the later seen is `<UUID>_<DeviceId>`.
+    /// Pass `<DeviceId>` for a medium without a UUID. Copies of one medium plugged in together
+    /// carry the same UUID: of these, the later seen is `<UUID> on <DeviceId>`.
     pub fn new(text: impl fmt::Display) -> StoreKey {
-        StoreKey(path_element(&text.to_string()))
-    }
-
-    /// The key as a path element.
-    pub fn as_str(&self) -> &str {
-        &self.0
+        StoreKey(key_of(&text.to_string()))
     }
 }
 
 impl fmt::Display for StoreKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
+        write!(f, "{:032x}", self.0)
     }
 }
 
 /// What a session is called on the bus: its UUID, made different per store as [`StoreKey`] is.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct SessionKey(String);
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct SessionKey(pub u128);
 
 impl SessionKey {
-    /// Turns any text into a key: `-` goes, so that a UUID becomes its 32 digits, and whatever else
-    /// a path element cannot hold becomes `_`.
+    /// The key of the session with this UUID; any other text gets a key of its own.
     pub fn new(text: impl fmt::Display) -> SessionKey {
-        SessionKey(path_element(&text.to_string()))
-    }
-
-    /// The key as a path element.
-    pub fn as_str(&self) -> &str {
-        &self.0
+        SessionKey(key_of(&text.to_string()))
     }
 }
 
 impl fmt::Display for SessionKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
+        write!(f, "{:032x}", self.0)
     }
 }
 
@@ -122,11 +109,10 @@ impl fmt::Display for SessionKey {
 #[error("this is no id of an object")]
 pub struct IdError;
 
-/// D-Bus path elements are `[A-Za-z0-9_]+` (D-Bus specification, "Valid Object Paths").
-fn path_element(text: &str) -> String {
-    let kept = text.chars().filter(|c| *c != '-');
-    kept.map(|c| if c.is_ascii_alphanumeric() { c } else { '_' })
-        .collect()
+fn key_of(text: &str) -> u128 {
+    let id = text.parse().unwrap_or_else(|_| StoreId::derived(text));
+    let digits = id.to_string().replace('-', "");
+    u128::from_str_radix(&digits, 16).expect("a UUID is 32 hexadecimal digits")
 }
 
 #[cfg(test)]
@@ -154,8 +140,29 @@ mod tests {
     }
 
     #[test]
-    fn keys_are_path_elements_whatever_the_medium_says() {
-        assert_eq!(StoreKey::new("ab-../\n%n").as_str(), "ab_____n");
-        assert_eq!(SessionKey::new("0b7e-11").as_str(), "0b7e11");
+    fn a_uuid_is_its_own_key() {
+        let uuid = "01234567-89ab-4def-8123-456789abcdef";
+        assert_eq!(StoreKey::new(uuid).to_string(), uuid.replace('-', ""));
+        assert_eq!(
+            SessionKey::new(uuid).0,
+            0x0123_4567_89ab_4def_8123_4567_89ab_cdef
+        );
+    }
+
+    #[test]
+    fn other_texts_have_keys_that_differ_and_stay() {
+        let texts = [
+            "7_p1",
+            "7_p2",
+            "",
+            "../\n%n",
+            "01234567-89ab-4def-8123-456789abcdef on 7_p1",
+        ];
+        let keys: std::collections::BTreeSet<_> = texts.iter().map(StoreKey::new).collect();
+        assert_eq!(keys.len(), texts.len());
+        assert_eq!(
+            StoreKey::new("7_p1"),
+            StoreKey::new(DeviceId::partition(7, 1))
+        );
     }
 }
