@@ -1,0 +1,233 @@
+//! Block devices as open descriptors with an identity.
+//!
+//! A device is opened once and from then on known by its descriptor: names such as `/dev/sda` are
+//! given to another medium as soon as one is pulled. Whoever inspected a device keeps its
+//! [`Identity`] and lets [`BlockDevice::verify`] compare it before the first write.
+
+mod lock;
+mod partitions;
+mod sysfs;
+mod wipe;
+
+use std::{
+    fmt,
+    os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd},
+    path::{Path, PathBuf},
+};
+
+use rustix::fs::{FileType, Mode, OFlags, fstat, fsync, ioctl_blksszget, open};
+
+use crate::{DevNum, Error, Result, error::Context, ioctl};
+
+pub use lock::DiskLock;
+pub use partitions::PartitionExtent;
+pub use sysfs::{node_of, whole_disk_of};
+
+/// How a device is opened.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Access {
+    /// For reading.
+    Read,
+    /// For reading and writing, beside other users.
+    Write,
+    /// For reading and writing with `O_EXCL`: fails with `EBUSY` while the device is mounted, used
+    /// as swap or held by another device, and keeps it from becoming so. Tools such as `mkfs`
+    /// claim the device in the same way, so [`BlockDevice::share`] it before running them.
+    Exclusive,
+}
+
+/// What makes a medium the same medium.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Identity {
+    /// Sequence number of the disk: each insertion of a medium gets a new one (Linux 5.15).
+    pub diskseq: u64,
+    /// Device number; tells a partition from its disk.
+    pub devnum: DevNum,
+    /// Size in bytes.
+    pub size: u64,
+}
+
+/// An open block device.
+pub struct BlockDevice {
+    fd: OwnedFd,
+    node: PathBuf,
+    identity: Identity,
+}
+
+impl BlockDevice {
+    /// Opens the block device at `node`.
+    ///
+    /// Anything that is not a block device is refused without waiting for it. The error of an
+    /// exclusive open on a device in use has [`errno`](Error::errno) `EBUSY`.
+    pub fn open(node: &Path, access: Access) -> Result<Self> {
+        let opened = open(node, access.flags(), Mode::empty());
+        let fd = opened.during(|| format!("open {}", node.display()))?;
+        let identity = identity_of(fd.as_fd(), node)?;
+        Ok(Self {
+            fd,
+            node: node.to_owned(),
+            identity,
+        })
+    }
+
+    /// Which medium this is; read once, when it was opened.
+    pub fn identity(&self) -> Identity {
+        self.identity
+    }
+
+    /// The node by which it was opened; only for messages.
+    pub fn node(&self) -> &Path {
+        &self.node
+    }
+
+    /// Compares with an earlier inspection; [`Error::DeviceChanged`] says exactly what differs.
+    pub fn verify(&self, expected: &Identity) -> Result<()> {
+        let now = identity_of(self.fd.as_fd(), &self.node)?;
+        match difference(expected, &now) {
+            None => Ok(()),
+            Some(difference) => Err(Error::DeviceChanged {
+                device: self.node.clone(),
+                difference,
+            }),
+        }
+    }
+
+    /// Gives up an exclusive claim but keeps the very same device open for writing.
+    pub fn share(self) -> Result<Self> {
+        let shared = Self::open(&self.proc_path(), Access::Write)?;
+        shared.verify(&self.identity)?;
+        Ok(Self {
+            node: self.node,
+            ..shared
+        })
+    }
+
+    /// Keeps udev and other well-behaved programs off the whole disk that carries this device.
+    ///
+    /// Waits up to ten seconds for the present holder, then fails with [`Error::Locked`].
+    pub fn lock_whole_disk(&self) -> Result<DiskLock> {
+        lock::whole_disk(&self.identity)
+    }
+
+    /// Logical sector size in bytes.
+    pub fn sector_size(&self) -> Result<u32> {
+        ioctl_blksszget(&self.fd).during(|| self.what("ask the sector size of"))
+    }
+
+    /// Whether the device refuses writes, by a switch on the stick for example.
+    pub fn read_only(&self) -> Result<bool> {
+        ioctl::read_only(self.fd.as_fd()).during(|| self.what("ask for write protection of"))
+    }
+
+    /// Overwrites everything by which a program recognises the old content: the first and the last
+    /// MiB, and the first MiB of every partition the kernel knows. Durable on return.
+    pub fn wipe_signatures(&self) -> Result<()> {
+        wipe::signatures(self)
+    }
+
+    /// The partitions the kernel knows on this disk, in order of their numbers.
+    pub fn partitions(&self) -> Result<Vec<PartitionExtent>> {
+        partitions::known(self.identity.devnum)
+    }
+
+    /// Makes the kernel know exactly `wanted`: partitions that differ are deleted, missing ones
+    /// added. Partitions that stay as they are may be in use. Needs no parser in the kernel.
+    pub fn tell_partitions(&self, wanted: &[PartitionExtent]) -> Result<()> {
+        partitions::tell(self, wanted)
+    }
+
+    /// The node of partition `number` of this disk.
+    pub fn partition_node(&self, number: u32) -> Result<PathBuf> {
+        partitions::node(self.identity.devnum, number)
+    }
+
+    /// Waits until everything written is on the medium.
+    pub fn fsync(&self) -> Result<()> {
+        fsync(&self.fd).during(|| self.what("flush"))
+    }
+
+    /// The open descriptor.
+    pub fn fd(&self) -> BorrowedFd<'_> {
+        self.fd.as_fd()
+    }
+
+    /// A path that leads a tool to this very device, whatever its name means by now.
+    ///
+    /// Valid in this process, and in a child that was given the descriptor by
+    /// [`Tool::pass_fd`](crate::tool::Tool::pass_fd).
+    pub fn proc_path(&self) -> PathBuf {
+        proc_path(self.fd.as_fd())
+    }
+
+    fn what(&self, operation: &str) -> String {
+        format!("{operation} {}", self.node.display())
+    }
+}
+
+impl AsFd for BlockDevice {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.fd()
+    }
+}
+
+impl fmt::Debug for BlockDevice {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("BlockDevice")
+            .field("node", &self.node)
+            .field("identity", &self.identity)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Access {
+    /// `O_NONBLOCK` keeps a FIFO that stands in for a device from blocking us.
+    fn flags(self) -> OFlags {
+        let common = OFlags::CLOEXEC | OFlags::NONBLOCK | OFlags::NOCTTY;
+        match self {
+            Self::Read => common | OFlags::RDONLY,
+            Self::Write => common | OFlags::RDWR,
+            Self::Exclusive => common | OFlags::RDWR | OFlags::EXCL,
+        }
+    }
+}
+
+/// The path of an open descriptor, for tools that insist on a name.
+pub(crate) fn proc_path(fd: BorrowedFd<'_>) -> PathBuf {
+    PathBuf::from(format!("/proc/self/fd/{}", fd.as_raw_fd()))
+}
+
+fn identity_of(fd: BorrowedFd<'_>, node: &Path) -> Result<Identity> {
+    let what = || format!("identify {}", node.display());
+    let stat = fstat(fd).during(what)?;
+    if FileType::from_raw_mode(stat.st_mode) != FileType::BlockDevice {
+        return Err(Error::invalid(
+            node.display().to_string(),
+            "not a block device",
+        ));
+    }
+    Ok(Identity {
+        diskseq: ioctl::disk_sequence(fd).during(what)?,
+        devnum: DevNum::new(stat.st_rdev),
+        size: ioctl::size(fd).during(what)?,
+    })
+}
+
+fn difference(before: &Identity, now: &Identity) -> Option<String> {
+    let mut differences = Vec::new();
+    if before.diskseq != now.diskseq {
+        differences.push(format!(
+            "disk sequence {} is now {}",
+            before.diskseq, now.diskseq
+        ));
+    }
+    if before.devnum != now.devnum {
+        differences.push(format!(
+            "device number {} is now {}",
+            before.devnum, now.devnum
+        ));
+    }
+    if before.size != now.size {
+        differences.push(format!("size {} is now {} bytes", before.size, now.size));
+    }
+    (!differences.is_empty()).then(|| differences.join(", "))
+}

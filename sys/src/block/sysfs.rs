@@ -1,0 +1,37 @@
+//! What sysfs says about a block device.
+
+use std::{fs, path::PathBuf};
+
+use crate::{DevNum, Error, Result, error::Context};
+
+/// The whole disk that carries `device`; `device` itself when it is a whole disk.
+pub fn whole_disk_of(device: DevNum) -> Result<DevNum> {
+    let here = directory(device);
+    if !here.join("partition").exists() {
+        return attribute(device, "dev")?.parse();
+    }
+    let what = || format!("find the disk of {device}");
+    // The link leads to …/block/sda/sda1, whose parent is the disk.
+    let parent = fs::canonicalize(&here).during(what)?.join("../dev");
+    fs::read_to_string(parent).during(what)?.trim().parse()
+}
+
+/// The device node of `device` below `/dev`.
+pub fn node_of(device: DevNum) -> Result<PathBuf> {
+    let facts = attribute(device, "uevent")?;
+    let name = facts.lines().find_map(|line| line.strip_prefix("DEVNAME="));
+    let name = name.ok_or_else(|| Error::invalid(format!("device {device}"), "has no node"))?;
+    Ok(PathBuf::from("/dev").join(name))
+}
+
+/// The directory of `device` in sysfs.
+pub(super) fn directory(device: DevNum) -> PathBuf {
+    PathBuf::from(format!("/sys/dev/block/{device}"))
+}
+
+/// An attribute of `device`, without the newline at its end.
+pub(super) fn attribute(device: DevNum, name: &str) -> Result<String> {
+    let path = directory(device).join(name);
+    let text = fs::read_to_string(&path).during(|| format!("read {}", path.display()))?;
+    Ok(text.trim_end_matches('\n').to_owned())
+}

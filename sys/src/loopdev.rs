@@ -1,0 +1,151 @@
+//! Loop devices: files as block devices.
+//!
+//! Every loop device is attached with `LO_FLAGS_AUTOCLEAR`, so the kernel detaches it when its
+//! last user is gone, also when this process is killed. None can leak.
+
+use std::{
+    ffi::OsString,
+    fs, io,
+    os::{
+        fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd},
+        unix::ffi::OsStringExt,
+    },
+    path::{Path, PathBuf},
+};
+
+use linux_raw_sys::loop_device::{
+    LO_FLAGS_AUTOCLEAR, LO_FLAGS_DIRECT_IO, LO_FLAGS_PARTSCAN, LO_FLAGS_READ_ONLY, loop_config,
+    loop_info64,
+};
+use rustix::{
+    fs::{Mode, OFlags, open},
+    io::Errno,
+};
+
+use crate::{DevNum, Error, Result, error::Context, ioctl};
+
+const CONTROL: &str = "/dev/loop-control";
+
+/// How often another program may snatch the free device away before we give up.
+const ATTEMPTS: u32 = 64;
+
+/// How a loop device is set up; the default is a writable device over the whole file.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct LoopOptions {
+    /// Refuse writes.
+    pub read_only: bool,
+    /// Let the kernel know partitions on it.
+    pub partscan: bool,
+    /// Bypass the page cache of the backing file, where its filesystem can.
+    pub direct_io: bool,
+    /// First byte of the backing file to show.
+    pub offset: u64,
+    /// How many bytes to show; 0 means up to the end of the file.
+    pub size_limit: u64,
+}
+
+/// An attached loop device. Dropping it detaches it, or leaves that to the last unmount.
+#[derive(Debug)]
+pub struct Loop {
+    fd: OwnedFd,
+    node: PathBuf,
+}
+
+impl Loop {
+    /// Attaches the file `backing` to a free loop device.
+    pub fn attach(backing: BorrowedFd<'_>, options: LoopOptions) -> Result<Self> {
+        let control = open_node(Path::new(CONTROL), OFlags::RDWR)?;
+        let config = configuration(backing, options)?;
+        for _ in 0..ATTEMPTS {
+            let number = ioctl::loop_get_free(control.as_fd())
+                .during(|| "find a free loop device".into())?;
+            let node = PathBuf::from(format!("/dev/loop{number}"));
+            let mode = if options.read_only {
+                OFlags::RDONLY
+            } else {
+                OFlags::RDWR
+            };
+            let fd = open_node(&node, mode)?;
+            match ioctl::loop_configure(fd.as_fd(), &config) {
+                Ok(()) => return Ok(Self { fd, node }),
+                Err(nix::Error::EBUSY) => {}
+                Err(errno) => return Err(errno).during(|| format!("set up {}", node.display())),
+            }
+        }
+        Err(Error::os("find a free loop device", Errno::BUSY))
+    }
+
+    /// The device node, such as `/dev/loop3`.
+    pub fn node(&self) -> &Path {
+        &self.node
+    }
+
+    /// The open device.
+    pub fn fd(&self) -> BorrowedFd<'_> {
+        self.fd.as_fd()
+    }
+}
+
+impl AsFd for Loop {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.fd()
+    }
+}
+
+impl Drop for Loop {
+    fn drop(&mut self) {
+        // A failure leaves the device to autoclear, when the descriptor closes.
+        if let Err(error) = ioctl::loop_clear(self.fd.as_fd()) {
+            tracing::debug!(node = %self.node.display(), %error, "loop device not detached yet");
+        }
+    }
+}
+
+/// The file behind the loop device `device`, by the name it had when it was attached.
+///
+/// The name may lie outside of the root directory of this process, and ends with ` (deleted)` when
+/// the file is gone: it tells what the device holds, but is nothing to open.
+pub fn backing_file(device: DevNum) -> Result<PathBuf> {
+    let path = format!("/sys/dev/block/{device}/loop/backing_file");
+    let mut name = fs::read(&path).during(|| format!("read {path}"))?;
+    if name.last() == Some(&b'\n') {
+        name.pop();
+    }
+    Ok(PathBuf::from(OsString::from_vec(name)))
+}
+
+fn open_node(node: &Path, mode: OFlags) -> Result<OwnedFd> {
+    open(node, mode | OFlags::CLOEXEC, Mode::empty()).during(|| format!("open {}", node.display()))
+}
+
+fn configuration(backing: BorrowedFd<'_>, options: LoopOptions) -> Result<loop_config> {
+    let flags = [
+        (true, LO_FLAGS_AUTOCLEAR),
+        (options.read_only, LO_FLAGS_READ_ONLY),
+        (options.partscan, LO_FLAGS_PARTSCAN),
+        (options.direct_io, LO_FLAGS_DIRECT_IO),
+    ];
+    let wanted = flags.iter().filter(|(wanted, _)| *wanted);
+    let fd = u32::try_from(backing.as_raw_fd())
+        .map_err(|_| Error::os("attach a file", io::Error::from(Errno::BADF)))?;
+    Ok(loop_config {
+        fd,
+        block_size: 0,
+        info: loop_info64 {
+            lo_device: 0,
+            lo_inode: 0,
+            lo_rdevice: 0,
+            lo_offset: options.offset,
+            lo_sizelimit: options.size_limit,
+            lo_number: 0,
+            lo_encrypt_type: 0,
+            lo_encrypt_key_size: 0,
+            lo_flags: wanted.fold(0, |flags, (_, flag)| flags | *flag as u32),
+            lo_file_name: [0; 64],
+            lo_crypt_name: [0; 64],
+            lo_encrypt_key: [0; 32],
+            lo_init: [0; 2],
+        },
+        __reserved: [0; 8],
+    })
+}

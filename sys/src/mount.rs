@@ -1,0 +1,312 @@
+//! Filesystems mounted without a place in the directory tree.
+//!
+//! A detached mount is a directory descriptor: files below it are opened with [`dir`](crate::dir),
+//! nobody else sees it, and it is gone when the descriptor is closed, however the process ends.
+
+mod context;
+
+use std::{
+    os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd},
+    path::Path,
+};
+
+use rustix::{
+    fs,
+    mount::{
+        MountAttrFlags, MoveMountFlags, OpenTreeFlags, UnmountFlags, move_mount, open_tree, unmount,
+    },
+};
+
+use crate::{Error, Result, block::proc_path, error::Context as _, ioctl};
+
+/// What a mount forbids; everything is allowed by default.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[allow(
+    clippy::struct_excessive_bools,
+    reason = "each one is a mount option of its own"
+)]
+pub struct MountFlags {
+    /// No writes; also keeps the filesystem itself read-only when it is mounted anew.
+    pub read_only: bool,
+    /// Set-user-id bits and file capabilities have no effect.
+    pub nosuid: bool,
+    /// Device nodes cannot be opened.
+    pub nodev: bool,
+    /// Programs cannot be run.
+    pub noexec: bool,
+    /// Symbolic links are not followed (Linux 5.10).
+    pub nosymfollow: bool,
+    /// Reading leaves no trace in access times.
+    pub noatime: bool,
+}
+
+impl MountFlags {
+    /// Everything forbidden, for looking at a medium nobody vouches for.
+    pub const UNTRUSTED: Self = Self {
+        read_only: true,
+        nosuid: true,
+        nodev: true,
+        noexec: true,
+        nosymfollow: true,
+        noatime: true,
+    };
+
+    /// Writable, but nothing on the medium gains power over this system.
+    pub const STORE: Self = Self {
+        read_only: false,
+        nosymfollow: false,
+        ..Self::UNTRUSTED
+    };
+
+    fn attributes(self) -> MountAttrFlags {
+        const NOSYMFOLLOW: MountAttrFlags = MountAttrFlags::from_bits_retain(0x0020_0000);
+        let flags = [
+            (self.read_only, MountAttrFlags::MOUNT_ATTR_RDONLY),
+            (self.nosuid, MountAttrFlags::MOUNT_ATTR_NOSUID),
+            (self.nodev, MountAttrFlags::MOUNT_ATTR_NODEV),
+            (self.noexec, MountAttrFlags::MOUNT_ATTR_NOEXEC),
+            (self.nosymfollow, NOSYMFOLLOW),
+            (self.noatime, MountAttrFlags::MOUNT_ATTR_NOATIME),
+        ];
+        flags
+            .into_iter()
+            .filter(|(set, _)| *set)
+            .map(|(_, flag)| flag)
+            .collect()
+    }
+}
+
+/// A mounted filesystem without a place in the tree; its descriptor is the root directory.
+#[derive(Debug)]
+pub struct DetachedMount(OwnedFd);
+
+impl AsFd for DetachedMount {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.0.as_fd()
+    }
+}
+
+/// Takes over a descriptor that came from another process.
+impl From<OwnedFd> for DetachedMount {
+    fn from(root: OwnedFd) -> Self {
+        Self(root)
+    }
+}
+
+impl From<DetachedMount> for OwnedFd {
+    fn from(mount: DetachedMount) -> Self {
+        mount.0
+    }
+}
+
+/// The directories of an overlay, as descriptors.
+#[derive(Clone, Copy, Debug)]
+pub struct OverlayDirs<'a> {
+    /// Lower directories, uppermost first.
+    pub lowers: &'a [BorrowedFd<'a>],
+    /// Upper and work directory on one filesystem; without them the overlay is read-only.
+    pub upper_and_work: Option<(BorrowedFd<'a>, BorrowedFd<'a>)>,
+}
+
+/// Room on a filesystem, in bytes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Space {
+    /// Size of the filesystem.
+    pub size: u64,
+    /// Free for anybody but root's reserve.
+    pub available: u64,
+    /// Free, root's reserve included.
+    pub free: u64,
+    /// Size of an allocation block.
+    pub block: u64,
+    /// Inodes that can still be made; 0 where the filesystem does not count them.
+    pub free_inodes: u64,
+}
+
+impl Space {
+    /// Bytes in use.
+    pub fn used(&self) -> u64 {
+        self.size.saturating_sub(self.free)
+    }
+}
+
+/// Mounts the filesystem `fs_type` on `source` with parameters such as `("noload", None)` or
+/// `("mode", Some("0700"))`. An error carries the kernel's explanation.
+pub fn detached(
+    fs_type: &str,
+    source: Option<&Path>,
+    params: &[(&str, Option<&str>)],
+    flags: MountFlags,
+) -> Result<DetachedMount> {
+    let mut context = context::Context::open(fs_type, source)?;
+    for &(name, value) in params {
+        context.set(name, value.map(Path::new))?;
+    }
+    context.mount(flags)
+}
+
+/// Mounts an overlay of directories that need no place in the tree.
+///
+/// Directories inside of detached mounts are taken from Linux 6.15 on.
+pub fn overlay_detached(
+    dirs: OverlayDirs<'_>,
+    params: &[(&str, Option<&str>)],
+    flags: MountFlags,
+) -> Result<DetachedMount> {
+    // The paths lead to the descriptors, so nothing has to be escaped and the 256 bytes that one
+    // parameter may have are enough for more than ten layers.
+    let lowers: Vec<_> = dirs.lowers.iter().map(|fd| proc_path(*fd)).collect();
+    let lowers: Vec<_> = lowers.iter().map(|path| path.as_os_str()).collect();
+    let mut context = context::Context::open("overlay", Some(Path::new("overlay")))?;
+    context.set("lowerdir", Some(Path::new(&lowers.join(":".as_ref()))))?;
+    if let Some((upper, work)) = dirs.upper_and_work {
+        context.set("upperdir", Some(&proc_path(upper)))?;
+        context.set("workdir", Some(&proc_path(work)))?;
+    }
+    for &(name, value) in params {
+        context.set(name, value.map(Path::new))?;
+    }
+    context.mount(flags)
+}
+
+/// A second mount of the tree at `path` below `dir`, detached and with restrictions of its own.
+///
+/// It shows the same files as the original, also those changed later. Mounts below the path are
+/// left out: what they cover shows.
+pub fn clone_detached(
+    dir: impl AsFd,
+    path: impl AsRef<Path>,
+    flags: MountFlags,
+) -> Result<DetachedMount> {
+    let path = path.as_ref();
+    let what = || format!("clone the mount at {}", path.display());
+    let cloned = OpenTreeFlags::OPEN_TREE_CLONE
+        | OpenTreeFlags::OPEN_TREE_CLOEXEC
+        | OpenTreeFlags::AT_EMPTY_PATH;
+    let tree = open_tree(dir, path, cloned).during(what)?;
+    restrict(tree.as_fd(), flags)?;
+    Ok(DetachedMount(tree))
+}
+
+/// Gives a detached mount a place: the directory `target`.
+pub fn attach(mount: &DetachedMount, target: impl AsFd) -> Result<()> {
+    let flags = MoveMountFlags::MOVE_MOUNT_F_EMPTY_PATH | MoveMountFlags::MOVE_MOUNT_T_EMPTY_PATH;
+    move_mount(mount, "", target, "", flags).during(|| "attach a mount".into())
+}
+
+/// Takes the mount at `path` out of the tree. `lazy` lets users of open files keep them; otherwise
+/// a mount in use gives `EBUSY`. A symbolic link at `path` is not followed.
+pub fn detach(path: &Path, lazy: bool) -> Result<()> {
+    let flags = if lazy {
+        UnmountFlags::DETACH
+    } else {
+        UnmountFlags::empty()
+    };
+    unmount(path, flags | UnmountFlags::NOFOLLOW).during(|| format!("unmount {}", path.display()))
+}
+
+/// Waits until everything written to the filesystem that holds `fd` is on its device.
+///
+/// Reports write errors that happened since `fd` was opened (syncfs(2), Linux 5.8), so open it
+/// before the first write.
+pub fn syncfs(fd: impl AsFd) -> Result<()> {
+    fs::syncfs(fd).during(|| "write a filesystem back".into())
+}
+
+/// Stops writes to the filesystem that holds `fd` and makes its device consistent, until the
+/// result is dropped.
+pub fn freeze(fd: BorrowedFd<'_>) -> Result<Frozen<'_>> {
+    ioctl::freeze(fd).during(|| "freeze a filesystem".into())?;
+    Ok(Frozen(fd))
+}
+
+/// A frozen filesystem; it goes on when this is dropped.
+#[derive(Debug)]
+#[must_use = "the filesystem goes on when this is dropped"]
+pub struct Frozen<'fd>(BorrowedFd<'fd>);
+
+impl Frozen<'_> {
+    /// Lets the filesystem go on, and reports when it cannot.
+    pub fn thaw(self) -> Result<()> {
+        let fd = self.0;
+        std::mem::forget(self);
+        ioctl::thaw(fd).during(|| "thaw a filesystem".into())
+    }
+}
+
+impl Drop for Frozen<'_> {
+    fn drop(&mut self) {
+        if let Err(error) = ioctl::thaw(self.0) {
+            tracing::error!(%error, "filesystem stays frozen");
+        }
+    }
+}
+
+/// The label of the mounted filesystem that holds `fd`.
+pub fn label(fd: impl AsFd) -> Result<String> {
+    let label = ioctl::label(fd.as_fd()).during(|| "read a label".into())?;
+    let end = label
+        .iter()
+        .position(|&byte| byte == 0)
+        .unwrap_or(label.len());
+    Ok(String::from_utf8_lossy(&label[..end]).into_owned())
+}
+
+/// Changes the label of the mounted filesystem that holds `fd` (`FS_IOC_SETFSLABEL`).
+///
+/// How long it may be depends on the filesystem: 16 bytes on ext4; longer ones give `EINVAL`.
+pub fn set_label(fd: impl AsFd, label: &str) -> Result<()> {
+    let mut padded = [0; ioctl::FSLABEL_MAX];
+    let room = padded.len() - 1;
+    if label.len() > room || label.contains('\0') {
+        return Err(Error::invalid(
+            format!("label {label:?}"),
+            "too long for any filesystem",
+        ));
+    }
+    padded[..label.len()].copy_from_slice(label.as_bytes());
+    ioctl::set_label(fd.as_fd(), &padded).during(|| format!("set the label {label:?}"))
+}
+
+/// Room on the filesystem that holds `fd`.
+pub fn space(fd: impl AsFd) -> Result<Space> {
+    let stat = fs::fstatvfs(fd).during(|| "ask for free space".into())?;
+    Ok(Space {
+        size: stat.f_blocks * stat.f_frsize,
+        available: stat.f_bavail * stat.f_frsize,
+        free: stat.f_bfree * stat.f_frsize,
+        block: stat.f_bsize,
+        free_inodes: stat.f_favail,
+    })
+}
+
+/// Adds restrictions to a mount (mount_setattr(2), Linux 5.12).
+#[allow(unsafe_code)]
+fn restrict(mount: BorrowedFd<'_>, flags: MountFlags) -> Result<()> {
+    let attributes = libc::mount_attr {
+        attr_set: u64::from(flags.attributes().bits()),
+        // The access time mode is one value of several bits: it is cleared before it is set.
+        attr_clr: if flags.noatime {
+            libc::MOUNT_ATTR__ATIME
+        } else {
+            0
+        },
+        propagation: 0,
+        userns_fd: 0,
+    };
+    // SAFETY: the path is an empty C string and the structure has the size that is passed.
+    let result = unsafe {
+        libc::syscall(
+            libc::SYS_mount_setattr,
+            mount.as_raw_fd(),
+            c"".as_ptr(),
+            libc::AT_EMPTY_PATH,
+            &raw const attributes,
+            size_of::<libc::mount_attr>(),
+        )
+    };
+    if result == 0 {
+        return Ok(());
+    }
+    Err(std::io::Error::last_os_error()).during(|| "restrict a mount".into())
+}
