@@ -7,6 +7,7 @@ use std::{
 
 use tokio::sync::watch;
 use tracing::{info, warn};
+use wendy_sys::Cancel;
 
 use super::{Blocker, Facts, Failure, FailureKind, JobId, Phase, job::Job};
 
@@ -48,6 +49,11 @@ impl JobHandle {
     pub fn wait_for(&self, blockers: Vec<Blocker>) {
         self.job.wait_for(blockers);
         self.tell();
+    }
+
+    /// The flag that is set when the job should stop, for tools and copies.
+    pub fn cancel(&self) -> &Cancel {
+        self.job.flag()
     }
 
     /// Someone asked the job to stop, or its device is gone.

@@ -3,10 +3,12 @@
 use std::{
     sync::{
         Mutex, MutexGuard, PoisonError,
-        atomic::{AtomicBool, AtomicU64, Ordering::Relaxed},
+        atomic::{AtomicU64, Ordering::Relaxed},
     },
     time::{Instant, SystemTime, UNIX_EPOCH},
 };
+
+use wendy_sys::Cancel;
 
 use super::{
     Blocker, DeviceId, Failure, FailureKind, JobId, JobState, JobView, KEEP_FINISHED, ObjectId,
@@ -18,7 +20,7 @@ pub(super) struct Job {
     id: JobId,
     request: Request,
     started: i64,
-    cancelled: AtomicBool,
+    cancel: Cancel,
     bytes: Counter,
     entries: Counter,
     status: Mutex<Status>,
@@ -67,7 +69,7 @@ impl Job {
             id,
             request,
             started: unix_now(),
-            cancelled: AtomicBool::new(false),
+            cancel: Cancel::new(),
             bytes: Counter::default(),
             entries: Counter::default(),
             status: Mutex::new(status),
@@ -115,7 +117,11 @@ impl Job {
     }
 
     pub(super) fn is_cancelled(&self) -> bool {
-        self.cancelled.load(Relaxed)
+        self.cancel.is_cancelled()
+    }
+
+    pub(super) fn flag(&self) -> &Cancel {
+        &self.cancel
     }
 
     /// `false` once it is too late.
@@ -123,7 +129,7 @@ impl Job {
         let status = self.status();
         let possible = status.outcome.is_none() && !status.point_of_no_return;
         if possible {
-            self.cancelled.store(true, Relaxed);
+            self.cancel.cancel();
         }
         possible
     }
@@ -132,7 +138,7 @@ impl Job {
         let mut status = self.status();
         if status.outcome.is_none() {
             status.gone.get_or_insert(device);
-            self.cancelled.store(true, Relaxed);
+            self.cancel.cancel();
         }
     }
 
