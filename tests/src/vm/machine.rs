@@ -1,0 +1,249 @@
+//! One emulated machine.
+
+use std::fs::File;
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, SystemTime};
+
+use anyhow::{Context, Result, ensure};
+use serde_json::json;
+use tempfile::TempDir;
+
+use super::console::{Console, Outcome};
+use super::image::LiveImage;
+use super::qmp::Qmp;
+use super::slot::Slot;
+use super::stick::{Plug, Stick};
+
+/// The emulator, and what of the machine never changes: a memory image fits this machine only.
+pub(super) const EMULATOR: &str = "/usr/bin/qemu-system-x86_64";
+pub(super) const HARDWARE: &[&str] = &[
+    "-accel",
+    "tcg,thread=multi,tb-size=512",
+    "-cpu",
+    "max",
+    "-smp",
+    "2",
+    "-m",
+    "2048",
+    "-display",
+    "none",
+    "-nic",
+    "none",
+    "-no-reboot",
+    "-device",
+    "qemu-xhci,id=xhci",
+];
+
+/// What every boot has on the kernel's command line. The last one is for the emulator's sake only.
+const PARAMETERS: &str = "boot=live components quiet console=ttyS0 mitigations=off";
+
+/// A boot takes 100 s on a machine with nothing else to do.
+const BOOT: Duration = Duration::from_secs(900);
+/// What a command may take unless the test says otherwise.
+const COMMAND: Duration = Duration::from_secs(180);
+
+/// A running machine with a live system in it. Dropped, it is simply switched off.
+#[derive(Debug)]
+pub struct Vm {
+    process: Child,
+    qmp: Qmp,
+    shell: Console,
+    dir: TempDir,
+    _slot: Slot,
+}
+
+/// Where a machine begins.
+pub(super) enum Begin<'a> {
+    /// At its kernel, with these further parameters.
+    Kernel(&'a str),
+    /// At an instant in the middle of its life.
+    Memory(File),
+}
+
+impl Vm {
+    /// Boots the image with the sticks plugged in and waits for a root shell. `parameters` come
+    /// after the image's own ones, as somebody adds them in the boot menu.
+    pub fn boot(image: &LiveImage, parameters: &str, sticks: &[&Stick]) -> Result<Vm> {
+        let mut vm = Vm::begin(image, Begin::Kernel(parameters))?;
+        for stick in sticks {
+            vm.attach(stick, Plug::Fast)?;
+        }
+        vm.qmp.execute("cont", json!({}))?;
+        vm.shell
+            .take_over_login(BOOT)
+            .with_context(|| vm.kernel_log())?;
+        Ok(vm)
+    }
+
+    /// Starts the emulator, the machine in it standing still.
+    pub(super) fn begin(image: &LiveImage, begin: Begin<'_>) -> Result<Vm> {
+        let slot = Slot::take();
+        let dir = tempfile::tempdir()?;
+        let process = emulator(image, begin, dir.path())
+            .spawn()
+            .context(EMULATOR)?;
+        let qmp = Qmp::connect(&dir.path().join("qmp"))?;
+        let shell = Console::open(&dir.path().join("shell"))?;
+        Ok(Vm {
+            process,
+            qmp,
+            shell,
+            dir,
+            _slot: slot,
+        })
+    }
+
+    /// Lets a machine go on that was woken, and tells it what time it is by now.
+    pub(super) fn go_on(&mut self) -> Result<()> {
+        self.qmp.execute("cont", json!({}))?;
+        let now = SystemTime::now()
+            .duration_since(SystemTime::UNIX_EPOCH)?
+            .as_secs();
+        self.run(&format!("date -s @{now}"))?;
+        Ok(())
+    }
+
+    /// The emulator's control socket, for what has no method here.
+    pub fn qmp(&mut self) -> &mut Qmp {
+        &mut self.qmp
+    }
+
+    /// The terminal, for what a person would type.
+    pub fn terminal(&mut self) -> &mut Console {
+        &mut self.shell
+    }
+
+    /// Runs a command as root and gives its output; a status other than 0 is an error.
+    pub fn run(&mut self, command: &str) -> Result<String> {
+        let Outcome { status, output } = self.attempt(command)?;
+        ensure!(
+            status == 0,
+            "`{command}` ended with status {status}:\n{output}"
+        );
+        Ok(output)
+    }
+
+    /// Runs a command as root that may well fail.
+    pub fn attempt(&mut self, command: &str) -> Result<Outcome> {
+        let outcome = self.shell.run(command, COMMAND);
+        outcome.with_context(|| format!("`{command}`\n{}", self.kernel_log()))
+    }
+
+    /// Plugs a stick in and waits until the system has its device.
+    pub fn plug(&mut self, stick: &Stick, plug: Plug) -> Result<()> {
+        self.attach(stick, plug)?;
+        self.run(&format!(
+            "until [ -b {} ]; do sleep 0.1; done; udevadm settle",
+            stick.node()
+        ))?;
+        Ok(())
+    }
+
+    /// Pulls a stick out, whatever is being done with it.
+    pub fn pull(&mut self, stick: &Stick) -> Result<()> {
+        let id = stick.serial();
+        self.qmp.execute("device_del", json!({ "id": id }))?;
+        self.qmp.wait_for_device_event("DEVICE_DELETED", id)?;
+        self.qmp
+            .execute("blockdev-del", json!({ "node-name": id }))?;
+        Ok(())
+    }
+
+    /// Pulls the power plug: nothing that was not on a stick by now will ever get there.
+    pub fn cut_power(self) {
+        drop(self);
+    }
+
+    /// Shuts the system down properly and waits until the machine is off.
+    pub fn shut_down(mut self) -> Result<()> {
+        self.shell.type_line("systemctl poweroff")?;
+        let ended = self.qmp.wait_for_end(BOOT);
+        ended.with_context(|| format!("shutting down\n{}", self.kernel_log()))?;
+        self.process.wait()?;
+        Ok(())
+    }
+
+    fn attach(&mut self, stick: &Stick, plug: Plug) -> Result<()> {
+        let id = stick.serial();
+        let file = json!({ "driver": "file", "filename": stick.file() });
+        let node = match plug {
+            Plug::Fast => json!({ "driver": "raw", "file": file }),
+            Plug::Slow(bytes_per_second) => {
+                let limits = json!({ "bps-write": bytes_per_second });
+                let group = format!("{id}-speed");
+                let object = json!({ "qom-type": "throttle-group", "id": group, "limits": limits });
+                self.qmp.execute("object-add", object)?;
+                json!({ "driver": "throttle", "throttle-group": group, "file": file })
+            }
+        };
+        let mut node = node;
+        node["node-name"] = json!(id);
+        node["read-only"] = json!(stick.read_only());
+        self.qmp.execute("blockdev-add", node)?;
+        let device = json!({
+            "driver": "usb-storage", "id": id, "drive": id, "bus": "xhci.0",
+            "removable": true, "serial": id,
+        });
+        self.qmp.execute("device_add", device)?;
+        Ok(())
+    }
+
+    /// The end of what the kernel said, for a failed test's message.
+    fn kernel_log(&self) -> String {
+        let log = std::fs::read(self.dir.path().join("kernel.log")).unwrap_or_default();
+        let tail = &log[log.len().saturating_sub(2000)..];
+        format!(
+            "the kernel's last words:\n{}",
+            String::from_utf8_lossy(tail)
+        )
+    }
+}
+
+impl Drop for Vm {
+    fn drop(&mut self) {
+        // Both fail only when the emulator has ended by itself, which is just as well.
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
+
+fn emulator(image: &LiveImage, begin: Begin<'_>, dir: &Path) -> Command {
+    let mut command = program(Path::new(EMULATOR));
+    let medium = image.file("medium.iso");
+    command
+        .args(HARDWARE)
+        .args(["-S", "-drive"])
+        .arg(format!(
+            "file={},if=virtio,format=raw,readonly=on",
+            medium.display()
+        ))
+        .arg("-qmp")
+        .arg(format!("unix:{}/qmp,server=on,wait=off", dir.display()))
+        .arg("-serial")
+        .arg(format!("file:{}/kernel.log", dir.display()))
+        .arg("-serial")
+        .arg(format!("unix:{}/shell,server=on,wait=off", dir.display()))
+        .stdin(Stdio::null())
+        .stdout(Stdio::null());
+    match begin {
+        Begin::Kernel(parameters) => command
+            .arg("-kernel")
+            .arg(image.file("vmlinuz"))
+            .arg("-initrd")
+            .arg(image.file("initrd.img"))
+            .arg("-append")
+            .arg(format!("{PARAMETERS} {parameters}")),
+        Begin::Memory(memory) => command.args(["-incoming", "fd:0"]).stdin(memory),
+    };
+    command
+}
+
+/// The bench's own helpers are run here and nowhere else.
+#[allow(
+    clippy::disallowed_methods,
+    reason = "the rule is for the product; this is its test bench"
+)]
+pub(super) fn program(path: &Path) -> Command {
+    Command::new(path)
+}

@@ -1,0 +1,22 @@
+//! Stock live systems in an emulated machine.
+//!
+//! A [`Vm`] is a machine with a live system running and a root shell on its second serial line.
+//! It is either booted for real ([`Vm::boot`], minutes without hardware help) or woken from a
+//! memory image made right after such a boot ([`Vm::wake`], seconds). Sticks are image files on the
+//! host: what is in the file after the machine is gone is what a real stick would hold.
+//!
+//! The emulator runs without acceleration, so that the tests run on any machine.
+
+mod console;
+mod image;
+mod machine;
+mod memory;
+mod qmp;
+mod slot;
+mod stick;
+
+pub use console::{Console, Outcome};
+pub use image::{LiveImage, Suite};
+pub use machine::Vm;
+pub use qmp::Qmp;
+pub use stick::{Plug, Stick};

@@ -1,0 +1,76 @@
+//! Sticks: image files that a machine sees as USB storage.
+
+use std::fs::File;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Result, ensure};
+use tempfile::TempDir;
+
+use super::machine::program;
+
+/// A stick. Its file lives as long as this value.
+#[derive(Debug)]
+pub struct Stick {
+    serial: String,
+    read_only: bool,
+    dir: TempDir,
+}
+
+/// How a stick is plugged in.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Plug {
+    /// As fast as the emulator goes.
+    #[default]
+    Fast,
+    /// Writing no more than so many bytes in a second.
+    Slow(u64),
+}
+
+impl Stick {
+    /// A new stick of that many bytes, nothing on it. The serial number is what the system will
+    /// know it by.
+    pub fn blank(serial: &str, size: u64) -> Result<Stick> {
+        let stick = Stick {
+            serial: serial.to_owned(),
+            read_only: false,
+            dir: tempfile::tempdir()?,
+        };
+        File::create_new(stick.file())?.set_len(size)?;
+        Ok(stick)
+    }
+
+    /// A read-only carrier for files that go into a machine.
+    pub fn carrying(serial: &str, files: &[PathBuf]) -> Result<Stick> {
+        let stick = Stick {
+            serial: serial.to_owned(),
+            read_only: true,
+            dir: tempfile::tempdir()?,
+        };
+        let status = program(Path::new("/usr/bin/xorriso"))
+            .args(["-as", "mkisofs", "-quiet", "-R", "-V", "CARRIER", "-o"])
+            .arg(stick.file())
+            .args(files)
+            .status()?;
+        ensure!(status.success(), "xorriso: {status}");
+        Ok(stick)
+    }
+
+    /// The image file.
+    pub fn file(&self) -> PathBuf {
+        self.dir.path().join("stick.img")
+    }
+
+    /// The serial number, which is also the emulator's name for it.
+    pub fn serial(&self) -> &str {
+        &self.serial
+    }
+
+    pub(super) fn read_only(&self) -> bool {
+        self.read_only
+    }
+
+    /// The whole device's node inside the machine, whatever letter it got.
+    pub fn node(&self) -> String {
+        format!("/dev/disk/by-id/usb-QEMU_QEMU_HARDDISK_{}-0:0", self.serial)
+    }
+}
