@@ -1,0 +1,230 @@
+//! One look at all block devices, turned into a [`Scene`].
+
+use std::{collections::BTreeMap, io, path::Path};
+
+use wendy_sys::{DevNum, mountinfo::Mount};
+
+use super::{
+    BlockFacts, Running, Scene, Sighting,
+    classify::classify,
+    usage::{Usage, Users, usage},
+};
+use crate::model::{Device, DeviceId};
+
+/// Drivers whose devices never hold a medium: memory, compressed memory, floppy disks.
+const NOT_MEDIA: [&str; 3] = ["ram", "zram", "fd"];
+
+/// Reads every block device from udev and sysfs.
+pub fn devices() -> io::Result<Vec<BlockFacts>> {
+    let mut enumerator = udev::Enumerator::new()?;
+    enumerator.match_subsystem("block")?;
+    let found = enumerator.scan_devices()?;
+    let facts = found.filter_map(|device| BlockFacts::read(&device));
+    Ok(facts
+        .filter(|facts| facts.size > 0 && !is_no_medium(facts))
+        .collect())
+}
+
+/// The nodes in use as swap, from the text of `/proc/swaps` (proc(5)).
+pub fn swaps(table: &str) -> Vec<String> {
+    let nodes = table
+        .lines()
+        .skip(1)
+        .filter_map(|line| line.split_whitespace().next());
+    nodes.map(str::to_owned).collect()
+}
+
+/// Puts together what others are told.
+pub fn compose(
+    facts: &[BlockFacts],
+    users: Users<'_>,
+    touched: &BTreeMap<DevNum, u64>,
+    sequence: u64,
+) -> Scene {
+    let usages = usage(facts, users);
+    let waits = udev_runs();
+    let sightings = facts
+        .iter()
+        .filter(|facts| facts.initialized || !waits)
+        .map(|one| {
+            let usage = usages.get(&one.devnum).cloned().unwrap_or_default();
+            let touched = touched.get(&one.devnum).copied().unwrap_or_default();
+            let device = device(one, facts, usage);
+            (
+                one.id,
+                Sighting {
+                    facts: one.clone(),
+                    device,
+                    touched,
+                },
+            )
+        });
+    Scene {
+        sequence,
+        devices: sightings.collect(),
+        disks: facts.iter().map(|facts| facts.id.diskseq).collect(),
+    }
+}
+
+/// Without udev nobody will ever finish with a device, so it is shown as it is.
+fn udev_runs() -> bool {
+    Path::new("/run/udev/control").exists()
+}
+
+fn is_no_medium(facts: &BlockFacts) -> bool {
+    let driver = facts
+        .disk
+        .trim_end_matches(|character: char| character.is_ascii_digit());
+    NOT_MEDIA.contains(&driver)
+}
+
+fn device(facts: &BlockFacts, all: &[BlockFacts], usage: Usage) -> Device {
+    let (removable, system) = standing(facts, all);
+    let [vendor, model, serial] = facts.drive.clone();
+    let parent = facts.id.partition.map(|_| facts.id.whole_disk());
+    Device {
+        node: facts.node().to_string_lossy().into_owned(),
+        devnum: facts.devnum.raw(),
+        vendor,
+        model,
+        serial,
+        bus: classify(facts).bus,
+        size: facts.size,
+        removable: removable && !usage.system,
+        read_only: facts.read_only,
+        system: system || usage.system,
+        boot_medium: usage.boot_medium,
+        in_use_by: usage.by,
+        filesystem_type: super::shown(&facts.content.fs_type),
+        label: super::shown(&facts.content.label),
+        uuid: facts.content.uuid.clone(),
+        store: None,
+        parent,
+    }
+}
+
+/// Removable and system: a device made of others is as they are.
+fn standing(facts: &BlockFacts, all: &[BlockFacts]) -> (bool, bool) {
+    let parts: Vec<_> = all
+        .iter()
+        .filter(|part| facts.slaves.contains(&part.name))
+        .collect();
+    if parts.is_empty() || parts.len() < facts.slaves.len() {
+        let class = classify(facts);
+        return (class.removable, class.system);
+    }
+    let classes: Vec<_> = parts.into_iter().map(classify).collect();
+    (
+        classes.iter().all(|class| class.removable),
+        classes.iter().any(|class| class.system),
+    )
+}
+
+/// What a scan is compared with: mounts, swap and the live stack.
+#[derive(Debug, Default)]
+pub struct Surroundings {
+    /// The mount table.
+    pub mounts: Vec<Mount>,
+    /// Nodes used as swap.
+    pub swaps: Vec<String>,
+    /// What the live stack says.
+    pub running: Running,
+}
+
+impl Surroundings {
+    /// As the users of devices.
+    pub fn users(&self) -> Users<'_> {
+        Users {
+            mounts: &self.mounts,
+            swaps: &self.swaps,
+            running: &self.running,
+        }
+    }
+}
+
+/// Takes over the new devices, and keeps what another room knows of those that stayed.
+pub fn update(world: &mut BTreeMap<DeviceId, Device>, scene: &Scene) {
+    let fresh = scene.devices.iter().map(|(id, sighting)| {
+        let store = world.get(id).and_then(|known| known.store);
+        (
+            *id,
+            Device {
+                store,
+                ..sighting.device.clone()
+            },
+        )
+    });
+    *world = fresh.collect();
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_swap_table_is_read() {
+        let table = "Filename\tType\n/dev/sda2  partition 1 0 -2\n/swap\\040file file 1 0 -3\n";
+        assert_eq!(swaps(table), ["/dev/sda2", "/swap\\040file"]);
+        assert!(swaps("").is_empty());
+    }
+
+    #[test]
+    fn memory_is_no_medium() {
+        let named = |name: &str| BlockFacts {
+            disk: name.into(),
+            ..BlockFacts::default()
+        };
+        assert!(is_no_medium(&named("zram0")) && is_no_medium(&named("ram15")));
+        assert!(!is_no_medium(&named("sda")) && !is_no_medium(&named("nvme0n1")));
+    }
+
+    #[test]
+    fn a_vault_on_a_stick_is_as_removable_as_the_stick() {
+        let mut stick = BlockFacts {
+            name: "sda".into(),
+            disk: "sda".into(),
+            ..BlockFacts::default()
+        };
+        stick.topology.subsystems = vec!["usb".into()];
+        let mut vault = BlockFacts {
+            name: "dm-0".into(),
+            ..BlockFacts::default()
+        };
+        vault.slaves = vec!["sda".into()];
+        assert_eq!(standing(&vault, &[stick.clone()]), (true, false));
+        vault.slaves.push("sdb".into());
+        assert_eq!(standing(&vault, &[stick]), (false, true));
+    }
+
+    #[test]
+    fn a_device_that_stays_keeps_its_store() {
+        let id = DeviceId::disk(7);
+        let store = Some(crate::model::StoreKey(1));
+        let mut world = BTreeMap::from([(
+            id,
+            Device {
+                store,
+                ..Device::default()
+            },
+        )]);
+        let sighting = Sighting {
+            facts: BlockFacts::default(),
+            device: Device {
+                size: 9,
+                ..Device::default()
+            },
+            touched: 0,
+        };
+        let devices = BTreeMap::from([(id, sighting)]);
+        update(
+            &mut world,
+            &Scene {
+                devices,
+                ..Scene::default()
+            },
+        );
+        assert_eq!((world[&id].store, world[&id].size), (store, 9));
+        update(&mut world, &Scene::default());
+        assert!(world.is_empty());
+    }
+}

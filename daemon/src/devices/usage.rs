@@ -1,0 +1,210 @@
+//! Who uses a device, and whether the running system stands on it.
+//!
+//! Pure: from facts about all devices, the mount table and the swap table. What holds a partition
+//! holds its disk; what a device is made of is held by it; a file that a loop device uses is held
+//! by that. Whoever cannot be named here is still found by the exclusive open before any write.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use wendy_sys::{DevNum, mountinfo::Mount};
+
+use super::{Running, facts::BlockFacts, text::shown};
+
+/// How a device is used.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Usage {
+    /// By what, in plain words; empty means free.
+    pub by: Vec<String>,
+    /// The running system would not survive its loss.
+    pub system: bool,
+    /// The running system was started from it.
+    pub boot_medium: bool,
+}
+
+/// Everything that can use a device.
+#[derive(Debug, Clone, Copy)]
+pub struct Users<'a> {
+    /// The mount table.
+    pub mounts: &'a [Mount],
+    /// Nodes used as swap.
+    pub swaps: &'a [String],
+    /// What the live stack says.
+    pub running: &'a Running,
+}
+
+/// Where an installed system keeps itself.
+const SYSTEM_MOUNTS: [&str; 5] = ["/", "/usr", "/boot", "/boot/efi", "/efi"];
+
+/// Where the live stacks mount the medium they started from.
+const BOOT_MOUNTS: [&str; 8] = [
+    "/cdrom",
+    "/isodevice",
+    "/run/live/medium",
+    "/run/live/findiso",
+    "/run/live/fromiso",
+    "/lib/live/mount/medium",
+    "/run/initramfs/live",
+    "/run/initramfs/isoscan",
+];
+
+/// The most mounts named for one device.
+const MAX_NAMED: usize = 4;
+
+/// The use of every device, by device number.
+pub fn usage(devices: &[BlockFacts], users: Users<'_>) -> BTreeMap<DevNum, Usage> {
+    let mut usages: BTreeMap<_, _> = devices
+        .iter()
+        .map(|device| (device.devnum, direct(device, devices, users)))
+        .collect();
+    inherit_flags(devices, users.mounts, &mut usages);
+    let direct = usages.clone();
+    for device in devices {
+        for relative in devices.iter().filter(|other| is_relative(device, other)) {
+            let reasons = direct
+                .get(&relative.devnum)
+                .map_or(&[][..], |usage| &usage.by);
+            let inherited = reasons
+                .iter()
+                .map(|reason| format!("{} is {reason}", relative.name));
+            usages
+                .entry(device.devnum)
+                .or_default()
+                .by
+                .extend(inherited);
+        }
+    }
+    usages
+}
+
+/// A disk cannot be had while one of its partitions is in use, nor the other way round.
+/// Partitions of one disk do not stand in each other's way.
+fn is_relative(device: &BlockFacts, other: &BlockFacts) -> bool {
+    device.devnum != other.devnum
+        && device.disk == other.disk
+        && (device.name == device.disk || other.name == other.disk)
+}
+
+fn direct(device: &BlockFacts, devices: &[BlockFacts], users: Users<'_>) -> Usage {
+    let mut usage = Usage::default();
+    let node = device.node();
+    let mounts: BTreeSet<_> = users
+        .mounts
+        .iter()
+        .filter(|mount| is_of(mount, device))
+        .map(|mount| mount.mount_point.to_string_lossy())
+        .collect();
+    let has = |places: &[&str]| mounts.iter().any(|place| places.contains(&place.as_ref()));
+    usage.system = has(&SYSTEM_MOUNTS) || users.running.system.contains(&device.devnum);
+    usage.boot_medium = has(&BOOT_MOUNTS) || users.running.boot_medium.contains(&device.devnum);
+    usage.by.extend(
+        mounts
+            .iter()
+            .take(MAX_NAMED)
+            .map(|at| format!("mounted at {}", shown(at))),
+    );
+    if users
+        .swaps
+        .iter()
+        .any(|swap| node.as_os_str() == swap.as_str())
+    {
+        usage.by.push("used as swap".to_owned());
+        usage.system = true;
+    }
+    for holder in devices
+        .iter()
+        .filter(|holder| device.holders.contains(&holder.name))
+    {
+        usage.by.push(format!("part of {}", title(holder)));
+    }
+    if usage.by.is_empty() && !device.holders.is_empty() {
+        usage
+            .by
+            .push(format!("part of {}", device.holders.join(", ")));
+    }
+    for user in devices
+        .iter()
+        .filter(|user| holds_file_of(device, user, users.mounts))
+    {
+        usage
+            .by
+            .push(format!("holding the file behind {}", user.name));
+    }
+    if usage.by.is_empty() && device.in_mounted_btrfs {
+        usage.by.push("part of a mounted btrfs".to_owned());
+    }
+    if usage.by.is_empty() && (usage.system || usage.boot_medium) {
+        usage.by.push("needed by the running system".to_owned());
+    }
+    usage
+}
+
+/// btrfs reports device numbers of its own, so its source is compared as well.
+fn is_of(mount: &Mount, device: &BlockFacts) -> bool {
+    mount.devnum == device.devnum
+        || mount.source == device.node().as_os_str()
+        || (!device.alias.is_empty()
+            && mount.source.to_str() == Some(&format!("/dev/mapper/{}", device.alias)))
+}
+
+fn title(device: &BlockFacts) -> String {
+    if device.alias.is_empty() {
+        device.name.clone()
+    } else {
+        format!("{} ({})", device.name, device.alias)
+    }
+}
+
+/// Whether the file behind the loop device `user` lies on a filesystem on `device`: the deepest
+/// mount above it decides.
+fn holds_file_of(device: &BlockFacts, user: &BlockFacts, mounts: &[Mount]) -> bool {
+    let Some(file) = user.backing.as_ref().filter(|_| user.name == user.disk) else {
+        return false;
+    };
+    let above = mounts
+        .iter()
+        .filter(|mount| file.starts_with(&mount.mount_point));
+    // Of two mounts at one place the later covers the earlier, and max_by_key takes the last.
+    above
+        .max_by_key(|mount| mount.mount_point.components().count())
+        .is_some_and(|mount| is_of(mount, device))
+}
+
+/// Whatever carries a device of the running system, carries the running system.
+fn inherit_flags(devices: &[BlockFacts], mounts: &[Mount], usages: &mut BTreeMap<DevNum, Usage>) {
+    let carriers: Vec<(DevNum, DevNum)> = devices
+        .iter()
+        .flat_map(|carrier| {
+            let carried = devices
+                .iter()
+                .filter(move |carried| carries(carrier, carried, mounts));
+            carried.map(move |carried| (carrier.devnum, carried.devnum))
+        })
+        .collect();
+    // A chain of carriers is no longer than there are devices.
+    for _ in devices {
+        let before = usages.clone();
+        for (carrier, carried) in &carriers {
+            let Some(above) = before.get(carried) else {
+                continue;
+            };
+            let usage = usages.entry(*carrier).or_default();
+            usage.system |= above.system;
+            usage.boot_medium |= above.boot_medium;
+        }
+        if *usages == before {
+            return;
+        }
+    }
+}
+
+fn carries(carrier: &BlockFacts, carried: &BlockFacts, mounts: &[Mount]) -> bool {
+    let is_own_partition = carrier.devnum != carried.devnum
+        && carried.disk == carrier.name
+        && carrier.name == carrier.disk;
+    is_own_partition
+        || carrier.holders.contains(&carried.name)
+        || holds_file_of(carrier, carried, mounts)
+}
+
+#[cfg(test)]
+mod tests;
