@@ -1,6 +1,6 @@
 //! One emulated machine.
 
-use std::fs::File;
+use std::os::unix::net::UnixStream;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, SystemTime};
@@ -11,7 +11,7 @@ use tempfile::TempDir;
 
 use super::console::{Console, Outcome};
 use super::image::LiveImage;
-use super::qmp::Qmp;
+use super::qmp::{Qmp, connect_patiently};
 use super::slot::Slot;
 use super::stick::{Plug, Stick};
 
@@ -26,6 +26,9 @@ pub(super) const HARDWARE: &[&str] = &[
     "2",
     "-m",
     "2048",
+    "-nodefaults",
+    "-vga",
+    "std",
     "-display",
     "none",
     "-nic",
@@ -58,21 +61,27 @@ pub(super) enum Begin<'a> {
     /// At its kernel, with these further parameters.
     Kernel(&'a str),
     /// At an instant in the middle of its life.
-    Memory(File),
+    Memory(&'a Path),
 }
 
 impl Vm {
     /// Boots the image with the sticks plugged in and waits for a root shell. `parameters` come
     /// after the image's own ones, as somebody adds them in the boot menu.
     pub fn boot(image: &LiveImage, parameters: &str, sticks: &[&Stick]) -> Result<Vm> {
-        let mut vm = Vm::begin(image, Begin::Kernel(parameters))?;
-        for stick in sticks {
-            vm.attach(stick, Plug::Fast)?;
-        }
-        vm.qmp.execute("cont", json!({}))?;
+        let mut vm = Vm::switch_on(image, parameters, sticks)?;
         vm.shell
             .take_over_login(BOOT)
             .with_context(|| vm.kernel_log())?;
+        Ok(vm)
+    }
+
+    /// Begins such a boot and leaves it to itself.
+    pub fn switch_on(image: &LiveImage, parameters: &str, sticks: &[&Stick]) -> Result<Vm> {
+        let mut vm = Vm::begin(image, Begin::Kernel(parameters))?;
+        for stick in sticks {
+            vm.connect(stick, Plug::Fast)?;
+        }
+        vm.qmp.execute("cont", json!({}))?;
         Ok(vm)
     }
 
@@ -114,6 +123,11 @@ impl Vm {
         &mut self.shell
     }
 
+    /// The first serial line, where the kernel talks and somebody is logged in too.
+    pub fn screen(&self) -> Result<UnixStream> {
+        connect_patiently(&self.dir.path().join("screen"))
+    }
+
     /// Runs a command as root and gives its output; a status other than 0 is an error.
     pub fn run(&mut self, command: &str) -> Result<String> {
         let Outcome { status, output } = self.attempt(command)?;
@@ -132,7 +146,7 @@ impl Vm {
 
     /// Plugs a stick in and waits until the system has its device.
     pub fn plug(&mut self, stick: &Stick, plug: Plug) -> Result<()> {
-        self.attach(stick, plug)?;
+        self.connect(stick, plug)?;
         self.run(&format!(
             "until [ -b {} ]; do sleep 0.1; done; udevadm settle",
             stick.node()
@@ -164,7 +178,8 @@ impl Vm {
         Ok(())
     }
 
-    fn attach(&mut self, stick: &Stick, plug: Plug) -> Result<()> {
+    /// Plugs a stick in and does not wait for anything.
+    pub fn connect(&mut self, stick: &Stick, plug: Plug) -> Result<()> {
         let id = stick.serial();
         let file = json!({ "driver": "file", "filename": stick.file() });
         let node = match plug {
@@ -209,7 +224,7 @@ impl Drop for Vm {
 }
 
 fn emulator(image: &LiveImage, begin: Begin<'_>, dir: &Path) -> Command {
-    let mut command = program(Path::new(EMULATOR));
+    let mut command = program(EMULATOR);
     let medium = image.file("medium.iso");
     command
         .args(HARDWARE)
@@ -221,9 +236,14 @@ fn emulator(image: &LiveImage, begin: Begin<'_>, dir: &Path) -> Command {
         .arg("-qmp")
         .arg(format!("unix:{}/qmp,server=on,wait=off", dir.display()))
         .arg("-serial")
-        .arg(format!("file:{}/kernel.log", dir.display()))
+        .arg("chardev:screen")
         .arg("-serial")
         .arg(format!("unix:{}/shell,server=on,wait=off", dir.display()))
+        .arg("-chardev")
+        .arg(format!(
+            "socket,id=screen,path={0}/screen,server=on,wait=off,logfile={0}/kernel.log",
+            dir.display()
+        ))
         .stdin(Stdio::null())
         .stdout(Stdio::null());
     match begin {
@@ -234,16 +254,18 @@ fn emulator(image: &LiveImage, begin: Begin<'_>, dir: &Path) -> Command {
             .arg(image.file("initrd.img"))
             .arg("-append")
             .arg(format!("{PARAMETERS} {parameters}")),
-        Begin::Memory(memory) => command.args(["-incoming", "fd:0"]).stdin(memory),
+        Begin::Memory(file) => command
+            .arg("-incoming")
+            .arg(format!("exec:cat '{}'", file.display())),
     };
     command
 }
 
-/// The bench's own helpers are run here and nowhere else.
+/// A program of this machine's, to be run by the bench.
 #[allow(
     clippy::disallowed_methods,
     reason = "the rule is for the product; this is its test bench"
 )]
-pub(super) fn program(path: &Path) -> Command {
-    Command::new(path)
+pub fn program(path: impl AsRef<Path>) -> Command {
+    Command::new(path.as_ref())
 }

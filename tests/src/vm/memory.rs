@@ -79,7 +79,7 @@ fn kept(
 }
 
 fn fingerprint(inputs: &[PathBuf]) -> Result<u64> {
-    let version = program(Path::new(EMULATOR))
+    let version = program(EMULATOR)
         .arg("--version")
         .output()
         .context(EMULATOR)?;
@@ -134,7 +134,7 @@ fn sleep(mut vm: Vm, file: &Path) -> Result<()> {
 }
 
 fn wake(image: &LiveImage, memory: &Path) -> Result<Vm> {
-    let mut vm = Vm::begin(image, Begin::Memory(File::open(memory)?))?;
+    let mut vm = Vm::begin(image, Begin::Memory(memory))?;
     let status = vm.qmp().poll(PATIENCE, "query-status", |answer| {
         answer["status"] != "inmigrate"
     })?;

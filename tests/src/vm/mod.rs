@@ -17,6 +17,6 @@ mod stick;
 
 pub use console::{Console, Outcome};
 pub use image::{LiveImage, Suite};
-pub use machine::Vm;
+pub use machine::{Vm, program};
 pub use qmp::Qmp;
 pub use stick::{Plug, Stick};

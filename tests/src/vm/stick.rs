@@ -1,7 +1,7 @@
 //! Sticks: image files that a machine sees as USB storage.
 
 use std::fs::File;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use anyhow::{Result, ensure};
 use tempfile::TempDir;
@@ -46,12 +46,13 @@ impl Stick {
             read_only: true,
             dir: tempfile::tempdir()?,
         };
-        let status = program(Path::new("/usr/bin/xorriso"))
+        let output = program("/usr/bin/xorriso")
             .args(["-as", "mkisofs", "-quiet", "-R", "-V", "CARRIER", "-o"])
             .arg(stick.file())
             .args(files)
-            .status()?;
-        ensure!(status.success(), "xorriso: {status}");
+            .output()?;
+        let said = String::from_utf8_lossy(&output.stderr);
+        ensure!(output.status.success(), "xorriso: {said}");
         Ok(stick)
     }
 
