@@ -12,6 +12,8 @@ mod devnum;
 mod error;
 mod ioctl;
 mod step;
+#[cfg(test)]
+mod testing;
 
 pub mod block;
 pub mod confine;

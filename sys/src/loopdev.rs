@@ -56,23 +56,29 @@ impl Loop {
     pub fn attach(backing: BorrowedFd<'_>, options: LoopOptions) -> Result<Self> {
         let control = open_node(Path::new(CONTROL), OFlags::RDWR)?;
         let config = configuration(backing, options)?;
+        let mode = if options.read_only {
+            OFlags::RDONLY
+        } else {
+            OFlags::RDWR
+        };
+        let mut taken = Error::os("find a free loop device", Errno::BUSY);
         for _ in 0..ATTEMPTS {
             let number = ioctl::loop_get_free(control.as_fd())
                 .during(|| "find a free loop device".into())?;
             let node = PathBuf::from(format!("/dev/loop{number}"));
-            let mode = if options.read_only {
-                OFlags::RDONLY
-            } else {
-                OFlags::RDWR
-            };
-            let fd = open_node(&node, mode)?;
-            match ioctl::loop_configure(fd.as_fd(), &config) {
-                Ok(()) => return Ok(Self { fd, node }),
-                Err(nix::Error::EBUSY) => {}
-                Err(errno) => return Err(errno).during(|| format!("set up {}", node.display())),
+            let attached = open_node(&node, mode).and_then(|fd| {
+                let configured = ioctl::loop_configure(fd.as_fd(), &config);
+                configured
+                    .during(|| format!("set up {}", node.display()))
+                    .map(|()| fd)
+            });
+            match attached {
+                Ok(fd) => return Ok(Self { fd, node }),
+                Err(error) if taken_by_another(&error) => taken = error,
+                Err(error) => return Err(error),
             }
         }
-        Err(Error::os("find a free loop device", Errno::BUSY))
+        Err(taken)
     }
 
     /// The device node, such as `/dev/loop3`.
@@ -114,6 +120,15 @@ pub fn backing_file(device: DevNum) -> Result<PathBuf> {
     Ok(PathBuf::from(OsString::from_vec(name)))
 }
 
+/// Between our asking for a free device and our using it, another program has attached a file to
+/// it (`EBUSY`), detached one again (`ENXIO`) or removed the device (`ENOENT`).
+fn taken_by_another(error: &Error) -> bool {
+    matches!(
+        error.errno(),
+        Some(Errno::BUSY | Errno::NXIO | Errno::NOENT)
+    )
+}
+
 fn open_node(node: &Path, mode: OFlags) -> Result<OwnedFd> {
     open(node, mode | OFlags::CLOEXEC, Mode::empty()).during(|| format!("open {}", node.display()))
 }
@@ -149,3 +164,6 @@ fn configuration(backing: BorrowedFd<'_>, options: LoopOptions) -> Result<loop_c
         __reserved: [0; 8],
     })
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,62 @@
+//! What the tests of this crate share: files as disks.
+
+use std::{
+    fs::File,
+    os::fd::AsFd,
+    thread,
+    time::{Duration, Instant},
+};
+
+use crate::{
+    Cancel,
+    block::{Access, BlockDevice},
+    loopdev::{Loop, LoopOptions},
+    tool::Tool,
+};
+
+/// Tells whether the test may use devices and mounts; says so when it may not.
+pub(crate) fn is_root() -> bool {
+    let root = rustix::process::geteuid().is_root();
+    if !root {
+        eprintln!("skipped: needs root for devices and mounts");
+    }
+    root
+}
+
+/// An unnamed sparse file of `size` bytes.
+pub(crate) fn image(size: u64) -> File {
+    let file = tempfile::tempfile().unwrap();
+    file.set_len(size).unwrap();
+    file
+}
+
+/// A disk of `size` bytes that can carry partitions.
+pub(crate) fn disk(size: u64) -> Loop {
+    let options = LoopOptions {
+        partscan: true,
+        ..LoopOptions::default()
+    };
+    Loop::attach(image(size).as_fd(), options).unwrap()
+}
+
+/// A disk with an ext4 filesystem without a journal.
+pub(crate) fn ext4() -> Loop {
+    let disk = disk(16 << 20);
+    let device = BlockDevice::open(disk.node(), Access::Write).unwrap();
+    Tool::new("mkfs.ext4")
+        .args(["-q", "-F", "-O", "^has_journal", "--"])
+        .arg(device.proc_path())
+        .pass_fd(device.fd())
+        .run(&Cancel::new())
+        .unwrap();
+    disk
+}
+
+/// Waits for something that another process is about to do.
+pub(crate) fn until(condition: impl Fn() -> bool) {
+    let deadline = Instant::now() + Duration::from_secs(20);
+    while !condition() {
+        assert!(Instant::now() < deadline, "nothing happened for 20 seconds");
+        thread::yield_now();
+    }
+}
