@@ -11,7 +11,7 @@ use std::{
 };
 
 use rustix::{
-    fs,
+    fs::{self, Mode, OFlags},
     mount::{
         MountAttrFlags, MoveMountFlags, OpenTreeFlags, UnmountFlags, move_mount, open_tree, unmount,
     },
@@ -76,26 +76,34 @@ impl MountFlags {
     }
 }
 
-/// A mounted filesystem without a place in the tree; its descriptor is the root directory.
+/// A mounted filesystem without a place in the tree; its descriptor is the root directory, open
+/// for reading.
 #[derive(Debug)]
-pub struct DetachedMount(OwnedFd);
+pub struct DetachedMount {
+    root: OwnedFd,
+    /// The kernel takes the mount apart when this one is closed; it can be moved, but not read.
+    tree: OwnedFd,
+}
+
+impl DetachedMount {
+    pub(crate) fn new(tree: OwnedFd) -> Result<Self> {
+        let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+        let root = fs::openat(&tree, ".", flags, Mode::empty());
+        Ok(Self {
+            root: root.during(|| "open a mounted directory".into())?,
+            tree,
+        })
+    }
+
+    /// The descriptor by which another process can take the mount over.
+    pub(crate) fn tree(&self) -> BorrowedFd<'_> {
+        self.tree.as_fd()
+    }
+}
 
 impl AsFd for DetachedMount {
     fn as_fd(&self) -> BorrowedFd<'_> {
-        self.0.as_fd()
-    }
-}
-
-/// Takes over a descriptor that came from another process.
-impl From<OwnedFd> for DetachedMount {
-    fn from(root: OwnedFd) -> Self {
-        Self(root)
-    }
-}
-
-impl From<DetachedMount> for OwnedFd {
-    fn from(mount: DetachedMount) -> Self {
-        mount.0
+        self.root.as_fd()
     }
 }
 
@@ -185,13 +193,13 @@ pub fn clone_detached(
         | OpenTreeFlags::AT_EMPTY_PATH;
     let tree = open_tree(dir, path, cloned).during(what)?;
     restrict(tree.as_fd(), flags)?;
-    Ok(DetachedMount(tree))
+    DetachedMount::new(tree)
 }
 
-/// Gives a detached mount a place: the directory `target`.
+/// Gives a detached mount a place: the directory `target`. It outlives the descriptor then.
 pub fn attach(mount: &DetachedMount, target: impl AsFd) -> Result<()> {
     let flags = MoveMountFlags::MOVE_MOUNT_F_EMPTY_PATH | MoveMountFlags::MOVE_MOUNT_T_EMPTY_PATH;
-    move_mount(mount, "", target, "", flags).during(|| "attach a mount".into())
+    move_mount(mount.tree(), "", target, "", flags).during(|| "attach a mount".into())
 }
 
 /// Takes the mount at `path` out of the tree. `lazy` lets users of open files keep them; otherwise
@@ -310,3 +318,6 @@ fn restrict(mount: BorrowedFd<'_>, flags: MountFlags) -> Result<()> {
     }
     Err(std::io::Error::last_os_error()).during(|| "restrict a mount".into())
 }
+
+#[cfg(test)]
+mod tests;

@@ -196,3 +196,6 @@ fn octal(text: &[u8]) -> Option<u8> {
     };
     Some((high - b'0') << 6 | (middle - b'0') << 3 | (low - b'0'))
 }
+
+#[cfg(test)]
+mod tests;

@@ -104,9 +104,11 @@ fn receive(socket: &OwnedFd, paths: usize) -> Result<Vec<Option<DetachedMount>>>
             "the helper's answer is incomplete",
         ));
     }
-    let mut fds = fds.into_iter().map(DetachedMount::from);
-    Ok(found[..paths]
+    let mut fds = fds.into_iter();
+    let adopt = |&there| if there == 1 { fds.next() } else { None }.map(DetachedMount::new);
+    found[..paths]
         .iter()
-        .map(|&there| if there == 1 { fds.next() } else { None })
-        .collect())
+        .map(adopt)
+        .map(Option::transpose)
+        .collect()
 }

@@ -47,9 +47,7 @@ impl Context {
         }
         fsconfig_create(&self.fd).map_err(|errno| self.explain(errno))?;
         let mount = fsmount(&self.fd, FsMountFlags::FSMOUNT_CLOEXEC, flags.attributes());
-        mount
-            .map(DetachedMount)
-            .map_err(|errno| self.explain(errno))
+        DetachedMount::new(mount.map_err(|errno| self.explain(errno))?)
     }
 
     fn explain(&self, errno: rustix::io::Errno) -> Error {

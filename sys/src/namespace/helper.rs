@@ -123,7 +123,7 @@ fn open_tree(path: &Path) -> Result<Option<DetachedMount>> {
 fn answer(socket: BorrowedFd<'_>, trees: &[Option<DetachedMount>]) -> Result<()> {
     let mut there: Vec<u8> = trees.iter().map(|tree| u8::from(tree.is_some())).collect();
     there.push(0);
-    let fds: Vec<_> = trees.iter().flatten().map(AsFd::as_fd).collect();
+    let fds: Vec<_> = trees.iter().flatten().map(DetachedMount::tree).collect();
     let mut space = vec![MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(super::MOST_PATHS))];
     let mut ancillary = SendAncillaryBuffer::new(&mut space);
     if !fds.is_empty() && !ancillary.push(SendAncillaryMessage::ScmRights(&fds)) {

@@ -1,0 +1,187 @@
+use std::{fs::File, os::unix::fs::symlink};
+
+use rustix::fs::{Mode, OFlags};
+
+use super::*;
+use crate::{
+    Errno,
+    dir::{entries, make_dir, open_beneath, read_small, write_atomic},
+    testing::{ext4, is_root},
+};
+
+fn tmpfs() -> DetachedMount {
+    detached(
+        "tmpfs",
+        None,
+        &[("size", Some("1m"))],
+        MountFlags::default(),
+    )
+    .unwrap()
+}
+
+#[test]
+fn a_detached_mount_is_a_directory_nobody_else_sees() {
+    if !is_root() {
+        return;
+    }
+    let before = crate::mountinfo::read().unwrap().len();
+    let mount = tmpfs();
+    write_atomic(&mount, "file", b"content", 0o600).unwrap();
+    assert_eq!(read_small(&mount, "file", 100).unwrap(), b"content");
+    let space = space(&mount).unwrap();
+    assert_eq!((space.size, space.used()), (1 << 20, 4096));
+    assert!(crate::mountinfo::read().unwrap().len() <= before);
+}
+
+#[test]
+fn the_kernel_explains_itself() {
+    if !is_root() {
+        return;
+    }
+    let stick = ext4();
+    let bogus = [("bogus_option", None)];
+    let error = detached("ext4", Some(stick.node()), &bogus, MountFlags::STORE).unwrap_err();
+    assert!(
+        error
+            .to_string()
+            .contains("Unknown parameter 'bogus_option'"),
+        "{error}"
+    );
+    assert_eq!(error.errno(), Some(Errno::INVAL));
+    let absent = detached("absentfs", None, &[], MountFlags::STORE).unwrap_err();
+    assert_eq!(absent.errno(), Some(Errno::NODEV));
+}
+
+#[test]
+fn an_untrusted_mount_allows_nothing_but_reading() {
+    if !is_root() {
+        return;
+    }
+    let stick = ext4();
+    let writable = detached("ext4", Some(stick.node()), &[], MountFlags::default()).unwrap();
+    write_atomic(&writable, "script", b"#!/bin/sh\n", 0o4755).unwrap();
+    rustix::fs::symlinkat("script", &writable, "link").unwrap();
+    drop(writable);
+
+    // A process that another test starts just now holds the first mount for a moment.
+    let mount = loop {
+        match detached("ext4", Some(stick.node()), &[], MountFlags::UNTRUSTED) {
+            Err(error) if error.errno() == Some(Errno::BUSY) => {}
+            other => break other.unwrap(),
+        }
+    };
+    assert_eq!(read_small(&mount, "script", 100).unwrap(), b"#!/bin/sh\n");
+    assert_eq!(
+        write_atomic(&mount, "x", b"", 0o600).unwrap_err().errno(),
+        Some(Errno::ROFS)
+    );
+    let follow = rustix::fs::openat(&mount, "link", OFlags::RDONLY, Mode::empty());
+    assert_eq!(follow.unwrap_err(), Errno::LOOP);
+    let flags = rustix::fs::fstatvfs(&mount).unwrap().f_flag;
+    use rustix::fs::StatVfsMountFlags as Flags;
+    assert!(flags.contains(Flags::RDONLY | Flags::NOSUID | Flags::NODEV | Flags::NOEXEC));
+}
+
+#[test]
+fn a_clone_shows_the_same_files_under_its_own_rules() {
+    if !is_root() {
+        return;
+    }
+    let mount = tmpfs();
+    make_dir(&mount, "cow/upper", 0o755).unwrap();
+    let clone = clone_detached(&mount, "cow", MountFlags::UNTRUSTED).unwrap();
+    let upper = open_beneath(&mount, "cow/upper", OFlags::RDONLY).unwrap();
+    write_atomic(&upper, "later", b"seen", 0o600).unwrap();
+    assert_eq!(read_small(&clone, "upper/later", 100).unwrap(), b"seen");
+    assert_eq!(
+        write_atomic(&clone, "x", b"", 0o600).unwrap_err().errno(),
+        Some(Errno::ROFS)
+    );
+    assert!(open_beneath(&clone, "../..", OFlags::RDONLY).is_err());
+}
+
+#[test]
+fn an_overlay_is_put_together_from_descriptors() {
+    if !is_root() {
+        return;
+    }
+    let (lower, upper) = (tmpfs(), tmpfs());
+    write_atomic(&lower, "from below", b"1", 0o600).unwrap();
+    let data = make_dir(&upper, "upper", 0o755).unwrap();
+    let work = make_dir(&upper, "work", 0o755).unwrap();
+    let lowers = [lower.as_fd()];
+    let dirs = OverlayDirs {
+        lowers: &lowers,
+        upper_and_work: Some((data.as_fd(), work.as_fd())),
+    };
+    let merged = overlay_detached(dirs, &[], MountFlags::default()).unwrap();
+    write_atomic(&merged, "from above", b"2", 0o600).unwrap();
+    let names: Vec<_> = entries(&merged)
+        .unwrap()
+        .into_iter()
+        .map(|entry| entry.name)
+        .collect();
+    assert_eq!(names, ["from above", "from below"]);
+    assert_eq!(entries(&data).unwrap().len(), 1);
+}
+
+#[test]
+fn a_mount_gets_a_place_and_loses_it() {
+    if !is_root() {
+        return;
+    }
+    let directory = tempfile::tempdir().unwrap();
+    let mount = tmpfs();
+    attach(&mount, File::open(directory.path()).unwrap()).unwrap();
+    std::fs::write(directory.path().join("file"), "visible").unwrap();
+    assert_eq!(read_small(&mount, "file", 100).unwrap(), b"visible");
+
+    drop(mount);
+    let open = File::open(directory.path().join("file")).unwrap();
+    assert_eq!(
+        detach(directory.path(), false).unwrap_err().errno(),
+        Some(Errno::BUSY)
+    );
+    let link = tempfile::tempdir().unwrap();
+    symlink(directory.path(), link.path().join("link")).unwrap();
+    assert!(detach(&link.path().join("link"), true).is_err());
+    detach(directory.path(), true).unwrap();
+    assert_eq!(std::io::read_to_string(open).unwrap(), "visible");
+}
+
+#[test]
+fn a_frozen_filesystem_goes_on_when_released() {
+    if !is_root() {
+        return;
+    }
+    let stick = ext4();
+    let mount = detached("ext4", Some(stick.node()), &[], MountFlags::STORE).unwrap();
+    let frozen = freeze(mount.as_fd()).unwrap();
+    assert_eq!(
+        freeze(mount.as_fd()).unwrap_err().errno(),
+        Some(Errno::BUSY)
+    );
+    frozen.thaw().unwrap();
+    drop(freeze(mount.as_fd()).unwrap());
+    write_atomic(&mount, "file", b"written after the thaw", 0o600).unwrap();
+    syncfs(&mount).unwrap();
+    let memory = tmpfs();
+    assert_eq!(
+        freeze(memory.as_fd()).unwrap_err().errno(),
+        Some(Errno::OPNOTSUPP)
+    );
+}
+
+#[test]
+fn a_label_is_changed_while_mounted() {
+    if !is_root() {
+        return;
+    }
+    let stick = ext4();
+    let mount = detached("ext4", Some(stick.node()), &[], MountFlags::STORE).unwrap();
+    set_label(&mount, "writable").unwrap();
+    assert_eq!(label(&mount).unwrap(), "writable");
+    assert!(set_label(&mount, "longer than sixteen").is_err());
+    assert!(set_label(&mount, &"x".repeat(256)).is_err());
+    assert_eq!(label(&mount).unwrap(), "writable");
+}
