@@ -231,3 +231,6 @@ fn difference(before: &Identity, now: &Identity) -> Option<String> {
     }
     (!differences.is_empty()).then(|| differences.join(", "))
 }
+
+#[cfg(test)]
+mod tests;

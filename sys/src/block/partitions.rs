@@ -3,11 +3,16 @@
 //! Telling the kernel partition by partition leaves those alone that stay, and works where the
 //! kernel was built without a parser for the partition table at hand.
 
-use std::{fs, os::fd::AsFd, path::PathBuf};
+use std::{
+    fs,
+    os::fd::AsFd,
+    path::{Path, PathBuf},
+    str::FromStr,
+};
 
 use super::{BlockDevice, node_of, sysfs};
 use crate::{
-    DevNum, Error, Result,
+    DevNum, Errno, Error, Result,
     error::Context,
     ioctl::{self, PartitionChange},
 };
@@ -27,10 +32,7 @@ pub struct PartitionExtent {
 }
 
 pub(super) fn known(disk: DevNum) -> Result<Vec<PartitionExtent>> {
-    let mut extents = children(disk)?
-        .into_iter()
-        .map(|(number, device)| extent(number, device))
-        .collect::<Result<Vec<_>>>()?;
+    let mut extents: Vec<_> = list(disk)?.into_iter().map(|(extent, _)| extent).collect();
     extents.sort_unstable();
     Ok(extents)
 }
@@ -47,13 +49,16 @@ pub(super) fn tell(disk: &BlockDevice, wanted: &[PartitionExtent]) -> Result<()>
 }
 
 pub(super) fn node(disk: DevNum, number: u32) -> Result<PathBuf> {
-    let found = children(disk)?
+    match list(disk)?
         .into_iter()
-        .find(|(known, _)| *known == number);
-    let (_, device) = found.ok_or_else(|| {
-        Error::invalid(format!("disk {disk}"), format!("has no partition {number}"))
-    })?;
-    node_of(device)
+        .find(|(extent, _)| extent.number == number)
+    {
+        Some((_, device)) => node_of(device),
+        None => Err(Error::invalid(
+            format!("disk {disk}"),
+            format!("has no partition {number}"),
+        )),
+    }
 }
 
 fn change(disk: &BlockDevice, change: PartitionChange, extent: &PartitionExtent) -> Result<()> {
@@ -71,33 +76,33 @@ fn change(disk: &BlockDevice, change: PartitionChange, extent: &PartitionExtent)
     ioctl::change_partition(disk.as_fd(), change, number, start, size).during(what)
 }
 
-/// Number and device of each partition of `disk`.
-fn children(disk: DevNum) -> Result<Vec<(u32, DevNum)>> {
-    let directory = sysfs::directory(disk);
+/// Place and device of each partition of `disk`; one that vanishes meanwhile is left out.
+fn list(disk: DevNum) -> Result<Vec<(PartitionExtent, DevNum)>> {
     let what = || format!("list the partitions of {disk}");
     let mut found = Vec::new();
-    for entry in fs::read_dir(&directory).during(what)? {
-        let path = entry.during(what)?.path();
-        let Ok(number) = fs::read_to_string(path.join("partition")) else {
-            continue;
-        };
-        let device = fs::read_to_string(path.join("dev")).during(what)?;
-        let number = number.trim().parse();
-        let number = number.map_err(|_| Error::invalid(what(), "unreadable partition number"))?;
-        found.push((number, device.trim().parse()?));
+    for entry in fs::read_dir(sysfs::directory(disk)).during(what)? {
+        match read(&entry.during(what)?.path()) {
+            Ok(partition) => found.push(partition),
+            // Also what is no partition has no such attributes.
+            Err(error) if matches!(error.errno(), Some(Errno::NOENT | Errno::NOTDIR)) => {}
+            Err(error) => return Err(error),
+        }
     }
     Ok(found)
 }
 
-fn extent(number: u32, device: DevNum) -> Result<PartitionExtent> {
-    let sectors = |name| -> Result<u64> {
-        let text = sysfs::attribute(device, name)?;
-        text.parse()
-            .map_err(|_| Error::invalid(format!("{name} of {device}"), "not a number"))
+fn read(directory: &Path) -> Result<(PartitionExtent, DevNum)> {
+    let extent = PartitionExtent {
+        number: attribute(directory, "partition")?,
+        start: attribute::<u64>(directory, "start")? * SYSFS_SECTOR,
+        size: attribute::<u64>(directory, "size")? * SYSFS_SECTOR,
     };
-    Ok(PartitionExtent {
-        number,
-        start: sectors("start")? * SYSFS_SECTOR,
-        size: sectors("size")? * SYSFS_SECTOR,
-    })
+    Ok((extent, attribute(directory, "dev")?))
+}
+
+fn attribute<T: FromStr>(directory: &Path, name: &str) -> Result<T> {
+    let path = directory.join(name);
+    let text = fs::read_to_string(&path).during(|| format!("read {}", path.display()))?;
+    let unreadable = |_| Error::invalid(path.display().to_string(), format!("odd value {text:?}"));
+    text.trim_end().parse().map_err(unreadable)
 }
