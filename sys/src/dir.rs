@@ -217,3 +217,6 @@ fn temporary_name(name: &OsStr) -> Result<OsString> {
     }
     Ok(OsString::from_vec([b".", bytes, b".new"].concat()))
 }
+
+#[cfg(test)]
+mod tests;

@@ -232,3 +232,6 @@ fn tail(stderr: &[u8]) -> String {
         .map(|c| if c.is_control() { ' ' } else { c });
     printable.collect()
 }
+
+#[cfg(test)]
+mod tests;
