@@ -158,13 +158,20 @@ impl Jobs {
         });
     }
 
-    /// Forgets the jobs that finished long ago, and says when to come back for the next one.
-    pub fn forget_old(&self, now: Instant) -> Option<Instant> {
-        let mut table = self.lock();
-        table
+    /// Forgets the jobs that finished long ago.
+    pub fn forget_old(&self, now: Instant) {
+        self.lock()
             .jobs
             .retain(|_, job| job.expires().is_none_or(|at| at > now));
-        table.jobs.values().filter_map(|job| job.expires()).min()
+    }
+
+    /// When the next finished job is to be forgotten.
+    pub fn next_to_forget(&self) -> Option<Instant> {
+        self.lock()
+            .jobs
+            .values()
+            .filter_map(|job| job.expires())
+            .min()
     }
 
     /// Starts watching for jobs that start, change their phase or finish. Progress in bytes makes

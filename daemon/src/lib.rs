@@ -1,11 +1,16 @@
-//! The rooms of wendyd.
+//! The rooms of wendyd, from the bus down.
 //!
-//! `dbus` translates messages, `authority` asks polkit, `limits` counts what a caller holds, and
-//! `jobs` runs long work on threads of its own, and `devices` watches what is plugged in. `operations` is what the bus can ask the engine
-//! for, `model` the plain data everybody shares. A line that copies files never learns what D-Bus
-//! is, a line that speaks D-Bus never opens a file.
+//! - `dbus` translates messages, and does nothing else.
+//! - `authority` asks polkit; `limits` counts what a caller has in hand.
+//! - `operations` is what the bus can ask the engine for.
+//! - `jobs` runs long work on threads of its own.
+//! - `devices` watches what is plugged in.
+//! - `model` is the plain data everybody shares.
+//!
+//! A line that copies files never learns what D-Bus is, a line that speaks D-Bus never opens a file.
 
 pub mod authority;
+pub mod dbus;
 pub mod devices;
 pub mod jobs;
 pub mod limits;

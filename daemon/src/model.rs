@@ -228,9 +228,11 @@ impl SessionState {
 
 impl World {
     /// The sessions of one store, in the order of their ids.
-    pub fn sessions_of(&self, store: &StoreKey) -> impl Iterator<Item = (&SessionKey, &Session)> {
-        self.sessions
+    pub fn sessions_of(&self, store: StoreKey) -> impl Iterator<Item = (SessionKey, &Session)> {
+        let theirs = self
+            .sessions
             .iter()
-            .filter(move |(_, session)| session.store == *store)
+            .filter(move |(_, session)| session.store == store);
+        theirs.map(|(key, session)| (*key, session))
     }
 }

@@ -52,7 +52,7 @@ impl JobHandle {
     }
 
     /// The flag that is set when the job should stop, for tools and copies.
-    pub fn cancel(&self) -> &Cancel {
+    pub fn cancel_flag(&self) -> &Cancel {
         self.job.flag()
     }
 

@@ -1,0 +1,251 @@
+//! `org.ubuntu.Wendy`: the running system and the main verbs.
+
+use std::sync::Arc;
+
+use wendy_dbus::{
+    Dict, Error, Result,
+    options::{PrepareOptions, SaveOptions, SnapshotOptions, SwitchOptions, parse},
+};
+use zbus::{OwnedObjectPath, interface, message::Header};
+
+use super::{
+    about::{About, not_found},
+    context::{Context, not_supported},
+    paths,
+    shelf::Shown,
+    values::dict,
+};
+use crate::{
+    model::LiveState,
+    operations::{PrepareRequest, SaveRequest},
+};
+
+/// What works, in the words of the contract. A verb that is not in here answers `NotSupported`.
+const CAPABILITIES: [&str; 6] = [
+    "prepare-device",
+    "prepare-partition",
+    "prepare-free-space",
+    "prepare-loopback",
+    "save-session",
+    "check-store",
+];
+
+/// The root object on the bus.
+pub(super) struct Manager {
+    shown: Shown<LiveState>,
+    context: Arc<Context>,
+}
+
+impl Manager {
+    pub(super) fn new(shown: Shown<LiveState>, context: Arc<Context>) -> Manager {
+        Manager { shown, context }
+    }
+}
+
+#[interface(name = "org.ubuntu.Wendy", introspection_docs = false)]
+impl Manager {
+    #[zbus(out_args("plan", "token"))]
+    async fn plan_prepare(
+        &self,
+        device: OwnedObjectPath,
+        options: Dict,
+        #[zbus(header)] header: Header<'_>,
+    ) -> Result<(Dict, String)> {
+        let wanted = PrepareWish::read(&options)?;
+        let id = paths::parse_device(&device).ok_or_else(|| not_found("device"))?;
+        let visit = self
+            .context
+            .admit(&header, About::device(Some(id))?)
+            .await?;
+        let request = wanted.possible()?;
+        let plan = move |engine: &dyn crate::operations::Operations, by: &_| {
+            engine.plan_prepare(by, id, request)
+        };
+        let (facts, token) = self.context.run(visit, plan).await?;
+        Ok((dict(&facts), token))
+    }
+
+    #[zbus(out_args("job"))]
+    async fn prepare_device(
+        &self,
+        device: OwnedObjectPath,
+        options: Dict,
+        #[zbus(header)] header: Header<'_>,
+    ) -> Result<OwnedObjectPath> {
+        let wanted = PrepareWish::read(&options)?;
+        let id = paths::parse_device(&device).ok_or_else(|| not_found("device"))?;
+        let about = About::device(Some(id))?.named(&wanted.request.name);
+        let visit = self.context.admit(&header, about).await?;
+        let request = wanted.possible()?;
+        self.context
+            .run_job(visit, move |engine, by| engine.prepare(by, id, request))
+            .await
+    }
+
+    #[zbus(out_args("plan"))]
+    async fn plan_save(
+        &self,
+        store: OwnedObjectPath,
+        name: String,
+        options: Dict,
+        #[zbus(header)] header: Header<'_>,
+    ) -> Result<Dict> {
+        let request = save_request(name, &options)?;
+        let key = paths::parse_store(&store).ok_or_else(|| not_found("store"))?;
+        let about = About::store(Some(key))?
+            .and_session(request.session)
+            .named(&request.name);
+        let visit = self.context.admit(&header, about).await?;
+        let plan = self
+            .context
+            .run(visit, move |engine, by| engine.plan_save(by, key, request));
+        Ok(dict(&plan.await?))
+    }
+
+    #[zbus(out_args("job"))]
+    async fn save_session(
+        &self,
+        store: OwnedObjectPath,
+        name: String,
+        options: Dict,
+        #[zbus(header)] header: Header<'_>,
+    ) -> Result<OwnedObjectPath> {
+        let request = save_request(name, &options)?;
+        let key = paths::parse_store(&store).ok_or_else(|| not_found("store"))?;
+        let about = About::store(Some(key))?
+            .and_session(request.session)
+            .named(&request.name);
+        let visit = self.context.admit(&header, about).await?;
+        self.context
+            .run_job(visit, move |engine, by| engine.save(by, key, request))
+            .await
+    }
+
+    #[zbus(out_args("job"))]
+    async fn switch_upper_layer(
+        &self,
+        session: OwnedObjectPath,
+        options: Dict,
+        #[zbus(header)] header: Header<'_>,
+    ) -> Result<OwnedObjectPath> {
+        parse::<SwitchOptions>(&options)?;
+        let about = About::session(paths::parse_session(&session))?;
+        self.context.admit(&header, about).await?;
+        not_supported("switch the running system to a session")
+    }
+
+    #[zbus(out_args("job"))]
+    async fn snapshot(
+        &self,
+        name: String,
+        options: Dict,
+        #[zbus(header)] header: Header<'_>,
+    ) -> Result<OwnedObjectPath> {
+        let options: SnapshotOptions = parse(&options)?;
+        let about = About::system()
+            .named(&name)
+            .exported(options.output.is_some());
+        self.context.admit(&header, about).await?;
+        not_supported("write snapshots")
+    }
+
+    #[zbus(property(emits_changed_signal = "const"))]
+    fn version(&self) -> &'static str {
+        env!("CARGO_PKG_VERSION")
+    }
+
+    #[zbus(property(emits_changed_signal = "const"))]
+    fn capabilities(&self) -> Vec<&'static str> {
+        CAPABILITIES.to_vec()
+    }
+
+    #[zbus(property(emits_changed_signal = "const"))]
+    fn live_stack(&self) -> &'static str {
+        self.shown
+            .get()
+            .stack
+            .map_or("none", |stack| stack.as_str())
+    }
+
+    #[zbus(property(emits_changed_signal = "const"))]
+    fn upper_kind(&self) -> &'static str {
+        self.shown
+            .get()
+            .upper_kind
+            .map_or("none", |kind| kind.as_str())
+    }
+
+    #[zbus(property)]
+    fn state(&self) -> &'static str {
+        self.shown.get().state.as_str()
+    }
+
+    #[zbus(property)]
+    fn state_reason(&self) -> String {
+        self.shown.get().reason.clone()
+    }
+
+    #[zbus(property)]
+    fn running_session(&self) -> OwnedObjectPath {
+        paths::or_none(self.shown.get().running_session, paths::session)
+    }
+
+    #[zbus(property(emits_changed_signal = "const"))]
+    fn base_image(&self) -> String {
+        self.shown.get().base_image.clone()
+    }
+
+    #[zbus(property(emits_changed_signal = "false"))]
+    fn upper_used(&self) -> u64 {
+        self.context.operations.upper_space().used
+    }
+
+    #[zbus(property(emits_changed_signal = "false"))]
+    fn upper_size(&self) -> u64 {
+        self.context.operations.upper_space().size
+    }
+}
+
+/// Options of a prepare, read but not yet judged.
+struct PrepareWish {
+    request: PrepareRequest,
+    encrypt: bool,
+}
+
+impl PrepareWish {
+    fn read(options: &Dict) -> Result<PrepareWish> {
+        let options: PrepareOptions = parse(options)?;
+        let no_name = || Error::InvalidArgument("the option \"name\" is missing".to_owned());
+        let request = PrepareRequest {
+            mode: options.mode,
+            name: options.name.ok_or_else(no_name)?,
+            size: options.size,
+            filesystem: options.filesystem,
+            token: options.token,
+        };
+        let encrypt = options.encrypt == Some(true) || options.passphrase.is_some();
+        Ok(PrepareWish { request, encrypt })
+    }
+
+    fn possible(self) -> Result<PrepareRequest> {
+        if self.encrypt {
+            not_supported("encrypt stores")
+        } else {
+            Ok(self.request)
+        }
+    }
+}
+
+fn save_request(name: String, options: &Dict) -> Result<SaveRequest> {
+    let options: SaveOptions = parse(options)?;
+    let session = options
+        .session
+        .map(|path| paths::parse_session(&path).ok_or_else(|| not_found("session")));
+    Ok(SaveRequest {
+        name,
+        session: session.transpose()?,
+        default: options.default,
+        exclude: options.exclude.unwrap_or_default(),
+        quiesce: options.quiesce,
+    })
+}
