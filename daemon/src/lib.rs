@@ -5,6 +5,7 @@
 //! - `operations` is what the bus can ask the engine for.
 //! - `jobs` runs long work on threads of its own.
 //! - `devices` watches what is plugged in.
+//! - `run` is the life of the daemon from start to end.
 //! - `model` is the plain data everybody shares.
 //!
 //! A line that copies files never learns what D-Bus is, a line that speaks D-Bus never opens a file.
@@ -16,5 +17,6 @@ pub mod jobs;
 pub mod limits;
 pub mod model;
 pub mod operations;
+pub mod run;
 #[cfg(test)]
 mod testing;

@@ -10,6 +10,7 @@ use std::{
 };
 
 use tokio::{sync::watch, time::sleep_until};
+use tokio_util::sync::CancellationToken;
 use wendy_dbus::paths::ROOT;
 use zbus::{Connection, OwnedObjectPath, fdo::ObjectManager, object_server::SignalEmitter};
 
@@ -82,11 +83,11 @@ impl std::fmt::Debug for Publisher {
 }
 
 impl Publisher {
-    /// Runs until the bus or the hub is gone.
+    /// Runs until told to stop, and then shows how the last jobs ended.
     ///
     /// # Errors
     /// If the bus cannot be talked to any more.
-    pub async fn run(mut self) -> zbus::Result<()> {
+    pub async fn run(mut self, stop: CancellationToken) -> zbus::Result<()> {
         loop {
             let next_look = self.next_look();
             tokio::select! {
@@ -99,6 +100,7 @@ impl Publisher {
                     Err(_) => return Ok(()),
                 },
                 () = at(next_look) => self.show_jobs().await?,
+                () = stop.cancelled() => return self.show_jobs().await,
             }
         }
     }
