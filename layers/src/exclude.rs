@@ -1,0 +1,119 @@
+//! Which entries of an upper stay behind.
+
+use std::ffi::CStr;
+
+use globset::{Candidate, GlobBuilder, GlobSet, GlobSetBuilder};
+
+use crate::place::Place;
+use crate::{EntryPath, Error, Result};
+
+/// A set of anchored globs on paths relative to the upper.
+///
+/// `*` and `?` stop at `/`, `**` does not. An excluded directory takes everything below it along:
+/// `var/cache` and `var/cache/**` differ only in whether the directory itself is kept.
+#[derive(Debug, Clone, Default)]
+pub struct Exclude(Option<GlobSet>);
+
+impl Exclude {
+    /// Excludes nothing.
+    pub fn nothing() -> Self {
+        Self(None)
+    }
+
+    /// Compiles `patterns`; a leading `/` is allowed and means the same as none.
+    ///
+    /// # Errors
+    /// [`Error::Exclude`] names the first pattern that is not a glob or would exclude everything.
+    pub fn new<'a>(patterns: impl IntoIterator<Item = &'a str>) -> Result<Self> {
+        let mut set = GlobSetBuilder::new();
+        let mut empty = true;
+        for pattern in patterns {
+            set.add(compile(pattern)?);
+            empty = false;
+        }
+        if empty {
+            return Ok(Self::nothing());
+        }
+        let set = set
+            .build()
+            .map_err(|error| refuse("all together", &error.to_string()))?;
+        Ok(Self(Some(set)))
+    }
+
+    /// Whether no pattern was given.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_none()
+    }
+
+    /// Whether the entry at `path` stays behind.
+    pub fn matches(&self, path: &EntryPath) -> bool {
+        self.0
+            .as_ref()
+            .is_some_and(|set| set.is_match_candidate(&Candidate::from_bytes(path.as_bytes())))
+    }
+}
+
+impl Exclude {
+    /// The same for the entry `name` of `dir`, whose path is only spelled out if needed.
+    pub(crate) fn matches_in<T>(&self, dir: &Place<T>, name: &CStr) -> bool {
+        !self.is_empty() && self.matches(&dir.path_of(name))
+    }
+}
+
+fn compile(pattern: &str) -> Result<globset::Glob> {
+    let relative = pattern.trim_start_matches('/').trim_end_matches('/');
+    if relative.is_empty() {
+        return Err(refuse(pattern, "it names the whole upper"));
+    }
+    if relative.split('/').any(|part| part == "." || part == "..") {
+        return Err(refuse(pattern, "it contains . or .."));
+    }
+    GlobBuilder::new(relative)
+        .literal_separator(true)
+        .build()
+        .map_err(|error| refuse(pattern, &error.kind().to_string()))
+}
+
+fn refuse(pattern: &str, reason: &str) -> Error {
+    Error::Exclude {
+        pattern: pattern.into(),
+        reason: reason.into(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn patterns_are_anchored() {
+        let exclude = Exclude::new(["/var/cache/**", "swapfile", "home/*/.cache"]).unwrap();
+        let cases = [
+            ("var/cache", false),
+            ("var/cache/apt", true),
+            ("swapfile", true),
+            ("home/swapfile", false),
+            ("home/ann/.cache", true),
+            ("home/ann/b/.cache", false),
+        ];
+        for (path, excluded) in cases {
+            assert_eq!(exclude.matches(&EntryPath::new(path)), excluded, "{path}");
+        }
+    }
+
+    #[test]
+    fn useless_patterns_are_refused() {
+        for pattern in ["", "/", "a/../b", "[z-a]", "{a"] {
+            assert!(
+                matches!(Exclude::new([pattern]), Err(Error::Exclude { .. })),
+                "{pattern}"
+            );
+        }
+    }
+
+    #[test]
+    fn names_need_not_be_utf8() {
+        let exclude = Exclude::new(["tmp/*"]).unwrap();
+        assert!(exclude.matches(&EntryPath::new(&b"tmp/\xff\n"[..])));
+    }
+}

@@ -1,0 +1,263 @@
+//! What a save would write, found out by looking at every entry once.
+
+use std::collections::HashSet;
+use std::ffi::{CStr, CString};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
+use rustix::fs::FileType;
+use rustix::io::Errno;
+
+use crate::facts::Facts;
+use crate::index::{Builder, Index, Key, Known};
+use crate::names::{Names, list};
+use crate::place::{Place, open_below};
+use crate::progress::check;
+use crate::totals::Counter;
+use crate::walk::{self, Queue, Step, Work};
+use crate::{Error, Exclude, Progress, Result, Totals};
+
+/// What a save would amount to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Forecast {
+    /// Everything the upper holds, less the excluded.
+    pub total: Totals,
+    /// What is new or has changed since the index was made; all of it without an index.
+    pub changed: Totals,
+    /// Entries the index knows that are gone.
+    pub removed: u64,
+    /// Bytes that an ext4 destination needs for it, metadata included; rather too much than too
+    /// little.
+    pub space: u64,
+    /// Inodes that the destination needs for it.
+    pub inodes: u64,
+}
+
+impl Forecast {
+    /// Whether the last save is still true to the last byte, so that there is nothing to do.
+    pub fn is_unchanged(&self) -> bool {
+        self.changed.entries == 0 && self.removed == 0
+    }
+}
+
+/// Looks at the whole `upper`. `known` is the index of the copy that would be updated.
+///
+/// # Errors
+/// [`Error::Read`], [`Error::Cancelled`].
+pub fn forecast(
+    upper: BorrowedFd<'_>,
+    exclude: &Exclude,
+    known: Option<&Index>,
+    progress: &dyn Progress,
+) -> Result<Forecast> {
+    let fresh = Builder::new(known);
+    let look = Look {
+        upper,
+        exclude,
+        known,
+        progress,
+        total: Counter::default(),
+        changed: Counter::default(),
+        matched: AtomicU64::new(0),
+        needs: Needs::default(),
+        linked: Mutex::default(),
+    };
+    let top = Place::top(fresh.top());
+    let dir = open_below(upper, b".").map_err(|errno| Error::read(top.path(), errno))?;
+    let facts = Facts::of(dir.as_fd()).map_err(|errno| Error::read(top.path(), errno))?;
+    look.count(top.data, c"", &facts);
+    walk::run(
+        Work::List(top),
+        || (),
+        |(), queue, step| look.step(queue, step),
+    )?;
+    Ok(look.finish())
+}
+
+struct Look<'a> {
+    upper: BorrowedFd<'a>,
+    exclude: &'a Exclude,
+    known: Option<&'a Index>,
+    progress: &'a dyn Progress,
+    total: Counter,
+    changed: Counter,
+    /// Entries that the index knows, changed or not.
+    matched: AtomicU64,
+    needs: Needs,
+    /// Inodes with several names that were counted.
+    linked: Mutex<HashSet<((u32, u32), u64)>>,
+}
+
+type Dir = Arc<Place<Key>>;
+
+impl Look<'_> {
+    fn step(&self, queue: &Queue<Key>, step: Step<Key>) -> Result<()> {
+        check(self.progress)?;
+        match step {
+            Step::List(dir) => self.list(queue, &dir),
+            Step::Dir(parent, name) => self.descend(queue, &parent, name),
+            Step::Files(dir, names) => self.batch(&dir, &names),
+        }
+    }
+
+    fn descend(&self, queue: &Queue<Key>, parent: &Dir, name: CString) -> Result<()> {
+        let Some(open) = self.gone(parent, parent.open_child(self.upper, &name))? else {
+            return Ok(());
+        };
+        let key = parent.data.of(&name);
+        let facts = Facts::of(open.as_fd()).map_err(|e| Error::read(parent.path_of(&name), e))?;
+        self.count(key, &name, &facts);
+        let dir = Place::below(Arc::clone(parent), name, key);
+        self.list_open(queue, &dir, &open)
+    }
+
+    fn list(&self, queue: &Queue<Key>, dir: &Dir) -> Result<()> {
+        match self.gone(dir, dir.open(self.upper))? {
+            Some(open) => self.list_open(queue, dir, &open),
+            None => Ok(()),
+        }
+    }
+
+    fn list_open(&self, queue: &Queue<Key>, dir: &Dir, open: &OwnedFd) -> Result<()> {
+        let mut subdirs = Names::default();
+        let mut files = Names::default();
+        let listed = list(open, |name, kind| -> Result<(), Errno> {
+            if self.exclude.matches_in(dir, name) {
+                return Ok(());
+            }
+            if kind == FileType::Directory {
+                subdirs.push(name);
+            } else {
+                files.push(name);
+            }
+            if files.bytes() > SHARE {
+                queue.push(Work::Files(Arc::clone(dir), std::mem::take(&mut files)));
+            }
+            Ok(())
+        });
+        listed.map_err(|errno| Error::read(dir.path(), errno))?;
+        if !subdirs.is_empty() {
+            queue.push(Work::Dirs(Arc::clone(dir), subdirs));
+        }
+        self.entries(dir, open, &files)
+    }
+
+    fn batch(&self, dir: &Dir, names: &Names) -> Result<()> {
+        match self.gone(dir, dir.open(self.upper))? {
+            Some(open) => self.entries(dir, &open, names),
+            None => Ok(()),
+        }
+    }
+
+    fn entries(&self, dir: &Dir, open: &OwnedFd, names: &Names) -> Result<()> {
+        for name in names.iter() {
+            match Facts::at(open.as_fd(), name) {
+                Ok(facts) => self.count(dir.data.of(name), name, &facts),
+                Err(Errno::NOENT | Errno::STALE) => {}
+                Err(errno) => return Err(Error::read(dir.path_of(name), errno)),
+            }
+        }
+        check(self.progress)
+    }
+
+    fn count(&self, key: Key, name: &CStr, facts: &Facts) {
+        let with_data = !facts.is_linked() || self.first_name(facts);
+        self.total.add(facts, with_data);
+        self.needs.name(name, facts);
+        let known = self
+            .known
+            .map_or(Known::New, |index| index.lookup(key, facts));
+        if known != Known::New {
+            self.matched.fetch_add(1, Ordering::Relaxed);
+        }
+        if !matches!(known, Known::Same(_)) {
+            self.changed.add(facts, with_data);
+            if with_data {
+                self.needs.inode(facts);
+            }
+        }
+        self.progress.advance(0, 1);
+    }
+
+    fn first_name(&self, facts: &Facts) -> bool {
+        let mut linked = self.linked.lock().unwrap_or_else(PoisonError::into_inner);
+        linked.insert((facts.dev, facts.ino))
+    }
+
+    /// A directory that vanished, or is a mount point, counts as empty.
+    fn gone(&self, dir: &Dir, opened: Result<OwnedFd, Errno>) -> Result<Option<OwnedFd>> {
+        match opened {
+            Ok(open) => Ok(Some(open)),
+            Err(Errno::NOENT | Errno::NOTDIR | Errno::LOOP | Errno::STALE | Errno::XDEV) => {
+                Ok(None)
+            }
+            Err(errno) => Err(Error::read(dir.path(), errno)),
+        }
+    }
+
+    fn finish(self) -> Forecast {
+        let known = self.known.map_or(0, |index| index.len() as u64);
+        Forecast {
+            total: self.total.totals(),
+            changed: self.changed.totals(),
+            removed: known.saturating_sub(self.matched.into_inner()),
+            space: self.needs.space(),
+            inodes: self.needs.inodes.into_inner(),
+        }
+    }
+}
+
+/// Bytes of names handed to another thread at once.
+const SHARE: usize = 16 * 1024;
+
+/// What ext4 allocates: whole blocks for data, names in the blocks of directories, and inodes,
+/// whose tables exist already.
+#[derive(Default)]
+struct Needs {
+    blocks: AtomicU64,
+    names: AtomicU64,
+    inodes: AtomicU64,
+}
+
+impl Needs {
+    const BLOCK: u64 = 4096;
+
+    /// Every generation has directories of its own; each name takes part of a block in one, and
+    /// a record in the manifest.
+    fn name(&self, name: &CStr, facts: &Facts) {
+        // Directory blocks are half empty after a split, hence twice.
+        self.names
+            .fetch_add(2 * (name.count_bytes() as u64 + 12) + 15, Ordering::Relaxed);
+        if facts.is_dir() {
+            self.blocks.fetch_add(1, Ordering::Relaxed);
+            self.inodes.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    /// What a changed entry needs beside its name: data, and now and then a block for extended
+    /// attributes, a long link target or a map of extents.
+    fn inode(&self, facts: &Facts) {
+        if facts.is_dir() {
+            return;
+        }
+        self.inodes.fetch_add(1, Ordering::Relaxed);
+        let inline = facts.kind == FileType::Symlink && facts.size < 60;
+        let bytes = if inline {
+            0
+        } else {
+            facts
+                .data()
+                .max(facts.allocated)
+                .max(u64::from(facts.kind == FileType::Symlink))
+        };
+        self.blocks
+            .fetch_add(bytes.div_ceil(Self::BLOCK), Ordering::Relaxed);
+    }
+
+    fn space(&self) -> u64 {
+        let blocks = self.blocks.load(Ordering::Relaxed) * Self::BLOCK;
+        let inodes = self.inodes.load(Ordering::Relaxed);
+        blocks + blocks / 100 + self.names.load(Ordering::Relaxed) + inodes * 128 + (1 << 20)
+    }
+}

@@ -1,0 +1,346 @@
+//! The memory of a copy: what every source inode looked like when it was copied.
+//!
+//! Twenty bytes per entry, found by a keyed hash of its path: the source's inode number and ctime,
+//! which no program can forge, folded into a stamp, and the hash that the manifest records. An
+//! index is only as trustworthy as the place it is kept in: `/run`, never the medium.
+
+use std::ffi::CStr;
+use std::io::{self, Read, Write};
+use std::sync::{Mutex, PoisonError};
+
+use xxhash_rust::xxh3::{Xxh3Default, xxh3_64_with_seed};
+
+use crate::facts::Facts;
+use crate::{Error, Result};
+
+const MAGIC: &[u8; 8] = b"wendyix1";
+const BUCKETS: usize = 256;
+const RECORD: usize = 20;
+/// Stamp of an entry that was still changing: equal to no other stamp.
+const UNSETTLED: u32 = 0;
+
+/// What the entries of an upper looked like when they were last copied.
+#[derive(Debug, Clone)]
+pub struct Index {
+    seed: u64,
+    /// Sorted by key; the bucket is the key's first byte.
+    buckets: Vec<Vec<Record>>,
+}
+
+/// What an index knows about an entry.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Known {
+    /// It is as it was when it was copied, with this hash.
+    Same(u64),
+    /// It was copied and has changed since.
+    Changed,
+    /// It was not there.
+    New,
+}
+
+/// Key of a path. A directory's key seeds those of its entries.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) struct Key(u64);
+
+impl Key {
+    /// The key of the entry `name` in the directory with this key.
+    pub fn of(self, name: &CStr) -> Self {
+        Self(xxh3_64_with_seed(name.to_bytes(), self.0))
+    }
+
+    fn bucket(self) -> usize {
+        usize::from(self.0.to_be_bytes()[0])
+    }
+}
+
+/// Split into words so that the record is 20 bytes and not 24.
+#[derive(Debug, Clone, Copy)]
+struct Record {
+    key: [u32; 2],
+    stamp: u32,
+    hash: [u32; 2],
+}
+
+impl Index {
+    /// Number of entries.
+    pub fn len(&self) -> usize {
+        self.buckets.iter().map(Vec::len).sum()
+    }
+
+    /// Whether it knows nothing.
+    pub fn is_empty(&self) -> bool {
+        self.buckets.iter().all(Vec::is_empty)
+    }
+
+    /// Compares the present state of the entry at `key` with the one remembered.
+    pub(crate) fn lookup(&self, key: Key, facts: &Facts) -> Known {
+        let bucket = &self.buckets[key.bucket()];
+        let Ok(found) = bucket.binary_search_by_key(&key, Record::key) else {
+            return Known::New;
+        };
+        let record = bucket[found];
+        if record.stamp == stamp(self.seed, facts) {
+            Known::Same(join(record.hash))
+        } else {
+            Known::Changed
+        }
+    }
+
+    /// Writes the index for [`Index::read`].
+    ///
+    /// # Errors
+    /// [`Error::Stream`] when `to` fails.
+    pub fn write(&self, to: impl Write) -> Result<()> {
+        self.write_all(to).map_err(|source| Error::Stream {
+            what: "index",
+            source,
+        })
+    }
+
+    fn write_all(&self, to: impl Write) -> io::Result<()> {
+        let mut to = io::BufWriter::with_capacity(1 << 16, to);
+        let mut sum = Xxh3Default::new();
+        let mut put = |bytes: &[u8]| {
+            sum.update(bytes);
+            to.write_all(bytes)
+        };
+        put(MAGIC)?;
+        put(&self.seed.to_le_bytes())?;
+        put(&(self.len() as u64).to_le_bytes())?;
+        for record in self.buckets.iter().flatten() {
+            put(&record.to_bytes())?;
+        }
+        to.write_all(&sum.digest().to_le_bytes())?;
+        to.flush()
+    }
+
+    /// Reads what [`Index::write`] wrote.
+    ///
+    /// # Errors
+    /// [`Error::Index`] when it is damaged, incomplete or of another version.
+    pub fn read(from: impl Read) -> Result<Self> {
+        let mut from = Summed {
+            from: io::BufReader::new(from),
+            sum: Xxh3Default::new(),
+        };
+        if &from.take::<8>()? != MAGIC {
+            return Err(damaged("it is of another version"));
+        }
+        let seed = u64::from_le_bytes(from.take()?);
+        let count = u64::from_le_bytes(from.take()?);
+        let mut index = Self {
+            seed,
+            buckets: vec![Vec::new(); BUCKETS],
+        };
+        let mut last = None;
+        for _ in 0..count {
+            let record = Record::from_bytes(from.take()?);
+            let key = record.key();
+            if last.replace(key).is_some_and(|last| last >= key) {
+                return Err(damaged("it is out of order"));
+            }
+            index.buckets[key.bucket()].push(record);
+        }
+        let sum = from.sum.digest();
+        if u64::from_le_bytes(from.take()?) != sum {
+            return Err(damaged("its checksum is wrong"));
+        }
+        Ok(index)
+    }
+}
+
+/// Collects an index from several threads.
+#[derive(Debug)]
+pub(crate) struct Builder {
+    seed: u64,
+    buckets: Vec<Mutex<Vec<Record>>>,
+}
+
+impl Builder {
+    /// A builder with the keys of `previous`, so that a key serves both, or with fresh ones.
+    pub fn new(previous: Option<&Index>) -> Self {
+        let seed = previous.map_or_else(random, |index| index.seed);
+        Self {
+            seed,
+            buckets: (0..BUCKETS).map(|_| Mutex::default()).collect(),
+        }
+    }
+
+    /// Key of the top of the tree.
+    pub fn top(&self) -> Key {
+        Key(self.seed)
+    }
+
+    /// Remembers an entry. One that may still be changing is remembered as always changed.
+    pub fn record(&self, key: Key, facts: &Facts, hash: u64) {
+        let stamp = if facts.settled {
+            stamp(self.seed, facts)
+        } else {
+            UNSETTLED
+        };
+        let record = Record {
+            key: split(key.0),
+            stamp,
+            hash: split(hash),
+        };
+        let bucket = &self.buckets[key.bucket()];
+        bucket
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .push(record);
+    }
+
+    pub fn finish(self) -> Index {
+        let sorted = |bucket: Mutex<Vec<Record>>| {
+            let mut records = bucket.into_inner().unwrap_or_else(PoisonError::into_inner);
+            records.sort_unstable_by_key(Record::key);
+            records.dedup_by_key(|record| record.key());
+            records.shrink_to_fit();
+            records
+        };
+        Index {
+            seed: self.seed,
+            buckets: self.buckets.into_iter().map(sorted).collect(),
+        }
+    }
+}
+
+impl Record {
+    fn key(&self) -> Key {
+        Key(join(self.key))
+    }
+
+    fn to_bytes(self) -> [u8; RECORD] {
+        let mut bytes = [0; RECORD];
+        bytes[..8].copy_from_slice(&join(self.key).to_le_bytes());
+        bytes[8..12].copy_from_slice(&self.stamp.to_le_bytes());
+        bytes[12..].copy_from_slice(&join(self.hash).to_le_bytes());
+        bytes
+    }
+
+    fn from_bytes(bytes: [u8; RECORD]) -> Self {
+        let word = |at: usize| u32::from_le_bytes([0, 1, 2, 3].map(|i| bytes[at + i]));
+        Self {
+            key: [word(0), word(4)],
+            stamp: word(8),
+            hash: [word(12), word(16)],
+        }
+    }
+}
+
+/// Low word first.
+#[allow(clippy::cast_possible_truncation, reason = "each half is cut out")]
+fn split(value: u64) -> [u32; 2] {
+    [value as u32, (value >> 32) as u32]
+}
+
+fn join([low, high]: [u32; 2]) -> u64 {
+    u64::from(low) | u64::from(high) << 32
+}
+
+fn stamp(seed: u64, facts: &Facts) -> u32 {
+    let mut bytes = [0; 24];
+    bytes[..8].copy_from_slice(&facts.ino.to_le_bytes());
+    bytes[8..16].copy_from_slice(&facts.ctime.tv_sec.to_le_bytes());
+    bytes[16..].copy_from_slice(&facts.ctime.tv_nsec.to_le_bytes());
+    split(xxh3_64_with_seed(&bytes, seed))[0].max(UNSETTLED + 1)
+}
+
+/// A seed nobody can know, so that no names can be made to collide.
+fn random() -> u64 {
+    let mut bytes = [0; 8];
+    rustix::rand::getrandom(&mut bytes, rustix::rand::GetRandomFlags::empty())
+        .expect("getrandom without flags and with a small buffer does not fail");
+    u64::from_le_bytes(bytes)
+}
+
+struct Summed<R> {
+    from: R,
+    sum: Xxh3Default,
+}
+
+impl<R: Read> Summed<R> {
+    fn take<const N: usize>(&mut self) -> Result<[u8; N]> {
+        let mut bytes = [0; N];
+        self.from
+            .read_exact(&mut bytes)
+            .map_err(|error| match error.kind() {
+                io::ErrorKind::UnexpectedEof => damaged("it is incomplete"),
+                _ => Error::Stream {
+                    what: "index",
+                    source: error,
+                },
+            })?;
+        self.sum.update(&bytes);
+        Ok(bytes)
+    }
+}
+
+fn damaged(reason: &'static str) -> Error {
+    Error::Index { reason }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rustix::fd::AsFd;
+
+    fn sample(entries: u32) -> (Index, Facts) {
+        let facts = Facts::of(std::fs::File::open("/").unwrap().as_fd()).unwrap();
+        let settled = |n: u32| Facts {
+            settled: n.is_multiple_of(2),
+            ..facts.clone()
+        };
+        let builder = Builder::new(None);
+        for n in 0..entries {
+            let name = std::ffi::CString::new(n.to_string()).unwrap();
+            builder.record(builder.top().of(&name), &settled(n), u64::from(n));
+        }
+        (builder.finish(), facts)
+    }
+
+    fn key(index: &Index, name: &CStr) -> Key {
+        Builder::new(Some(index)).top().of(name)
+    }
+
+    #[test]
+    fn only_settled_entries_are_the_same() {
+        let (index, mut facts) = sample(1000);
+        assert_eq!(index.lookup(key(&index, c"8"), &facts), Known::Same(8));
+        assert_eq!(index.lookup(key(&index, c"9"), &facts), Known::Changed);
+        assert_eq!(index.lookup(key(&index, c"1000"), &facts), Known::New);
+        facts.ctime.tv_nsec ^= 1;
+        assert_eq!(index.lookup(key(&index, c"8"), &facts), Known::Changed);
+    }
+
+    #[test]
+    fn a_written_index_reads_back() {
+        let (index, facts) = sample(3000);
+        let mut bytes = Vec::new();
+        index.write(&mut bytes).unwrap();
+        let again = Index::read(&bytes[..]).unwrap();
+        assert_eq!(again.len(), 3000);
+        assert_eq!(
+            again.lookup(key(&again, c"2998"), &facts),
+            Known::Same(2998)
+        );
+    }
+
+    #[test]
+    fn a_damaged_index_is_refused() {
+        let (index, _) = sample(100);
+        let mut bytes = Vec::new();
+        index.write(&mut bytes).unwrap();
+        for at in (0..bytes.len()).step_by(7) {
+            let mut damaged = bytes.clone();
+            damaged[at] ^= 0x10;
+            assert!(Index::read(&damaged[..]).is_err(), "byte {at}");
+            assert!(Index::read(&bytes[..at]).is_err(), "cut at {at}");
+        }
+    }
+
+    #[test]
+    fn a_record_is_twenty_bytes() {
+        assert_eq!(size_of::<Record>(), RECORD);
+    }
+}
