@@ -11,7 +11,7 @@ use std::{
         fd::{AsFd, BorrowedFd, OwnedFd},
         unix::ffi::{OsStrExt, OsStringExt},
     },
-    path::{Component, Path},
+    path::{Component, Path, PathBuf},
 };
 
 use rustix::{
@@ -22,7 +22,7 @@ use rustix::{
     io::Errno,
 };
 
-use crate::{Error, Result, error::Context};
+use crate::{Error, Result, block::proc_path, error::Context};
 
 /// More entries than any directory of ours has; a medium with more is not read into memory.
 const MOST_ENTRIES: usize = 1 << 16;
@@ -54,6 +54,21 @@ pub fn open_beneath(dir: impl AsFd, path: impl AsRef<Path>, flags: OFlags) -> Re
         ResolveFlags::BENEATH | ResolveFlags::NO_SYMLINKS | ResolveFlags::NO_MAGICLINKS,
     )
     .during(|| format!("open {}", path.display()))
+}
+
+/// Where `path` below `dir` really is, its symbolic links followed, as a path without any.
+///
+/// An absolute link starts at `dir` again, as for a process that has `dir` as its root directory.
+pub fn real_path(dir: impl AsFd, path: impl AsRef<Path>) -> Result<PathBuf> {
+    let (dir, path) = (dir.as_fd(), path.as_ref());
+    let what = || format!("resolve {}", path.display());
+    let resolve = ResolveFlags::IN_ROOT | ResolveFlags::NO_MAGICLINKS;
+    let flags = OFlags::PATH | OFlags::CLOEXEC;
+    let found = openat2(dir, path, flags, Mode::empty(), resolve).during(what)?;
+    let top = std::fs::read_link(proc_path(dir)).during(what)?;
+    let real = std::fs::read_link(proc_path(found.as_fd())).during(what)?;
+    let outside = |_| Error::invalid(path.display().to_string(), "lies on another mount");
+    Ok(real.strip_prefix(top).map_err(outside)?.to_owned())
 }
 
 /// Reads a regular file of at most `max` bytes; [`Error::TooLarge`] beyond.

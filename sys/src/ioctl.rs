@@ -4,7 +4,7 @@
 
 use std::os::fd::{AsRawFd, BorrowedFd};
 
-use linux_raw_sys::loop_device::loop_config;
+use linux_raw_sys::loop_device::{loop_config, loop_info64};
 use nix::{
     Result,
     libc::{c_char, c_int, c_longlong, c_void},
@@ -40,7 +40,7 @@ struct BlkpgPartition {
 }
 
 mod raw {
-    use super::{BlkpgArgument, FSLABEL_MAX, loop_config};
+    use super::{BlkpgArgument, FSLABEL_MAX, loop_config, loop_info64};
 
     nix::ioctl_read!(blkgetdiskseq, 0x12, 128, u64);
     nix::ioctl_read!(blkgetsize64, 0x12, 114, usize);
@@ -57,6 +57,7 @@ mod raw {
     nix::ioctl_write_ptr_bad!(loop_configure, 0x4C0A, loop_config);
     nix::ioctl_none_bad!(loop_clr_fd, 0x4C01);
     nix::ioctl_none_bad!(loop_ctl_get_free, 0x4C82);
+    nix::ioctl_read_bad!(loop_get_status64, 0x4C05, loop_info64);
 }
 
 /// Sequence number of the disk: each inserted medium gets a new one (Linux 5.15).
@@ -155,4 +156,13 @@ pub(crate) fn loop_clear(fd: BorrowedFd<'_>) -> Result<()> {
 pub(crate) fn loop_get_free(control: BorrowedFd<'_>) -> Result<i32> {
     // SAFETY: the request takes no argument and returns the number.
     unsafe { raw::loop_ctl_get_free(control.as_raw_fd()) }
+}
+
+/// Device number of the filesystem that holds the file behind a loop device.
+pub(crate) fn loop_backing_device(fd: BorrowedFd<'_>) -> Result<u64> {
+    // SAFETY: all-zero bytes are a valid `loop_info64`, which consists of integers only.
+    let mut info: loop_info64 = unsafe { std::mem::zeroed() };
+    // SAFETY: `loop_info64` is the kernel's own structure.
+    unsafe { raw::loop_get_status64(fd.as_raw_fd(), &raw mut info) }?;
+    Ok(info.lo_device)
 }

@@ -22,7 +22,7 @@ use rustix::{
     io::Errno,
 };
 
-use crate::{DevNum, Error, Result, error::Context, ioctl};
+use crate::{DevNum, Error, Result, block::node_of, error::Context, ioctl};
 
 const CONTROL: &str = "/dev/loop-control";
 
@@ -118,6 +118,17 @@ pub fn backing_file(device: DevNum) -> Result<PathBuf> {
         name.pop();
     }
     Ok(PathBuf::from(OsString::from_vec(name)))
+}
+
+/// The device of the filesystem that holds the file behind the loop device `device`; its major
+/// number is 0 when that filesystem has no block device, such as tmpfs.
+pub fn backing_device(device: DevNum) -> Result<DevNum> {
+    let node = node_of(device)?;
+    let fd = open_node(&node, OFlags::RDONLY)?;
+    let number = ioctl::loop_backing_device(fd.as_fd());
+    number
+        .map(DevNum::new)
+        .during(|| format!("ask {} for its file", node.display()))
 }
 
 /// Between our asking for a free device and our using it, another program has attached a file to

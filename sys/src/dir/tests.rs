@@ -127,6 +127,24 @@ fn directories_are_made_with_the_mode_asked_for() {
 }
 
 #[test]
+fn links_are_followed_within_the_directory() {
+    let (directory, fd) = playground();
+    fs::create_dir_all(directory.path().join("generations/1/upper")).unwrap();
+    symlink("generations/1", directory.path().join("current")).unwrap();
+    symlink("/current/upper", directory.path().join("upper")).unwrap();
+    symlink("../../../etc", directory.path().join("outside")).unwrap();
+    assert_eq!(
+        real_path(&fd, "upper").unwrap(),
+        Path::new("generations/1/upper")
+    );
+    assert_eq!(real_path(&fd, "/").unwrap(), Path::new(""));
+    assert_eq!(
+        real_path(&fd, "outside").unwrap_err().errno(),
+        Some(Errno::NOENT)
+    );
+}
+
+#[test]
 fn entries_come_sorted_and_in_their_own_bytes() {
     let (directory, fd) = playground();
     let odd = OsStr::from_bytes(b"\xff\n");

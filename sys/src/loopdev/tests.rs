@@ -88,5 +88,8 @@ fn the_backing_file_is_named() {
     };
     let attached = Loop::attach(file.as_fd(), options).unwrap();
     let device = BlockDevice::open(attached.node(), Access::Read).unwrap();
-    assert_eq!(backing_file(device.identity().devnum).unwrap(), path);
+    let number = device.identity().devnum;
+    assert_eq!(backing_file(number).unwrap(), path);
+    let holder = DevNum::new(file.metadata().unwrap().dev());
+    assert_eq!(backing_device(number).unwrap(), holder);
 }
