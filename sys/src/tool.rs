@@ -8,7 +8,7 @@ mod session;
 
 use std::{
     ffi::{OsStr, OsString},
-    os::fd::{AsRawFd, BorrowedFd, RawFd},
+    os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd},
     os::unix::process::{CommandExt, ExitStatusExt},
     path::{Path, PathBuf},
     process::{Command, ExitStatus, Stdio},
@@ -62,6 +62,11 @@ impl<'a> Tool<'a> {
             "wendy's helper".into(),
             Some(PathBuf::from("/proc/self/exe")),
         )
+    }
+
+    /// A helper of wendy's own at `program`, installed where no one looks for programs.
+    pub fn helper(program: &Path) -> Self {
+        Self::with_program(program.as_os_str().to_owned(), Some(program.to_owned()))
     }
 
     fn with_program(name: OsString, program: Option<PathBuf>) -> Self {
@@ -189,6 +194,21 @@ pub fn find(name: &str) -> Result<PathBuf> {
     found.ok_or_else(|| Error::ToolMissing {
         tool: name.to_owned(),
     })
+}
+
+/// Takes over descriptor `number`, which the program that started this one passed on with
+/// [`Tool::pass_fd`]. To be called once, before anything else is opened.
+#[allow(unsafe_code)]
+pub fn inherited(number: RawFd) -> Result<OwnedFd> {
+    let what = || format!("take over descriptor {number}");
+    if number <= libc::STDERR_FILENO {
+        return Err(Error::os(what(), crate::Errno::BADF));
+    }
+    // SAFETY: only borrowed to ask whether it is open; a closed one gives EBADF.
+    let passed = unsafe { BorrowedFd::borrow_raw(number) };
+    fcntl_setfd(passed, FdFlags::CLOEXEC).during(what)?;
+    // SAFETY: it is open, and by contract nothing in this program owns it.
+    Ok(unsafe { OwnedFd::from_raw_fd(number) })
 }
 
 /// Lets the child keep `fds` across exec.
