@@ -4,7 +4,7 @@
 //! - `authority` asks polkit; `limits` counts what a caller has in hand.
 //! - `operations` is what the bus can ask the engine for.
 //! - `jobs` runs long work on threads of its own.
-//! - `devices` watches what is plugged in.
+//! - `devices` watches what is plugged in; `probe` looks at what is on it.
 //! - `run` is the life of the daemon from start to end.
 //! - `model` is the plain data everybody shares.
 //!
@@ -17,6 +17,7 @@ pub mod jobs;
 pub mod limits;
 pub mod model;
 pub mod operations;
+pub mod probe;
 pub mod run;
 #[cfg(test)]
 mod testing;
