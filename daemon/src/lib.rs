@@ -19,5 +19,6 @@ pub mod model;
 pub mod operations;
 pub mod probe;
 pub mod run;
+pub mod stacks;
 #[cfg(test)]
 mod testing;

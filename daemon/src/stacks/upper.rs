@@ -1,0 +1,125 @@
+//! The upper layer as a directory.
+
+use std::{
+    os::fd::OwnedFd,
+    path::{Path, PathBuf},
+};
+
+use rustix::fs::{CWD, OFlags};
+use wendy_sys::{
+    dir,
+    mount::{self, DetachedMount, MountFlags, Space, clone_detached},
+    mountinfo::Mount,
+};
+
+use super::{
+    Error, Persistence,
+    facts::{BootFacts, RootOverlay, block_device},
+    note,
+};
+
+/// Nothing can be changed, run or opened as a device through a mount like this.
+const READ_ONLY: MountFlags = MountFlags {
+    nosymfollow: false,
+    ..MountFlags::UNTRUSTED
+};
+
+/// Filesystems that are gone at shutdown.
+const IN_MEMORY: [&str; 3] = ["tmpfs", "ramfs", "rootfs"];
+
+/// An upper directory, open behind a read-only mount of its own.
+#[derive(Debug)]
+pub struct UpperDir {
+    directory: OwnedFd,
+    mount: Mount,
+    path: PathBuf,
+    /// The directory stays readable only as long as its mount.
+    _tree: DetachedMount,
+}
+
+impl UpperDir {
+    /// The upper directory of a stack that mounts it where everybody can see it.
+    ///
+    /// # Errors
+    /// When it is not there or cannot be opened.
+    pub fn visible(facts: &BootFacts, overlay: &RootOverlay) -> Result<Self, Error> {
+        let path = note::remembered(overlay.devnum, || {
+            overlay.upper.canonicalize().map_err(|error| {
+                Error::Layout(format!(
+                    "{} cannot be found: {error}",
+                    overlay.upper.display()
+                ))
+            })
+        })?;
+        let mount = facts
+            .mount_holding(&path)
+            .ok_or_else(|| Error::Layout(format!("{} is on no known mount", path.display())))?;
+        let within = path
+            .strip_prefix(&mount.mount_point)
+            .expect("the mount holds the path");
+        let tree = clone_detached(CWD, &mount.mount_point, READ_ONLY)?;
+        Self::within(tree, mount.clone(), within)
+    }
+
+    /// The directory `within` of `tree`, a read-only clone of `mount`; a path without links.
+    ///
+    /// # Errors
+    /// When it is not there or cannot be opened.
+    pub fn within(tree: DetachedMount, mount: Mount, within: &Path) -> Result<Self, Error> {
+        // An empty path would be refused.
+        let place = if within == Path::new("") {
+            Path::new(".")
+        } else {
+            within
+        };
+        let directory = dir::open_beneath(&tree, place, OFlags::RDONLY | OFlags::DIRECTORY)?;
+        let path = mount
+            .root
+            .strip_prefix("/")
+            .unwrap_or(&mount.root)
+            .join(within);
+        Ok(Self {
+            directory,
+            mount,
+            path,
+            _tree: tree,
+        })
+    }
+
+    /// Opens it once more.
+    pub(super) fn open(&self) -> Result<OwnedFd, wendy_sys::Error> {
+        dir::open_beneath(&self.directory, ".", OFlags::RDONLY | OFlags::DIRECTORY)
+    }
+
+    /// Room on its filesystem.
+    pub(super) fn space(&self) -> Result<Space, wendy_sys::Error> {
+        mount::space(&self.directory)
+    }
+
+    /// What becomes of it at shutdown.
+    pub(super) fn persistence(&self) -> Persistence {
+        if IN_MEMORY
+            .iter()
+            .any(|fs_type| self.mount.fs_type == *fs_type)
+        {
+            return Persistence::Volatile;
+        }
+        match block_device(&self.mount) {
+            Some(device) => Persistence::Kept {
+                device,
+                path: self.path.clone(),
+            },
+            None => Persistence::Unknown,
+        }
+    }
+
+    /// The mount of its filesystem, as the stack made it.
+    pub fn mount(&self) -> &Mount {
+        &self.mount
+    }
+
+    /// Its path in its filesystem, without links.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+}
