@@ -71,7 +71,10 @@ impl From<SystemTime> for Time {
             Ok(after) => (i128::from(after.as_secs()), after.subsec_nanos()),
             Err(before) => before_epoch(before.duration()),
         };
-        Self { seconds: i64::try_from(seconds).unwrap_or(i64::MAX), nanos }
+        Self {
+            seconds: i64::try_from(seconds).unwrap_or(i64::MAX),
+            nanos,
+        }
     }
 }
 
@@ -103,7 +106,13 @@ mod tests {
 
     #[test]
     fn times_survive_the_way_through_system_time() {
-        for (seconds, nanos) in [(0, 0), (1, 999_999_999), (-1, 1), (-7, 0), (4_000_000_000, 5)] {
+        for (seconds, nanos) in [
+            (0, 0),
+            (1, 999_999_999),
+            (-1, 1),
+            (-7, 0),
+            (4_000_000_000, 5),
+        ] {
             let time = Time { seconds, nanos };
             assert_eq!(Time::from(SystemTime::from(time)), time);
         }

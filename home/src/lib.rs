@@ -16,4 +16,12 @@
 //! The medium is hostile input: no parser here may panic, loop or allocate without bound on
 //! arbitrary bytes, and nothing on it may name a place outside the home.
 
+pub mod codec;
+pub mod home;
+pub mod ids;
+pub mod medium;
 pub mod names;
+pub mod parts;
+pub mod record;
+pub mod store;
+pub mod table;

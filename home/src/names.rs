@@ -85,6 +85,39 @@ pub fn decode(lower: &str) -> Vec<u8> {
     name
 }
 
+/// A valid name for a file whose lower name a stranger chose: what it decodes to where possible.
+#[must_use]
+pub fn name_for(lower: &str) -> Vec<u8> {
+    let decoded = decode(lower);
+    if is_valid(&decoded) {
+        decoded
+    } else {
+        numbered(&clean(lower), 1)
+    }
+}
+
+/// `name`, or for `number` above 1 `name` with the number before its extension; shortened to
+/// [`NAME_MAX`].
+#[must_use]
+pub fn numbered(name: &[u8], number: u32) -> Vec<u8> {
+    let dot = name
+        .iter()
+        .rposition(|b| *b == b'.')
+        .filter(|dot| *dot > 0 && name.len() - dot < 16);
+    let (stem, extension) = name.split_at(dot.unwrap_or(name.len()));
+    let tail = if number == 1 {
+        String::new()
+    } else {
+        format!(" ({number})")
+    };
+    let mut cut = stem.len().min(NAME_MAX - tail.len() - extension.len());
+    // A cut inside a character would make the name invalid UTF-8.
+    while cut < stem.len() && cut > 1 && stem[cut] & 0xC0 == 0x80 {
+        cut -= 1;
+    }
+    [&stem[..cut], tail.as_bytes(), extension].concat()
+}
+
 /// What FAT compares: lower names with equal folds cannot stand in one directory.
 ///
 /// Windows and exFAT fold by a table of one-to-one upper-case mappings; Linux's vfat folds less,
@@ -106,6 +139,18 @@ pub fn part(lower: &str, number: u16) -> String {
 #[must_use]
 pub fn fits(lower: &str) -> bool {
     lower.encode_utf16().count() <= 255
+}
+
+fn clean(lower: &str) -> Vec<u8> {
+    let kept = lower
+        .bytes()
+        .map(|b| if matches!(b, b'/' | 0) { b'_' } else { b })
+        .collect();
+    if matches!(lower, "" | "." | "..") {
+        b"_".to_vec()
+    } else {
+        kept
+    }
 }
 
 fn push_char(out: &mut String, c: char, escaped: bool) {

@@ -1,0 +1,258 @@
+//! The home: POSIX operations on the [table](crate::table), the [store](crate::store) and the
+//! [medium](crate::medium).
+//!
+//! # Order of writes
+//!
+//! * What creates (a lower file, a part) happens on the medium first and is recorded after: a crash
+//!   between leaves a file that is adopted.
+//! * What destroys (deleting, replacing, renaming a lower) is recorded first and happens on the
+//!   medium later, by [settling](settle), when the record is durable: a crash between leaves a file
+//!   that is known to be garbage or out of place. So a lower that is gone without a record was
+//!   removed by a stranger.
+//! * A place on the medium is used again only when the log durably says that it was left.
+//! * A file replaced by a rename stays on the medium until the new one's content and the record
+//!   are durable.
+//! * fsync returns when the content, the lower's name and all records so far are durable.
+//!
+//! # Locks
+//!
+//! `syncing` before `state`. `state` is held for memory-speed work only, apart from creating lower
+//! objects and checkpoints; file content moves without it.
+
+use crate::ids::{Ino, Owner, Time};
+use crate::medium::{Facts, Medium, Space};
+use crate::parts::SplitFile;
+use crate::record::{Inode, Kind, Place, Print, Record, Times};
+use crate::store::{self, OpenError, Store};
+use crate::table::Table;
+use rustix::io::Errno;
+use std::collections::{BTreeSet, HashMap, HashSet};
+use std::io;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+mod attributes;
+mod batch;
+mod content;
+mod durability;
+mod namespace;
+pub mod reconcile;
+mod settle;
+
+pub use attributes::{Attributes, Change, SetXattr};
+pub use content::OpenedFile;
+pub use namespace::{Listing, NewNode, RenameMode};
+pub use reconcile::Reconciled;
+
+/// Result of an operation, failing like the system call of the same name.
+pub type Result<T> = std::result::Result<T, Errno>;
+
+/// Whose home it is here, and how it behaves.
+#[derive(Clone, Copy, Debug)]
+pub struct Options {
+    /// User shown for [`Owner::Me`].
+    pub uid: u32,
+    /// Group shown for [`Owner::Me`].
+    pub gid: u32,
+    /// Permission bits of files that appear from outside.
+    pub adopted_file_mode: u16,
+    /// Permission bits of directories that appear from outside.
+    pub adopted_dir_mode: u16,
+    /// Identity of this machine, to notice use elsewhere.
+    pub host: [u8; 16],
+}
+
+impl Options {
+    /// The usual behaviour for a user and group.
+    #[must_use]
+    pub fn new(uid: u32, gid: u32) -> Self {
+        Self {
+            uid,
+            gid,
+            adopted_file_mode: 0o600,
+            adopted_dir_mode: 0o700,
+            host: [0; 16],
+        }
+    }
+}
+
+/// An open home; see the [module](self).
+#[derive(Debug)]
+pub struct Home<M: Medium> {
+    medium: Arc<M>,
+    options: Options,
+    /// Held while anything is being made durable.
+    syncing: Mutex<()>,
+    state: Mutex<State<M>>,
+}
+
+#[derive(Debug)]
+struct State<M: Medium> {
+    table: Table,
+    store: Store<M>,
+    files: HashMap<Ino, OpenFile<M>>,
+    /// Files whose content may not be durable.
+    dirty: BTreeSet<Ino>,
+    /// References of the kernel to inodes.
+    held: HashMap<Ino, u64>,
+    /// Directories with lower names that are not durable.
+    loose_dirs: BTreeSet<Ino>,
+    /// Places left by settling while the log does not durably say so. Nothing may move in: after a
+    /// crash it would be taken for what was there before.
+    vacated: HashSet<Place>,
+    /// Objects the medium would not rename or remove; left alone until the next use.
+    stuck: HashSet<Ino>,
+    /// Set when memory and log have parted: nothing is changed any more.
+    failed: bool,
+    /// Number of operations that changed something, to notice idleness.
+    changes: u64,
+}
+
+#[derive(Debug)]
+struct OpenFile<M: Medium> {
+    file: Arc<SplitFile<M::File>>,
+    opens: u32,
+    /// Size and times not recorded yet.
+    touched: bool,
+    /// Whether the kernel reads the lower file by itself, so its length must be true.
+    exact: bool,
+}
+
+/// The attributes of the root directory of a new home.
+#[must_use]
+pub fn new_root() -> Inode {
+    new_inode(Kind::Directory, 0o700, (Owner::Me, Owner::Me))
+}
+
+/// Makes a home on a medium.
+///
+/// # Errors
+/// Those of the medium.
+pub fn create<M: Medium>(medium: &M, home: [u8; 16]) -> io::Result<()> {
+    store::create(medium, home, new_root())
+}
+
+impl<M: Medium> Home<M> {
+    /// Opens the home on `medium` and adopts what strangers changed.
+    ///
+    /// # Errors
+    /// See [`OpenError`].
+    pub fn open(medium: M, options: Options) -> std::result::Result<(Self, Reconciled), OpenError> {
+        let medium = Arc::new(medium);
+        let opened = Store::open(&*medium, &new_root())?;
+        let mut state = State {
+            table: opened.table,
+            store: opened.store,
+            files: HashMap::new(),
+            dirty: BTreeSet::new(),
+            held: HashMap::new(),
+            loose_dirs: BTreeSet::new(),
+            vacated: HashSet::new(),
+            stuck: HashSet::new(),
+            failed: false,
+            changes: 0,
+        };
+        state.store.begin_use(options.host)?;
+        let home = |state| Self {
+            medium,
+            options,
+            syncing: Mutex::new(()),
+            state: Mutex::new(state),
+        };
+        let home = home(state);
+        home.drop_nameless().map_err(io::Error::from)?;
+        let reconciled = home.reconcile()?;
+        Ok((home, reconciled))
+    }
+
+    /// How full the medium is.
+    ///
+    /// # Errors
+    /// Those of statfs(2).
+    pub fn space(&self) -> Result<Space> {
+        self.medium.space().map_err(errno)
+    }
+
+    /// Number of inodes.
+    #[must_use]
+    pub fn inode_count(&self) -> usize {
+        self.state().table.len()
+    }
+
+    /// Whether a record or a change of the medium is still to be written by [`Home::settle`].
+    #[must_use]
+    pub fn is_settled(&self) -> bool {
+        let state = self.state();
+        state
+            .table
+            .unsettled()
+            .iter()
+            .all(|ino| state.stuck.contains(ino))
+    }
+
+    /// Runs `look` on the table, for tools and tests.
+    pub fn with_table<T>(&self, look: impl FnOnce(&Table) -> T) -> T {
+        look(&self.state().table)
+    }
+
+    /// Inodes nobody can reach any more: they were unlinked while open in the last use.
+    fn drop_nameless(&self) -> Result<()> {
+        let mut state = self.state();
+        let nameless = |ino: &Ino| *ino != Ino::ROOT && state.table.names(*ino).is_empty();
+        let nameless: Vec<Ino> = state.table.inodes().filter(nameless).collect();
+        nameless
+            .into_iter()
+            .try_for_each(|ino| state.drop_if_unused(ino))
+    }
+
+    fn state(&self) -> MutexGuard<'_, State<M>> {
+        // A panicked operation has not appended its frame: the log still holds only whole changes.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn new_inode(kind: Kind, mode: u16, (owner, group): (Owner, Owner)) -> Inode {
+    let now = Time::now();
+    let times = Times {
+        accessed: now,
+        modified: now,
+        changed: now,
+        born: now,
+    };
+    Inode {
+        kind,
+        mode,
+        owner,
+        group,
+        device: 0,
+        size: 0,
+        times,
+        target: Vec::new(),
+    }
+}
+
+fn print(facts: &Facts) -> Print {
+    Print {
+        size: facts.size,
+        modified: facts.modified,
+        born: facts.born,
+    }
+}
+
+fn errno(error: io::Error) -> Errno {
+    match error.kind() {
+        io::ErrorKind::FileTooLarge => Errno::FBIG,
+        io::ErrorKind::StorageFull => Errno::NOSPC,
+        _ => Errno::from_io_error(&error).unwrap_or(Errno::IO),
+    }
+}
+
+/// A record that repeats the present attributes of `ino`.
+fn inode_record(table: &Table, ino: Ino) -> Result<Record> {
+    Ok(Record::Inode(
+        ino,
+        table.inode(ino).ok_or(Errno::NOENT)?.clone(),
+    ))
+}
+
+#[cfg(test)]
+mod tests;

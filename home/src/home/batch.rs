@@ -1,0 +1,93 @@
+//! Batches: records applied one by one and logged together, so they come back together or not at all.
+
+use super::{Errno, Ino, Medium, Record, Result, State, Time, errno, inode_record};
+
+/// More than any one operation logs: the largest xattr and a dozen small records.
+const ROOM: usize = 96 << 10;
+
+/// Records of one operation.
+#[derive(Debug, Default)]
+pub(super) struct Batch {
+    records: Vec<Record>,
+}
+
+impl<M: Medium> State<M> {
+    /// Starts a change: the home is writable and the log has room.
+    pub(super) fn begin(&mut self) -> Result<Batch> {
+        if self.failed {
+            return Err(Errno::IO);
+        }
+        if !self.store.has_room(ROOM) {
+            self.store.checkpoint(&self.table, false).map_err(errno)?;
+        }
+        Ok(Batch::default())
+    }
+
+    /// Applies one record of a change.
+    pub(super) fn apply(&mut self, batch: &mut Batch, record: Record) -> Result<()> {
+        if let Err(broken) = self.table.apply(&record) {
+            tracing::error!(%broken, "refused a change of our own; the home is read-only from here");
+            self.failed = true;
+            return Err(Errno::IO);
+        }
+        batch.records.push(record);
+        Ok(())
+    }
+
+    /// Ends a change: its records stand in the log.
+    pub(super) fn finish(&mut self, batch: Batch) -> Result<()> {
+        self.changes += 1;
+        self.store.append(&batch.records).map_err(|error| {
+            self.failed = true;
+            errno(error)
+        })
+    }
+
+    /// A change of one record.
+    pub(super) fn record_one(&mut self, record: Record) -> Result<()> {
+        let mut batch = self.begin()?;
+        self.apply(&mut batch, record)?;
+        self.finish(batch)
+    }
+
+    /// Applies a change of attributes.
+    pub(super) fn apply_inode(
+        &mut self,
+        batch: &mut Batch,
+        ino: Ino,
+        change: impl FnOnce(&mut super::Inode),
+    ) -> Result<()> {
+        change(self.table.inode_mut(ino).ok_or(Errno::NOENT)?);
+        let record = inode_record(&self.table, ino)?;
+        self.apply(batch, record)
+    }
+
+    /// Notes that the content of directory `dir` changed at `now`.
+    pub(super) fn touch_dir(&mut self, batch: &mut Batch, dir: Ino, now: Time) -> Result<()> {
+        self.apply_inode(batch, dir, |inode| {
+            inode.times.modified = now;
+            inode.times.changed = now;
+        })
+    }
+
+    /// Notes that the attributes of `ino` changed at `now`.
+    pub(super) fn touch(&mut self, batch: &mut Batch, ino: Ino, now: Time) -> Result<()> {
+        self.apply_inode(batch, ino, |inode| inode.times.changed = now)
+    }
+
+    /// Removes an inode without names unless someone still has it open.
+    pub(super) fn drop_if_unused(&mut self, ino: Ino) -> Result<()> {
+        let unused = ino != Ino::ROOT
+            && self.table.inode(ino).is_some()
+            && self.table.names(ino).is_empty()
+            && !self.held.contains_key(&ino)
+            && !self.files.contains_key(&ino);
+        if !unused {
+            return Ok(());
+        }
+        self.dirty.remove(&ino);
+        let mut batch = self.begin()?;
+        self.apply(&mut batch, Record::InodeGone(ino))?;
+        self.finish(batch)
+    }
+}

@@ -1,0 +1,280 @@
+//! Content: opening, reading, writing, resizing.
+
+use super::{Errno, Home, Ino, Kind, Medium, OpenFile, Record, Result, State, Time, errno, print};
+use crate::parts::{SplitFile, parts_needed};
+use crate::record::Lower;
+use std::sync::Arc;
+
+/// A regular file opened once more.
+#[derive(Debug)]
+pub struct OpenedFile<M: Medium> {
+    /// Its content on the medium.
+    pub file: Arc<SplitFile<M::File>>,
+}
+
+impl<M: Medium> Home<M> {
+    /// Opens a regular file; every success needs one [`Home::release`].
+    ///
+    /// # Errors
+    /// `ENOENT`, `EISDIR`, those of the medium.
+    pub fn open_file(&self, ino: Ino) -> Result<OpenedFile<M>> {
+        let mut state = self.state();
+        if let Some(open) = state.files.get_mut(&ino) {
+            open.opens += 1;
+            return Ok(OpenedFile {
+                file: Arc::clone(&open.file),
+            });
+        }
+        let file = self.load(&state, ino)?;
+        let open = OpenFile {
+            file: Arc::clone(&file),
+            opens: 1,
+            touched: false,
+            exact: false,
+        };
+        state.files.insert(ino, open);
+        Ok(OpenedFile { file })
+    }
+
+    /// Makes the lower file as long as the file is, because the kernel is going to use it directly,
+    /// and keeps it so until the last release. Files in several parts cannot be.
+    ///
+    /// # Errors
+    /// `EINVAL` for several parts, those of the medium.
+    pub fn make_exact(&self, ino: Ino) -> Result<()> {
+        let mut state = self.state();
+        let size = state.table.inode(ino).ok_or(Errno::NOENT)?.size;
+        let open = state.files.get_mut(&ino).ok_or(Errno::BADF)?;
+        if open.file.count() != 1 {
+            return Err(Errno::INVAL);
+        }
+        if open.file.facts().map_err(errno)?.size < size {
+            open.file.set_len(size).map_err(errno)?;
+        }
+        open.exact = true;
+        Ok(())
+    }
+
+    /// Ends one use of an open file.
+    ///
+    /// # Errors
+    /// `EBADF`, and those of recording its size and times.
+    pub fn release(&self, ino: Ino) -> Result<()> {
+        let mut state = self.state();
+        let open = state.files.get_mut(&ino).ok_or(Errno::BADF)?;
+        open.opens -= 1;
+        if open.opens > 0 {
+            return Ok(());
+        }
+        let recorded = state.record_content(ino);
+        state.files.remove(&ino);
+        recorded.and(state.drop_if_unused(ino))
+    }
+
+    /// Reads; fewer bytes only at the end of the file.
+    ///
+    /// # Errors
+    /// `EBADF`, those of the medium.
+    pub fn read(&self, ino: Ino, offset: u64, length: usize) -> Result<Vec<u8>> {
+        let (file, size) = {
+            let state = self.state();
+            let size = state.table.inode(ino).ok_or(Errno::NOENT)?.size;
+            (
+                Arc::clone(&state.files.get(&ino).ok_or(Errno::BADF)?.file),
+                size,
+            )
+        };
+        let length = usize::try_from(size.saturating_sub(offset)).map_or(length, |r| r.min(length));
+        let mut buffer = vec![0; length];
+        // What the lower file does not hold stays zero.
+        file.read_at(&mut buffer, offset).map_err(errno)?;
+        Ok(buffer)
+    }
+
+    /// Writes all of `bytes`.
+    ///
+    /// # Errors
+    /// `EBADF`, `EFBIG`, `ENOSPC`, those of the medium.
+    pub fn write(&self, ino: Ino, offset: u64, bytes: &[u8]) -> Result<()> {
+        let end = offset.checked_add(bytes.len() as u64).ok_or(Errno::FBIG)?;
+        let file = {
+            let mut state = self.state();
+            self.prepare_length(&mut state, ino, end)?;
+            state.mark_written(ino)?
+        };
+        let written = file.write_at(bytes, offset).map_err(errno);
+        let mut state = self.state();
+        let inode = state.table.inode_mut(ino).ok_or(Errno::NOENT)?;
+        if written.is_ok() {
+            inode.size = inode.size.max(end);
+        }
+        let now = Time::now();
+        (inode.times.modified, inode.times.changed) = (now, now);
+        written
+    }
+
+    /// Makes room for a length as posix_fallocate(3) does: the file grows, filled with zeros.
+    ///
+    /// # Errors
+    /// As [`Home::write`].
+    pub fn allocate(&self, ino: Ino, length: u64) -> Result<()> {
+        let mut state = self.state();
+        let size = state.table.inode(ino).ok_or(Errno::NOENT)?.size;
+        if length <= size {
+            return Ok(());
+        }
+        self.prepare_length(&mut state, ino, length)?;
+        state.mark_written(ino)?.set_len(length).map_err(errno)?;
+        let now = Time::now();
+        let inode = state.table.inode_mut(ino).ok_or(Errno::NOENT)?;
+        inode.size = length;
+        (inode.times.modified, inode.times.changed) = (now, now);
+        Ok(())
+    }
+
+    /// Sets the length; what a file gains reads as zeros and takes no space yet.
+    pub(super) fn resize(&self, ino: Ino, size: u64) -> Result<()> {
+        match self.attributes(ino)?.kind {
+            Kind::File => {}
+            Kind::Directory => return Err(Errno::ISDIR),
+            _ => return Err(Errno::INVAL),
+        }
+        self.open_file(ino)?;
+        let resized = self.resize_open(ino, size);
+        let released = self.release(ino);
+        resized.and(released)
+    }
+
+    fn resize_open(&self, ino: Ino, size: u64) -> Result<()> {
+        let mut state = self.state();
+        if i64::try_from(size).is_err() {
+            return Err(Errno::FBIG);
+        }
+        let file = state.mark_written(ino)?;
+        let exact = state.files.get(&ino).is_some_and(|open| open.exact);
+        let held = file.facts().map_err(errno)?.size;
+        if exact {
+            self.prepare_length(&mut state, ino, size)?;
+        }
+        if size < held || exact {
+            file.set_len(size).map_err(errno)?;
+            self.drop_parts(&mut state, ino, size)?;
+        }
+        state.table.inode_mut(ino).ok_or(Errno::NOENT)?.size = size;
+        Ok(())
+    }
+
+    /// The lower file of `ino`, opened.
+    pub(super) fn load(&self, state: &State<M>, ino: Ino) -> Result<Arc<SplitFile<M::File>>> {
+        let inode = state.table.inode(ino).ok_or(Errno::NOENT)?;
+        match inode.kind {
+            Kind::File => {}
+            Kind::Directory => return Err(Errno::ISDIR),
+            _ => return Err(Errno::INVAL),
+        }
+        let count = state.table.lower(ino).ok_or(Errno::IO)?.parts;
+        let open = |number| {
+            let path = state.table.part_path(ino, number).ok_or(Errno::IO)?;
+            self.medium.open(&path).map_err(errno)
+        };
+        let parts = (1..=count).map(open).collect::<Result<Vec<_>>>()?;
+        Ok(Arc::new(SplitFile::new(
+            parts,
+            self.medium.limits().part_size,
+        )))
+    }
+
+    /// Makes the parts a file of `length` bytes needs.
+    fn prepare_length(&self, state: &mut State<M>, ino: Ino, length: u64) -> Result<()> {
+        if i64::try_from(length).is_err() {
+            return Err(Errno::FBIG);
+        }
+        let needed = parts_needed(length, self.medium.limits().part_size).ok_or(Errno::FBIG)?;
+        let lower = state.table.lower(ino).ok_or(Errno::IO)?.clone();
+        let file = Arc::clone(&state.files.get(&ino).ok_or(Errno::BADF)?.file);
+        for number in lower.parts + 1..=needed {
+            let path = state.table.part_path(ino, number).ok_or(Errno::IO)?;
+            let part = self.medium.create(&path).map_err(errno)?;
+            file.push(part).map_err(errno)?;
+            state.loose_dirs.insert(lower.place.dir);
+            state.record_one(Record::Lower(
+                ino,
+                Lower {
+                    parts: number,
+                    ..lower.clone()
+                },
+            ))?;
+        }
+        Ok(())
+    }
+
+    /// Removes the parts a file of `size` bytes does not need.
+    fn drop_parts(&self, state: &mut State<M>, ino: Ino, size: u64) -> Result<()> {
+        let needed = parts_needed(size, self.medium.limits().part_size).ok_or(Errno::FBIG)?;
+        let lower = state.table.lower(ino).ok_or(Errno::IO)?.clone();
+        for number in (needed + 1..=lower.parts).rev() {
+            let path = state.table.part_path(ino, number).ok_or(Errno::IO)?;
+            self.medium.unlink(&path).map_err(errno)?;
+        }
+        if needed < lower.parts {
+            if let Some(open) = state.files.get(&ino) {
+                open.file.truncate_parts(usize::from(needed));
+            }
+            state.record_one(Record::Lower(
+                ino,
+                Lower {
+                    parts: needed,
+                    ..lower
+                },
+            ))?;
+        }
+        Ok(())
+    }
+}
+
+impl<M: Medium> State<M> {
+    /// Records size, times and print of an open file if they have changed.
+    pub(super) fn record_content(&mut self, ino: Ino) -> Result<()> {
+        let Some(open) = self.files.get_mut(&ino) else {
+            return Ok(());
+        };
+        let touched = std::mem::take(&mut open.touched);
+        let (exact, file) = (open.exact, Arc::clone(&open.file));
+        if !(touched || exact) || self.table.inode(ino).is_none() {
+            return Ok(());
+        }
+        let lower = self.table.lower(ino).ok_or(Errno::IO)?.clone();
+        let seen = print(&file.facts().map_err(errno)?);
+        // The kernel wrote by itself, through a mapping: nobody told us when.
+        let unseen = exact && !touched && seen != lower.print;
+        if !(touched || unseen) {
+            return Ok(());
+        }
+        let mut batch = self.begin()?;
+        self.apply_inode(&mut batch, ino, |inode| {
+            if unseen {
+                let now = Time::now();
+                (inode.times.modified, inode.times.changed) = (now, now);
+            }
+        })?;
+        self.apply(
+            &mut batch,
+            Record::Lower(
+                ino,
+                Lower {
+                    print: seen,
+                    ..lower
+                },
+            ),
+        )?;
+        self.finish(batch)
+    }
+
+    /// Notes that an open file is about to change.
+    fn mark_written(&mut self, ino: Ino) -> Result<Arc<SplitFile<M::File>>> {
+        let open = self.files.get_mut(&ino).ok_or(Errno::BADF)?;
+        open.touched = true;
+        self.dirty.insert(ino);
+        Ok(Arc::clone(&open.file))
+    }
+}

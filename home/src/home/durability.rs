@@ -1,0 +1,147 @@
+//! Durability: what fsync promises, the regular commit, the orderly end.
+
+use super::{Errno, Home, Ino, Medium, Result, errno};
+use crate::parts::SplitFile;
+use std::sync::{Arc, MutexGuard, PoisonError};
+
+/// With more directories than this to make durable, everything is.
+const LOOSE_MAX: usize = 16;
+
+impl<M: Medium> Home<M> {
+    /// Makes the content of `ino`, its names and all changes before durable.
+    ///
+    /// # Errors
+    /// Those of fsync(2).
+    pub fn sync_file(&self, ino: Ino) -> Result<()> {
+        self.sync_content(ino)?;
+        self.state().record_content(ino)?;
+        self.sync_names()
+    }
+
+    /// Makes all changes of names and attributes durable, as fsync(2) on a directory asks.
+    ///
+    /// # Errors
+    /// Those of fsync(2).
+    pub fn sync_names(&self) -> Result<()> {
+        let _syncing = self.syncing();
+        self.tighten_dirs()?;
+        self.commit_log()
+    }
+
+    /// Makes all records durable without waiting for content: the regular commit, every few
+    /// seconds. Writes nothing when nothing has changed.
+    ///
+    /// # Errors
+    /// Those of the medium.
+    pub fn commit(&self) -> Result<()> {
+        let _syncing = self.syncing();
+        self.record_all()?;
+        self.commit_log()?;
+        let mut state = self.state();
+        if state.store.wants_checkpoint() {
+            let state = &mut *state;
+            state.store.checkpoint(&state.table, false).map_err(errno)?;
+        }
+        Ok(())
+    }
+
+    /// Makes everything durable, settles all names, writes a checkpoint: the orderly end of use.
+    ///
+    /// # Errors
+    /// Those of the medium; nothing durable is lost by one.
+    pub fn close(&self) -> Result<()> {
+        self.settle()?;
+        let _syncing = self.syncing();
+        self.record_all()?;
+        self.medium.sync_all().map_err(errno)?;
+        let mut state = self.state();
+        let state = &mut *state;
+        if state.failed {
+            return Err(Errno::IO);
+        }
+        state.store.checkpoint(&state.table, true).map_err(errno)
+    }
+
+    /// Number of changes so far, to see whether the home is idle.
+    #[must_use]
+    pub fn changes(&self) -> u64 {
+        self.state().changes
+    }
+
+    /// Makes the content of `ino` durable.
+    pub(super) fn sync_content(&self, ino: Ino) -> Result<()> {
+        let Some(file) = self.dirty_content(ino)? else {
+            return Ok(());
+        };
+        let synced = file.sync().map_err(errno);
+        if synced.is_err() {
+            self.state().dirty.insert(ino);
+        }
+        synced
+    }
+
+    /// Appends what is known of open files but not recorded.
+    pub(super) fn record_all(&self) -> Result<()> {
+        let mut state = self.state();
+        let open: Vec<Ino> = state.files.keys().copied().collect();
+        open.into_iter()
+            .try_for_each(|ino| state.record_content(ino))
+    }
+
+    /// Makes all records durable; the caller holds `syncing`.
+    pub(super) fn commit_log(&self) -> Result<()> {
+        let Some(ticket) = self.begin_commit()? else {
+            return Ok(());
+        };
+        ticket.sync().map_err(errno)?;
+        self.state().store.committed(&ticket);
+        Ok(())
+    }
+
+    pub(super) fn syncing(&self) -> MutexGuard<'_, ()> {
+        self.syncing.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn begin_commit(&self) -> Result<Option<crate::store::Ticket<M>>> {
+        let mut state = self.state();
+        if state.failed {
+            Err(Errno::IO)
+        } else {
+            Ok(state.store.commit())
+        }
+    }
+
+    /// The content of `ino` if it may not be durable; counts as durable from here.
+    fn dirty_content(&self, ino: Ino) -> Result<Option<Arc<SplitFile<M::File>>>> {
+        let mut state = self.state();
+        let open = state.files.get(&ino);
+        let exact = open.is_some_and(|open| open.exact);
+        let file = open.map(|open| Arc::clone(&open.file));
+        if !state.dirty.remove(&ino) && !exact {
+            return Ok(None);
+        }
+        file.map_or_else(|| self.load(&state, ino), Ok).map(Some)
+    }
+
+    /// Makes lower names durable; the caller holds `syncing`.
+    fn tighten_dirs(&self) -> Result<()> {
+        let (loose, paths) = {
+            let mut state = self.state();
+            let loose = std::mem::take(&mut state.loose_dirs);
+            let paths: Vec<_> = loose
+                .iter()
+                .filter_map(|dir| state.table.lower_dir(*dir))
+                .collect();
+            (loose, paths)
+        };
+        let synced = if paths.len() > LOOSE_MAX {
+            self.medium.sync_all()
+        } else {
+            paths.iter().try_for_each(|path| self.medium.sync_dir(path))
+        };
+        if synced.is_err() {
+            self.state().loose_dirs.extend(loose);
+        }
+        synced.map_err(errno)
+    }
+}

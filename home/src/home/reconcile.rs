@@ -1,0 +1,89 @@
+//! Reconciliation: at the beginning of each use, the table is brought to what the medium holds.
+//!
+//! Whatever strangers did to the files through another system is right; what only the table knows
+//! (modes, links, attributes) is kept wherever it still has something to belong to:
+//!
+//! 1. Objects are looked for at their recorded place, then where an interrupted
+//!    [settling](super::settle) may have put them: the wanted and the waiting place.
+//! 2. Objects not found are matched with unknown ones of equal creation time, size and modification
+//!    time: renamed by a stranger. Their names change, everything else stays.
+//! 3. Objects still not found were deleted; their names go.
+//! 4. Unknown objects are adopted under the name their lower name stands for.
+//! 5. Files of another size or time than recorded were edited: size and time are taken over.
+//!
+//! Nothing on the medium is changed here; settling follows.
+
+use super::{Home, Ino, Medium, Result, errno};
+use std::io;
+
+mod adopt;
+mod locate;
+mod scan;
+
+use scan::Scan;
+
+/// What reconciliation found.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize)]
+pub struct Reconciled {
+    /// Files and directories that appeared.
+    pub adopted: u64,
+    /// Files with other content.
+    pub edited: u64,
+    /// Files and directories with another name.
+    pub renamed: u64,
+    /// Files and directories that disappeared.
+    pub missing: u64,
+    /// Interrupted renames of our own that were completed.
+    pub relocated: u64,
+    /// Files from a use that broke off, kept in `.wendy/lost`.
+    pub lost: u64,
+}
+
+impl<M: Medium> Home<M> {
+    pub(super) fn reconcile(&self) -> io::Result<Reconciled> {
+        let scan = Scan::of(&*self.medium)?;
+        let reconciled = self.reconcile_with(scan).map_err(io::Error::from)?;
+        if reconciled != Reconciled::default() {
+            tracing::info!(?reconciled, "took over what changed on the medium");
+        }
+        Ok(reconciled)
+    }
+
+    fn reconcile_with(&self, mut scan: Scan) -> Result<Reconciled> {
+        let mut state = self.state();
+        let mut found = Reconciled::default();
+        let missing = state.locate_all(&mut scan, &mut found)?;
+        let missing = state.match_renamed(&mut scan, missing, &mut found)?;
+        state.drop_missing(&missing, &mut found)?;
+        state.adopt_unknown(&mut scan, &self.options, self.medium.limits(), &mut found)?;
+        drop(state);
+        found.lost = self.keep_lost(&scan)?;
+        Ok(found)
+    }
+
+    /// Moves what nobody claims out of the directory for waiting files.
+    fn keep_lost(&self, scan: &Scan) -> Result<u64> {
+        let mut kept = 0;
+        for (path, facts) in scan.unclaimed(Ino::TMP) {
+            if facts.size == 0 && self.medium.unlink(&path).is_ok() {
+                continue;
+            }
+            let name = path.rsplit('/').next().unwrap_or_default();
+            match self.medium.make_dir(LOST_DIR) {
+                Err(error) if error.kind() != io::ErrorKind::AlreadyExists => {
+                    return Err(errno(error));
+                }
+                _ => {}
+            }
+            let free = (0u32..).map(|number| format!("{LOST_DIR}/{name}-{number}"));
+            let free = free.take(1000).find(|to| self.medium.facts(to).is_err());
+            let to = free.ok_or(rustix::io::Errno::EXIST)?;
+            self.medium.rename(&path, &to).map_err(errno)?;
+            kept += 1;
+        }
+        Ok(kept)
+    }
+}
+
+/// Where files without a name are kept.
+const LOST_DIR: &str = ".wendy/lost";

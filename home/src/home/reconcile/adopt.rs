@@ -1,0 +1,222 @@
+//! Changing names after strangers did: renaming, dropping, adopting.
+
+use super::super::batch::Batch;
+use super::super::{Ino, Inode, Medium, Options, Owner, Record, Result, State, new_inode, print};
+use super::Reconciled;
+use super::scan::{Found, Scan};
+use crate::ids::Time;
+use crate::medium::{FactKind, Limits};
+use crate::names;
+use crate::record::{Kind, Lower, Place, Times};
+use crate::table::NameRef;
+
+impl<M: Medium> State<M> {
+    /// Lets the first name of `ino` follow its lower name.
+    pub(super) fn rename_primary(&mut self, ino: Ino, (dir, lower): (Ino, &str)) -> Result<()> {
+        let Some(NameRef { dir: old, name }) = self.table.names(ino).first().cloned() else {
+            return Ok(());
+        };
+        if self.table.is_directory(ino) && self.table.is_within(dir, ino) {
+            return Ok(());
+        }
+        let mut batch = self.begin()?;
+        self.apply(&mut batch, Record::EntryGone { dir: old, name })?;
+        self.name_after(&mut batch, (dir, lower), ino)?;
+        self.finish(batch)
+    }
+
+    /// Removes objects that are nowhere, with all names below them.
+    pub(super) fn drop_missing(&mut self, missing: &[Ino], count: &mut Reconciled) -> Result<()> {
+        let named = |ino: &&Ino| !self.table.names(**ino).is_empty();
+        count.missing += missing.iter().filter(named).count() as u64;
+        missing.iter().try_for_each(|ino| self.drop_tree(*ino))
+    }
+
+    /// Adopts everything nobody owns, directories before what is in them.
+    pub(super) fn adopt_unknown(
+        &mut self,
+        scan: &mut Scan,
+        options: &Options,
+        limits: Limits,
+        count: &mut Reconciled,
+    ) -> Result<()> {
+        loop {
+            let unknown = scan.unknown();
+            if unknown.is_empty() {
+                return Ok(());
+            }
+            for (dir, found) in unknown {
+                let claimed = scan
+                    .at(dir, &found.name)
+                    .is_none_or(|now| now.owner.is_some());
+                if !claimed {
+                    self.adopt(scan, (dir, &found), options, limits)?;
+                    count.adopted += 1;
+                }
+            }
+        }
+    }
+
+    fn adopt(
+        &mut self,
+        scan: &mut Scan,
+        (dir, found): (Ino, &Found),
+        options: &Options,
+        limits: Limits,
+    ) -> Result<()> {
+        let ino = self.table.next_ino();
+        let (facts, parts) = whole(scan, (dir, found), ino, limits);
+        let inode = adopted_inode(
+            &Found {
+                facts,
+                ..found.clone()
+            },
+            options,
+        );
+        let place = Place {
+            dir,
+            name: found.name.clone(),
+        };
+        let mut batch = self.begin()?;
+        self.apply(&mut batch, Record::Inode(ino, inode))?;
+        self.name_after(&mut batch, (dir, &found.name), ino)?;
+        let lower = Lower {
+            place,
+            parts,
+            print: print(&facts),
+        };
+        if self.table.occupant(&lower.place).is_none() {
+            self.apply(&mut batch, Record::Lower(ino, lower))?;
+        }
+        scan.claim(dir, &found.name, ino);
+        self.finish(batch)
+    }
+
+    /// Names `ino` in `dir` as its lower name says, or nearly so when that name is taken.
+    fn name_after(&mut self, batch: &mut Batch, (dir, lower): (Ino, &str), ino: Ino) -> Result<()> {
+        let plain = names::name_for(lower);
+        let candidates = (1u32..).map(|n| names::numbered(&plain, n));
+        let name = candidates
+            .into_iter()
+            .find(|name| self.table.entry(dir, name).is_none());
+        let name = name.unwrap_or(plain);
+        let as_it_is = names::encode(&name) != lower && !self.table.is_claimed(dir, lower);
+        let stands_for_it = names::decode(lower) == name || names::name_for(lower) == name;
+        let alias = if as_it_is && stands_for_it {
+            Some(lower.to_owned())
+        } else {
+            self.table.alias_for(dir, &name)
+        };
+        self.apply(
+            batch,
+            Record::Entry {
+                dir,
+                name,
+                ino,
+                alias,
+            },
+        )
+    }
+
+    fn drop_tree(&mut self, top: Ino) -> Result<()> {
+        let mut order = vec![top];
+        let mut at = 0;
+        while let Some(ino) = order.get(at).copied() {
+            at += 1;
+            let below = self.table.entries(ino).into_iter().flatten();
+            order.extend(
+                below
+                    .map(|(_, entry)| entry.ino)
+                    .filter(|ino| self.table.is_directory(*ino)),
+            );
+        }
+        for dir in order.into_iter().rev() {
+            self.drop_one(dir)?;
+        }
+        Ok(())
+    }
+
+    fn drop_one(&mut self, ino: Ino) -> Result<()> {
+        let below: Vec<Vec<u8>> = self
+            .table
+            .entries(ino)
+            .into_iter()
+            .flatten()
+            .map(|(name, _)| name.clone())
+            .collect();
+        for name in below {
+            self.drop_name(ino, name)?;
+        }
+        for NameRef { dir, name } in self.table.names(ino).to_vec() {
+            self.drop_name(dir, name)?;
+        }
+        if self.table.inode(ino).is_some() {
+            self.record_one(Record::InodeGone(ino))?;
+        }
+        self.record_one(Record::LowerGone(ino))
+    }
+
+    fn drop_name(&mut self, dir: Ino, name: Vec<u8>) -> Result<()> {
+        let ino = self.find(dir, &name)?;
+        self.record_one(Record::EntryGone { dir, name })?;
+        self.drop_if_unused(ino)
+    }
+}
+
+fn adopted_inode(found: &Found, options: &Options) -> Inode {
+    let (kind, mode) = match found.facts.kind {
+        FactKind::Directory => (Kind::Directory, options.adopted_dir_mode),
+        _ => (Kind::File, options.adopted_file_mode),
+    };
+    let modified = Time {
+        seconds: found.facts.modified,
+        nanos: 0,
+    };
+    let born = if found.facts.born == 0 {
+        modified.seconds
+    } else {
+        found.facts.born
+    };
+    let born = Time {
+        seconds: born,
+        nanos: 0,
+    };
+    let times = Times {
+        accessed: modified,
+        modified,
+        changed: modified,
+        born,
+    };
+    let size = if kind == Kind::File {
+        found.facts.size
+    } else {
+        0
+    };
+    Inode {
+        size,
+        times,
+        ..new_inode(kind, mode, (Owner::Me, Owner::Me))
+    }
+}
+
+/// A file together with the parts that follow a first one of exactly the part size.
+fn whole(
+    scan: &mut Scan,
+    (dir, found): (Ino, &Found),
+    ino: Ino,
+    limits: Limits,
+) -> (crate::medium::Facts, u16) {
+    let (mut facts, mut count, mut last) = (found.facts, 1, found.facts.size);
+    while found.facts.kind == FactKind::File && last == limits.part_size {
+        let name = names::part(&found.name, count + 1);
+        let part = scan
+            .at(dir, &name)
+            .filter(|part| part.owner.is_none())
+            .cloned();
+        let Some(part) = part else { break };
+        scan.claim(dir, &name, ino);
+        (count, last) = (count + 1, part.facts.size);
+        facts.size += part.facts.size;
+    }
+    (facts, count)
+}

@@ -1,0 +1,272 @@
+//! Finding the lowers of the table on the medium.
+
+use super::super::{Ino, Medium, Record, Result, State, print};
+use super::Reconciled;
+use super::scan::{Found, Scan};
+use crate::medium::{FactKind, Facts};
+use crate::names;
+use crate::record::{Kind, Lower, Place, Print};
+use crate::table::Table;
+use std::collections::HashMap;
+
+/// FAT keeps modification times to two seconds.
+const TIME_GRAIN: i64 = 2;
+/// FAT keeps local time: a time zone or summer time shifts all of them by quarter-hours.
+const ZONE_STEP: i64 = 15 * 60;
+/// Farthest two places on earth are apart in local time.
+const ZONE_MAX: i64 = 26 * 3600;
+
+impl<M: Medium> State<M> {
+    /// Claims every lower object that is where it may be; returns those that are nowhere.
+    pub(super) fn locate_all(
+        &mut self,
+        scan: &mut Scan,
+        found: &mut Reconciled,
+    ) -> Result<Vec<Ino>> {
+        let mut all: Vec<Ino> = self.table.lowers().map(|(ino, _)| ino).collect();
+        all.sort_unstable();
+        self.locate(scan, all, found)
+    }
+
+    fn locate(
+        &mut self,
+        scan: &mut Scan,
+        mut open: Vec<Ino>,
+        found: &mut Reconciled,
+    ) -> Result<Vec<Ino>> {
+        loop {
+            let before = open.len();
+            let mut rest = Vec::new();
+            for ino in open {
+                if !self.locate_one(scan, ino, found)? {
+                    rest.push(ino);
+                }
+            }
+            if rest.len() == before || rest.is_empty() {
+                return Ok(rest);
+            }
+            // Some directories have become known: what is below them may be found now.
+            open = rest;
+        }
+    }
+
+    fn locate_one(&mut self, scan: &mut Scan, ino: Ino, count: &mut Reconciled) -> Result<bool> {
+        let Some(lower) = self.table.lower(ino).cloned() else {
+            return Ok(true);
+        };
+        let Some((place, hit)) = self.best_place(scan, ino, &lower) else {
+            return Ok(false);
+        };
+        if place.dir != lower.place.dir
+            || names::fold(&place.name) != names::fold(&lower.place.name)
+        {
+            count.relocated += 1;
+            self.record_one(Record::Lower(
+                ino,
+                Lower {
+                    place: place.clone(),
+                    ..lower.clone()
+                },
+            ))?;
+        } else if hit.name != lower.place.name && !self.table.is_unsettled(ino) {
+            count.renamed += 1;
+            self.rename_primary(ino, (place.dir, &hit.name))?;
+        }
+        scan.claim(place.dir, &place.name, ino);
+        self.take_over(scan, ino, &hit, count)?;
+        Ok(true)
+    }
+
+    /// The place among the possible ones that holds such an object; one that looks as recorded
+    /// first, because a crash can leave an empty twin.
+    fn best_place(&self, scan: &Scan, ino: Ino, lower: &Lower) -> Option<(Place, Found)> {
+        let places = [
+            Some(lower.place.clone()),
+            self.table.wanted(ino),
+            Some(Table::waiting_place(ino)),
+        ];
+        let mut hits: Vec<(Place, Found)> = Vec::new();
+        for place in places.into_iter().flatten() {
+            let known = hits.iter().any(|(other, _)| *other == place);
+            let other = self.table.occupant(&place).filter(|other| *other != ino);
+            if known || other.is_some() {
+                continue;
+            }
+            let hit = scan
+                .at(place.dir, &place.name)
+                .filter(|hit| hit.owner.is_none());
+            let hit = hit.filter(|hit| self.is_such(ino, hit));
+            hits.extend(hit.map(|hit| (place, hit.clone())));
+        }
+        let exact = hits
+            .iter()
+            .position(|(_, hit)| hit.facts.size == lower.print.size);
+        let best = exact.unwrap_or(0);
+        (best < hits.len()).then(|| hits.swap_remove(best))
+    }
+
+    fn is_such(&self, ino: Ino, hit: &Found) -> bool {
+        match self.table.inode(ino).map(|inode| inode.kind) {
+            Some(Kind::Directory) => hit.facts.kind == FactKind::Directory,
+            Some(_) => hit.facts.kind == FactKind::File,
+            None => true,
+        }
+    }
+
+    /// Takes over a stranger's edit, or what we wrote ourselves but never recorded.
+    fn take_over(
+        &mut self,
+        scan: &mut Scan,
+        ino: Ino,
+        hit: &Found,
+        count: &mut Reconciled,
+    ) -> Result<()> {
+        let Some(lower) = self.table.lower(ino).cloned() else {
+            return Ok(());
+        };
+        let is_file = self
+            .table
+            .inode(ino)
+            .is_some_and(|inode| inode.kind == Kind::File);
+        let (facts, parts) = claim_parts(scan, ino, &lower, hit);
+        if !is_file || parts == lower.parts && is_unchanged(&lower.print, &facts) {
+            return Ok(());
+        }
+        count.edited += 1;
+        let mut batch = self.begin()?;
+        self.apply_inode(&mut batch, ino, |inode| {
+            inode.size = facts.size;
+            let edited = crate::ids::Time {
+                seconds: facts.modified,
+                nanos: 0,
+            };
+            if (inode.times.modified.seconds - facts.modified).abs() > TIME_GRAIN {
+                (inode.times.modified, inode.times.changed) = (edited, edited);
+            }
+        })?;
+        self.apply(
+            &mut batch,
+            Record::Lower(
+                ino,
+                Lower {
+                    parts,
+                    print: print(&facts),
+                    ..lower
+                },
+            ),
+        )?;
+        self.finish(batch)
+    }
+
+    /// Matches objects that are nowhere with unknown ones that look the same.
+    pub(super) fn match_renamed(
+        &mut self,
+        scan: &mut Scan,
+        missing: Vec<Ino>,
+        count: &mut Reconciled,
+    ) -> Result<Vec<Ino>> {
+        let mut missing = missing;
+        loop {
+            let before = missing.len();
+            for (ino, (dir, hit)) in self.same_looking(scan, &missing) {
+                if self.follow_rename(scan, ino, (dir, &hit), count)? {
+                    missing.retain(|other| *other != ino);
+                }
+            }
+            if missing.len() == before {
+                return Ok(missing);
+            }
+            // What is below a renamed directory is where it was, seen from that directory.
+            missing = self.locate(scan, missing, count)?;
+        }
+    }
+
+    fn follow_rename(
+        &mut self,
+        scan: &mut Scan,
+        ino: Ino,
+        (dir, hit): (Ino, &Found),
+        count: &mut Reconciled,
+    ) -> Result<bool> {
+        let place = Place {
+            dir,
+            name: hit.name.clone(),
+        };
+        let Some(lower) = self.table.lower(ino).cloned() else {
+            return Ok(false);
+        };
+        if self.table.occupant(&place).is_some() {
+            return Ok(false);
+        }
+        self.record_one(Record::Lower(ino, Lower { place, ..lower }))?;
+        self.rename_primary(ino, (dir, &hit.name))?;
+        count.renamed += 1;
+        scan.claim(dir, &hit.name, ino);
+        self.take_over(scan, ino, hit, count)?;
+        Ok(true)
+    }
+
+    /// Pairs that match in one way only; anything ambiguous is left alone.
+    fn same_looking(&self, scan: &Scan, missing: &[Ino]) -> Vec<(Ino, (Ino, Found))> {
+        let mut unknown: HashMap<(IsDirectory, Print), Vec<(Ino, Found)>> = HashMap::new();
+        for (dir, found) in scan.unknown() {
+            let key = look(found.facts.kind == FactKind::Directory, print(&found.facts));
+            unknown.entry(key).or_default().push((dir, found));
+        }
+        let mut pairs = Vec::new();
+        for ino in missing {
+            let (Some(lower), Some(inode)) = (self.table.lower(*ino), self.table.inode(*ino))
+            else {
+                continue;
+            };
+            let is_directory = inode.kind == Kind::Directory;
+            if lower.print.born == 0 || self.table.names(*ino).is_empty() {
+                continue;
+            }
+            let key = look(is_directory, lower.print);
+            let mut same = unknown.remove(&key).unwrap_or_default();
+            if same.len() == 1 {
+                pairs.extend(same.pop().map(|hit| (*ino, hit)));
+            }
+        }
+        pairs
+    }
+}
+
+type IsDirectory = bool;
+
+/// What is compared to recognise a renamed object; directories change their times all the time.
+fn look(is_directory: bool, print: Print) -> (IsDirectory, Print) {
+    let born = print.born;
+    let print = if is_directory {
+        Print {
+            born,
+            ..Print::default()
+        }
+    } else {
+        print
+    };
+    (is_directory, print)
+}
+
+fn is_unchanged(print: &Print, facts: &Facts) -> bool {
+    let shift = (print.modified - facts.modified).abs();
+    let zone = shift <= ZONE_MAX && shift % ZONE_STEP <= TIME_GRAIN;
+    print.size == facts.size && (shift <= TIME_GRAIN || zone)
+}
+
+/// Claims the further parts of a file; facts of the whole, and how many parts there are in a row.
+fn claim_parts(scan: &mut Scan, ino: Ino, lower: &Lower, hit: &Found) -> (Facts, u16) {
+    let (mut facts, mut count) = (hit.facts, 1);
+    for number in 2..=lower.parts {
+        let name = names::part(&hit.name, number);
+        let Some(part) = scan.at(lower.place.dir, &name).map(|part| part.facts) else {
+            break;
+        };
+        scan.claim(lower.place.dir, &name, ino);
+        facts.size += part.size;
+        facts.modified = facts.modified.max(part.modified);
+        count = number;
+    }
+    (facts, count)
+}

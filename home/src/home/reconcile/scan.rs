@@ -1,0 +1,157 @@
+//! What the medium holds: every directory read once.
+
+use crate::ids::Ino;
+use crate::medium::{FactKind, Facts, Medium};
+use crate::names;
+use crate::table::lowers::TMP_DIR;
+use std::collections::{BTreeMap, HashMap};
+use std::io;
+
+/// Deepest directory read; deeper than any path.
+const DEPTH_MAX: usize = 2048;
+
+/// Index of a directory in a [`Scan`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(super) struct DirIndex(usize);
+
+/// One object found.
+#[derive(Clone, Debug)]
+pub(super) struct Found {
+    /// Its exact lower name.
+    pub name: String,
+    /// What the medium says.
+    pub facts: Facts,
+    /// Its content if it is a directory.
+    pub dir: Option<DirIndex>,
+    /// Whose lower it is.
+    pub owner: Option<Ino>,
+}
+
+/// See the [module](self).
+#[derive(Debug)]
+pub(super) struct Scan {
+    /// By directory, then by folded name.
+    dirs: Vec<BTreeMap<String, Found>>,
+    paths: Vec<String>,
+    /// Which directory found is which of ours.
+    known: HashMap<Ino, DirIndex>,
+}
+
+impl Scan {
+    /// Reads everything below the home besides our private directory.
+    pub fn of<M: Medium>(medium: &M) -> io::Result<Self> {
+        let mut scan = Self {
+            dirs: Vec::new(),
+            paths: Vec::new(),
+            known: HashMap::new(),
+        };
+        let root = scan.read(medium, String::new())?;
+        scan.known.insert(Ino::ROOT, root);
+        match scan.read(medium, TMP_DIR.to_owned()) {
+            Ok(tmp) => drop(scan.known.insert(Ino::TMP, tmp)),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            Err(error) => return Err(error),
+        }
+        Ok(scan)
+    }
+
+    /// The object at a place, if its directory is known.
+    pub fn at(&self, dir: Ino, lower: &str) -> Option<&Found> {
+        self.dirs[self.known.get(&dir)?.0].get(&names::fold(lower))
+    }
+
+    /// Says whose lower the object at a place is.
+    pub fn claim(&mut self, dir: Ino, lower: &str, owner: Ino) {
+        let Some(index) = self.known.get(&dir) else {
+            return;
+        };
+        if let Some(found) = self.dirs[index.0].get_mut(&names::fold(lower)) {
+            found.owner = Some(owner);
+            if let Some(dir) = found.dir {
+                self.known.insert(owner, dir);
+            }
+        }
+    }
+
+    /// Objects without owner whose directory is known.
+    pub fn unknown(&self) -> Vec<(Ino, Found)> {
+        let mut dirs: Vec<_> = self
+            .known
+            .iter()
+            .filter(|(ino, _)| **ino != Ino::TMP)
+            .collect();
+        dirs.sort_unstable_by_key(|(ino, _)| **ino);
+        let of = |(ino, index): (&Ino, &DirIndex)| {
+            let dir = *ino;
+            let unowned = self.dirs[index.0]
+                .values()
+                .filter(|found| found.owner.is_none());
+            unowned
+                .map(move |found| (dir, found.clone()))
+                .collect::<Vec<_>>()
+        };
+        dirs.into_iter().flat_map(of).collect()
+    }
+
+    /// Paths of the files in `dir` that nobody owns.
+    pub fn unclaimed(&self, dir: Ino) -> Vec<(String, Facts)> {
+        let Some(index) = self.known.get(&dir) else {
+            return Vec::new();
+        };
+        let unowned = self.dirs[index.0]
+            .values()
+            .filter(|found| found.owner.is_none());
+        unowned
+            .map(|found| (join(&self.paths[index.0], &found.name), found.facts))
+            .collect()
+    }
+
+    fn read<M: Medium>(&mut self, medium: &M, path: String) -> io::Result<DirIndex> {
+        let top = DirIndex(self.dirs.len());
+        let mut queue = vec![(path, 0)];
+        let mut parents: Vec<Option<(DirIndex, String)>> = vec![None];
+        while let (Some((path, depth)), Some(parent)) = (queue.pop(), parents.pop()) {
+            let index = DirIndex(self.dirs.len());
+            let listed = medium.list(&path)?;
+            let mut dir = BTreeMap::new();
+            for (name, facts) in listed {
+                if facts.kind == FactKind::Other || is_private(&path, &name) {
+                    continue;
+                }
+                let fold = names::fold(&name);
+                if facts.kind == FactKind::Directory && depth < DEPTH_MAX {
+                    queue.push((join(&path, &name), depth + 1));
+                    parents.push(Some((index, fold.clone())));
+                }
+                dir.insert(
+                    fold,
+                    Found {
+                        name,
+                        facts,
+                        dir: None,
+                        owner: None,
+                    },
+                );
+            }
+            self.dirs.push(dir);
+            self.paths.push(path);
+            let above = parent.and_then(|(above, fold)| self.dirs[above.0].get_mut(&fold));
+            if let Some(found) = above {
+                found.dir = Some(index);
+            }
+        }
+        Ok(top)
+    }
+}
+
+fn is_private(path: &str, name: &str) -> bool {
+    path.is_empty() && name.eq_ignore_ascii_case(names::PRIVATE_DIR)
+}
+
+fn join(path: &str, name: &str) -> String {
+    if path.is_empty() {
+        name.to_owned()
+    } else {
+        format!("{path}/{name}")
+    }
+}

@@ -1,0 +1,234 @@
+//! Settling: giving lower objects the names and places the table wants, and removing garbage.
+//!
+//! Renaming on FAT writes the new name, the inode and the removal of the old name in any order, and
+//! a crash between can lose the file. So everything is made durable first, then the renames happen
+//! in one go, and then the new names and inodes are made durable at once, before the kernel comes to
+//! write back the old names by itself (it waits for seconds). A crash in between finds the object at
+//! its recorded place or at the wanted one, and [reconciliation](super::reconcile) takes either.
+
+use super::{Home, Ino, Medium, Record, Result, State, errno};
+use crate::medium::MediumFile;
+use crate::names;
+use crate::record::{Lower, Place};
+use crate::table::Table;
+use rustix::io::Errno;
+use std::collections::BTreeSet;
+use std::io;
+
+/// Objects settled in one go, so that others wait only shortly.
+const BATCH: usize = 256;
+
+impl<M: Medium> Home<M> {
+    /// Gives every lower object its place and removes all garbage, as far as the medium allows.
+    ///
+    /// # Errors
+    /// Those of the medium; what could not be settled is tried again at the next use.
+    pub fn settle(&self) -> Result<()> {
+        let _syncing = self.syncing();
+        while !self.is_settled() {
+            self.record_all()?;
+            self.commit_log()?;
+            self.medium.sync_all().map_err(errno)?;
+            let moved = self.settle_batch()?;
+            self.make_durable(&moved)?;
+            // The space of removed files is used again: their names must be gone by then.
+            self.medium.sync_all().map_err(errno)?;
+            self.commit_log()?;
+            self.state().vacated.clear();
+        }
+        Ok(())
+    }
+
+    fn settle_batch(&self) -> Result<Vec<Ino>> {
+        let mut state = self.state();
+        // All that was dirty has just become durable, or is written again after.
+        state.loose_dirs.clear();
+        let mut settler = Settler {
+            medium: &*self.medium,
+            state: &mut state,
+            moved: Vec::new(),
+        };
+        let pending: Vec<Ino> = settler.pending().into_iter().take(BATCH).collect();
+        for ino in pending {
+            settler.settle(ino)?;
+        }
+        Ok(settler.moved)
+    }
+
+    /// Makes the inodes that moved and their new names durable.
+    fn make_durable(&self, moved: &[Ino]) -> Result<()> {
+        let mut dirs = BTreeSet::new();
+        for ino in moved {
+            let Some((path, is_directory, above)) = self.whereabouts(*ino) else {
+                continue;
+            };
+            let synced = if is_directory {
+                self.medium.sync_dir(&path)
+            } else {
+                self.medium.open(&path).and_then(|file| file.sync())
+            };
+            synced.or_else(ignore_missing).map_err(errno)?;
+            dirs.insert(above);
+        }
+        let synced = dirs
+            .iter()
+            .map(|dir| self.medium.sync_dir(dir).or_else(ignore_missing));
+        synced.collect::<io::Result<()>>().map_err(errno)
+    }
+
+    /// The path of an object, whether it is a directory, and the path of the directory above.
+    fn whereabouts(&self, ino: Ino) -> Option<(String, bool, String)> {
+        let state = self.state();
+        let lower = state.table.lower(ino)?;
+        let above = state.table.lower_dir(lower.place.dir)?;
+        Some((
+            state.table.part_path(ino, 1)?,
+            state.table.is_directory(ino),
+            above,
+        ))
+    }
+}
+
+fn ignore_missing(error: io::Error) -> io::Result<()> {
+    if error.kind() == io::ErrorKind::NotFound {
+        Ok(())
+    } else {
+        Err(error)
+    }
+}
+
+struct Settler<'a, M: Medium> {
+    medium: &'a M,
+    state: &'a mut State<M>,
+    moved: Vec<Ino>,
+}
+
+impl<M: Medium> Settler<'_, M> {
+    /// Live objects before garbage, so that a dead directory is empty when its turn comes; dead
+    /// directories last, inner ones first.
+    fn pending(&self) -> Vec<Ino> {
+        let table = &self.state.table;
+        let mut pending = table.unsettled();
+        pending.retain(|ino| !self.state.stuck.contains(ino));
+        let depth = |ino: Ino| {
+            table
+                .lower_dir(ino)
+                .map_or(0, |path| path.matches('/').count())
+        };
+        pending.sort_by_cached_key(|ino| {
+            let garbage = table.inode(*ino).is_none();
+            (garbage, garbage.then(|| std::cmp::Reverse(depth(*ino))))
+        });
+        pending
+    }
+
+    fn settle(&mut self, ino: Ino) -> Result<()> {
+        if !self.state.table.is_unsettled(ino) {
+            return Ok(());
+        }
+        let result = match self.state.table.wanted(ino) {
+            Some(wanted) => self
+                .settle_above(ino)
+                .and_then(|()| self.move_to(ino, wanted)),
+            None => self.sweep(ino),
+        };
+        match result {
+            // Its place has only just been left: the next round, with that in the log.
+            Err(Errno::AGAIN) | Ok(()) => Ok(()),
+            Err(error @ (Errno::IO | Errno::ROFS | Errno::NODEV)) => Err(error),
+            Err(error) => {
+                tracing::debug!(?ino, %error, "an object cannot have its place on the medium");
+                self.state.stuck.insert(ino);
+                Ok(())
+            }
+        }
+    }
+
+    /// Directories above get their places first: no object is then moved into itself.
+    fn settle_above(&mut self, ino: Ino) -> Result<()> {
+        let mut above = Vec::new();
+        let mut at = self.state.table.parent(ino);
+        while at != Ino::ROOT {
+            above.push(at);
+            at = self.state.table.parent(at);
+        }
+        for dir in above.into_iter().rev() {
+            let wanted = self.state.table.wanted(dir);
+            let unsettled = self.state.table.is_unsettled(dir) && !self.state.stuck.contains(&dir);
+            if let (true, Some(wanted)) = (unsettled, wanted) {
+                self.move_to(dir, wanted)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn move_to(&mut self, ino: Ino, wanted: Place) -> Result<()> {
+        let fits = names::fits(&wanted.name);
+        let parts = self.state.table.lower(ino).ok_or(Errno::NOENT)?.parts;
+        if !fits || parts > 1 && !names::fits(&names::part(&wanted.name, parts)) {
+            return Err(Errno::NAMETOOLONG);
+        }
+        match self.state.table.occupant(&wanted) {
+            // Only the case differs: FAT would call that the same name and change nothing.
+            Some(occupant) if occupant == ino => self.relocate(ino, Table::waiting_place(ino))?,
+            Some(occupant) => {
+                self.clear(occupant)?;
+                return Err(Errno::AGAIN);
+            }
+            None if !self.state.is_free(&wanted) => return Err(Errno::AGAIN),
+            None => {}
+        }
+        self.relocate(ino, wanted)
+    }
+
+    /// Makes the place of another object free.
+    fn clear(&mut self, occupant: Ino) -> Result<()> {
+        let garbage = self.state.table.inode(occupant).is_none();
+        if garbage && self.sweep(occupant).is_ok() {
+            return Ok(());
+        }
+        self.relocate(occupant, Table::waiting_place(occupant))
+    }
+
+    fn relocate(&mut self, ino: Ino, to: Place) -> Result<()> {
+        let lower = self.state.table.lower(ino).ok_or(Errno::NOENT)?.clone();
+        let from = self.state.table.path(&lower.place).ok_or(Errno::IO)?;
+        let path = self.state.table.path(&to).ok_or(Errno::IO)?;
+        // Later parts first: a file whose first part has moved has moved.
+        for number in (2..=lower.parts).rev() {
+            let (from, path) = (names::part(&from, number), names::part(&path, number));
+            self.medium.rename(&from, &path).map_err(errno)?;
+        }
+        self.medium.rename(&from, &path).map_err(errno)?;
+        self.state.vacated.insert(lower.place.folded());
+        self.moved.push(ino);
+        self.state
+            .record_one(Record::Lower(ino, Lower { place: to, ..lower }))
+    }
+
+    fn sweep(&mut self, ino: Ino) -> Result<()> {
+        let lower = self.state.table.lower(ino).ok_or(Errno::NOENT)?.clone();
+        let path = self.state.table.path(&lower.place).ok_or(Errno::IO)?;
+        for number in (2..=lower.parts).rev() {
+            self.medium
+                .unlink(&names::part(&path, number))
+                .or_else(ignore_missing)
+                .map_err(errno)?;
+        }
+        let removed = match self.medium.unlink(&path) {
+            Err(error) if errno_is_directory(&error) => self.medium.remove_dir(&path),
+            other => other,
+        };
+        removed.or_else(ignore_missing).map_err(errno)?;
+        self.state.vacated.insert(lower.place.folded());
+        self.state.record_one(Record::LowerGone(ino))
+    }
+}
+
+/// unlink(2) of a directory: `EISDIR` on Linux, `EPERM` by POSIX.
+fn errno_is_directory(error: &io::Error) -> bool {
+    matches!(
+        Errno::from_io_error(error),
+        Some(Errno::ISDIR | Errno::PERM)
+    )
+}

@@ -1,0 +1,175 @@
+//! The store: records on the medium, so that no acknowledged change is ever lost.
+//!
+//! # Files in `.wendy/`
+//!
+//! | file | content |
+//! |---|---|
+//! | `super.0`, `super.1` | which checkpoint holds, 4096 bytes each ([`superblock`]) |
+//! | `ckpt.0`, `ckpt.1` | the whole table as records, end to end |
+//! | `log.0`, `log.1` | changes since, 4 MiB each, written with zeros at creation ([`log`]) |
+//! | `tmp/` | lower files that wait for their name, called by their inode number in hexadecimal |
+//! | `VERSION.txt` | what this is, in plain words |
+//!
+//! No file of the store is ever renamed, removed or replaced while in use: FAT can do none of that
+//! safely. Everything is overwritten in place, in the copy that is *not* in force, and made durable
+//! before the superblock, written to alternating files, puts it in force.
+//!
+//! # Reading
+//!
+//! Take the valid superblock with the higher generation. Read `length` bytes of its checkpoint and
+//! compare their CRC-32C. Read the frames of both logs; apply those with a sequence number above
+//! the checkpoint's, in order, until the first that is missing.
+//!
+//! # Changing
+//!
+//! A change is one frame, appended at once to the page cache of the log, durable after
+//! [`Ticket::sync`]. When a log is half full a checkpoint is written, after which the other log
+//! begins. After a sync the next frame starts a new block of 4 KiB, so a torn write cannot
+//! reach an acknowledged frame.
+
+use crate::medium::{Medium, MediumFile};
+use crate::record::Record;
+use crate::table::Broken;
+use std::io;
+use std::sync::Arc;
+
+mod checkpoint;
+pub mod log;
+mod open;
+pub mod superblock;
+
+pub use open::{Opened, create};
+
+use log::Log;
+use superblock::Superblock;
+
+/// Bytes of each log.
+pub const LOG_SIZE: u64 = if cfg!(test) { 256 << 10 } else { 4 << 20 };
+/// Largest checkpoint accepted: ten million files.
+const CHECKPOINT_MAX: u64 = 2 << 30;
+
+/// Why a store cannot be opened.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    /// There is none.
+    #[error("no home here: make one with wendy-home create")]
+    Missing,
+    /// Its metadata is damaged beyond the last good copy.
+    #[error("the metadata is damaged ({0}): run wendy-home fsck --repair")]
+    Damaged(String),
+    /// It was written by a newer version.
+    #[error("the metadata has format {0}, this version reads up to {max}: use a newer wendy-home", max = superblock::FORMAT)]
+    Newer(u32),
+    /// The medium failed.
+    #[error("cannot read the metadata: {0}")]
+    Io(#[from] io::Error),
+}
+
+impl From<Broken> for OpenError {
+    fn from(broken: Broken) -> Self {
+        Self::Damaged(broken.to_string())
+    }
+}
+
+/// An open store. One process may have it open at a time; see [`Opened`].
+#[derive(Debug)]
+pub struct Store<M: Medium> {
+    supers: [M::File; 2],
+    checkpoints: [M::File; 2],
+    logs: [Arc<M::File>; 2],
+    superblock: Superblock,
+    log: Log,
+    active: usize,
+    sequence: u64,
+    durable: u64,
+}
+
+/// A promise of durability to be kept without holding the store.
+#[derive(Debug)]
+pub struct Ticket<M: Medium> {
+    file: Arc<M::File>,
+    sequence: u64,
+}
+
+impl<M: Medium> Ticket<M> {
+    /// Waits until the medium has the frames; tell the store with [`Store::committed`].
+    ///
+    /// # Errors
+    /// Those of fdatasync(2).
+    pub fn sync(&self) -> io::Result<()> {
+        self.file.sync_data()
+    }
+}
+
+impl<M: Medium> Store<M> {
+    /// What the superblock says.
+    #[must_use]
+    pub fn superblock(&self) -> &Superblock {
+        &self.superblock
+    }
+
+    /// Number of the last change.
+    #[must_use]
+    pub fn sequence(&self) -> u64 {
+        self.sequence
+    }
+
+    /// Whether changes wait to be made durable.
+    #[must_use]
+    pub fn is_dirty(&self) -> bool {
+        self.durable < self.sequence
+    }
+
+    /// Whether it is time for a checkpoint: the log is half full.
+    #[must_use]
+    pub fn wants_checkpoint(&self) -> bool {
+        self.log.position() > LOG_SIZE / 2
+    }
+
+    /// Whether a change of `bytes` fits the log.
+    #[must_use]
+    pub fn has_room(&self, bytes: usize) -> bool {
+        self.log.has_room(bytes)
+    }
+
+    /// Appends one atomic change.
+    ///
+    /// # Errors
+    /// `StorageFull` without [room](Self::has_room), else those of pwrite(2).
+    pub fn append(&mut self, records: &[Record]) -> io::Result<()> {
+        let payload = log::payload(records);
+        let file = &self.logs[self.active];
+        self.log.append(&**file, self.sequence + 1, &payload)?;
+        self.sequence += 1;
+        Ok(())
+    }
+
+    /// Begins to make all changes so far durable; `None` when they are.
+    pub fn commit(&mut self) -> Option<Ticket<M>> {
+        if !self.is_dirty() {
+            return None;
+        }
+        self.log.close_block();
+        Some(Ticket {
+            file: Arc::clone(&self.logs[self.active]),
+            sequence: self.sequence,
+        })
+    }
+
+    /// Notes that `ticket` has been kept.
+    pub fn committed(&mut self, ticket: &Ticket<M>) {
+        self.durable = self.durable.max(ticket.sequence);
+    }
+
+    fn write_superblock(&mut self, superblock: Superblock) -> io::Result<()> {
+        let slot = usize::from(superblock.generation % 2 == 1);
+        let file = &self.supers[slot];
+        file.write_at(&superblock.encode(), 0)?;
+        file.sync_data()?;
+        self.superblock = superblock;
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,198 @@
+//! Applying records: every check that keeps the tree a tree.
+
+use super::{Broken, DEPTH_MAX, Directory, Entry, Ino, Inode, Kind, Lower, NameRef, Node};
+use super::{Place, Record, Table, Xattrs, lower_name, names};
+
+impl Table {
+    /// Changes the table as `record` says.
+    ///
+    /// # Errors
+    /// [`Broken`] when the record does not fit; nothing has changed then.
+    pub fn apply(&mut self, record: &Record) -> Result<(), Broken> {
+        match record {
+            Record::Inode(ino, inode) => self.set_inode(*ino, inode),
+            Record::InodeGone(ino) => self.remove_inode(*ino),
+            Record::Entry {
+                dir,
+                name,
+                ino,
+                alias,
+            } => self.add_entry(
+                *dir,
+                name,
+                Entry {
+                    ino: *ino,
+                    alias: alias.clone(),
+                },
+            ),
+            Record::EntryGone { dir, name } => self.remove_entry(*dir, name),
+            Record::Xattr(ino, name, value) => {
+                self.xattrs_mut(*ino)?.insert(name.clone(), value.clone());
+                Ok(())
+            }
+            Record::XattrGone(ino, name) => {
+                self.xattrs_mut(*ino)?.remove(name);
+                Ok(())
+            }
+            Record::Lower(ino, lower) => self.set_lower(*ino, lower),
+            Record::LowerGone(ino) => {
+                self.remove_lower(*ino);
+                Ok(())
+            }
+            Record::NextIno(ino) => {
+                self.next = self.next.max(*ino);
+                Ok(())
+            }
+        }
+    }
+
+    fn set_inode(&mut self, ino: Ino, inode: &Inode) -> Result<(), Broken> {
+        if let Some(node) = self.nodes.get_mut(&ino) {
+            if node.inode.kind != inode.kind {
+                return Err(Broken::WrongKind(ino));
+            }
+            node.inode = inode.clone();
+            return Ok(());
+        }
+        // Numbers are never used twice: a lower of a dead inode must not become that of a new one.
+        if ino < Ino::FIRST || ino.0 == u64::MAX || self.lowers.contains_key(&ino) {
+            return Err(Broken::NoInode(ino));
+        }
+        let node = Node {
+            inode: inode.clone(),
+            names: Vec::new(),
+            xattrs: Xattrs::new(),
+        };
+        self.nodes.insert(ino, node);
+        if inode.kind == Kind::Directory {
+            self.directories.insert(ino, Directory::default());
+        }
+        self.next = self.next.max(Ino(ino.0 + 1));
+        Ok(())
+    }
+
+    fn remove_inode(&mut self, ino: Ino) -> Result<(), Broken> {
+        let node = self.nodes.get(&ino).ok_or(Broken::NoInode(ino))?;
+        let empty = self
+            .directories
+            .get(&ino)
+            .is_none_or(|dir| dir.entries.is_empty());
+        if ino == Ino::ROOT || !node.names.is_empty() || !empty {
+            return Err(Broken::InUse(ino));
+        }
+        self.nodes.remove(&ino);
+        self.directories.remove(&ino);
+        self.review(ino);
+        Ok(())
+    }
+
+    fn add_entry(&mut self, dir: Ino, name: &[u8], entry: Entry) -> Result<(), Broken> {
+        let ino = entry.ino;
+        let lower = lower_name(name, entry.alias.as_ref());
+        let directory = self.directories.get(&dir).ok_or(Broken::NoInode(dir))?;
+        let fold = names::fold(&lower);
+        let free = !directory.entries.contains_key(name) && !directory.claimed.contains(&fold);
+        if !names::is_valid(name) || !is_component(dir, &lower) || !free {
+            return Err(Broken::Name(dir));
+        }
+        let node = self.nodes.get(&ino).ok_or(Broken::NoInode(ino))?;
+        let is_directory = node.inode.kind == Kind::Directory;
+        let parented = ino == Ino::ROOT || !node.names.is_empty();
+        if is_directory && (parented || self.is_within(dir, ino)) {
+            return Err(Broken::Tree(ino));
+        }
+        let directory = self.directories.get_mut(&dir).ok_or(Broken::NoInode(dir))?;
+        directory.entries.insert(name.to_vec(), entry);
+        directory.claimed.insert(fold);
+        directory.subdirectories += u32::from(is_directory);
+        let node = self.nodes.get_mut(&ino).ok_or(Broken::NoInode(ino))?;
+        node.names.push(NameRef {
+            dir,
+            name: name.to_vec(),
+        });
+        self.review(ino);
+        Ok(())
+    }
+
+    fn remove_entry(&mut self, dir: Ino, name: &[u8]) -> Result<(), Broken> {
+        let directory = self.directories.get_mut(&dir).ok_or(Broken::NoInode(dir))?;
+        let entry = directory.entries.remove(name).ok_or(Broken::Name(dir))?;
+        directory
+            .claimed
+            .remove(&names::fold(&lower_name(name, entry.alias.as_ref())));
+        let is_directory = self.directories.contains_key(&entry.ino);
+        if let Some(directory) = self.directories.get_mut(&dir) {
+            directory.subdirectories -= u32::from(is_directory);
+        }
+        if let Some(node) = self.nodes.get_mut(&entry.ino) {
+            node.names
+                .retain(|known| known.dir != dir || known.name != name);
+        }
+        self.review(entry.ino);
+        Ok(())
+    }
+
+    fn xattrs_mut(&mut self, ino: Ino) -> Result<&mut Xattrs, Broken> {
+        self.nodes
+            .get_mut(&ino)
+            .map(|node| &mut node.xattrs)
+            .ok_or(Broken::NoInode(ino))
+    }
+
+    fn set_lower(&mut self, ino: Ino, lower: &Lower) -> Result<(), Broken> {
+        let fits = match self.nodes.get(&ino) {
+            Some(node) => ino != Ino::ROOT && node.inode.kind.has_lower(),
+            None => (Ino::FIRST..self.next).contains(&ino),
+        };
+        if !fits || !self.may_stand_at(ino, &lower.place) {
+            return Err(Broken::Place(ino));
+        }
+        self.remove_lower(ino);
+        self.occupied.insert(lower.place.folded(), ino);
+        self.lowers.insert(ino, lower.clone());
+        self.review(ino);
+        Ok(())
+    }
+
+    fn remove_lower(&mut self, ino: Ino) {
+        if let Some(old) = self.lowers.remove(&ino) {
+            self.occupied.remove(&old.place.folded());
+        }
+        self.unsettled.remove(&ino);
+    }
+
+    /// A free component in a directory on the medium that is not below `ino` itself.
+    fn may_stand_at(&self, ino: Ino, place: &Place) -> bool {
+        let known =
+            matches!(place.dir, Ino::ROOT | Ino::TMP) || self.lowers.contains_key(&place.dir);
+        let taken = self
+            .occupied
+            .get(&place.folded())
+            .is_some_and(|other| *other != ino);
+        known
+            && !taken
+            && is_component(place.dir, &place.name)
+            && !self.lower_within(place.dir, ino)
+    }
+
+    fn lower_within(&self, dir: Ino, ino: Ino) -> bool {
+        let mut at = dir;
+        for _ in 0..DEPTH_MAX {
+            if at == ino {
+                return true;
+            }
+            match self.lowers.get(&at) {
+                Some(lower) => at = lower.place.dir,
+                None => return false,
+            }
+        }
+        true
+    }
+}
+
+/// One harmless path component, and not our private directory.
+fn is_component(dir: Ino, name: &str) -> bool {
+    let private = dir == Ino::ROOT && name.eq_ignore_ascii_case(names::PRIVATE_DIR);
+    let special = matches!(name, "" | "." | "..");
+    !private && !special && !name.contains(['/', '\0'])
+}

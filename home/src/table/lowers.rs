@@ -1,0 +1,116 @@
+//! Where objects are on the medium, and where they ought to be.
+
+use super::{DEPTH_MAX, Ino, Lower, Place, Table, lower_name, names};
+
+/// `.wendy/tmp`, the path of [`Ino::TMP`].
+pub const TMP_DIR: &str = ".wendy/tmp";
+
+impl Table {
+    /// The lower object of `ino`, also of one that is garbage.
+    #[must_use]
+    pub fn lower(&self, ino: Ino) -> Option<&Lower> {
+        self.lowers.get(&ino)
+    }
+
+    /// All lower objects, in no order.
+    pub fn lowers(&self) -> impl Iterator<Item = (Ino, &Lower)> {
+        self.lowers.iter().map(|(ino, lower)| (*ino, lower))
+    }
+
+    /// Whose lower stands at `place`.
+    #[must_use]
+    pub fn occupant(&self, place: &Place) -> Option<Ino> {
+        self.occupied.get(&place.folded()).copied()
+    }
+
+    /// The place the first name of `ino` asks for; `None` while it has no name.
+    #[must_use]
+    pub fn wanted(&self, ino: Ino) -> Option<Place> {
+        let name = self.names(ino).first()?;
+        let entry = self.entry(name.dir, &name.name)?;
+        Some(Place {
+            dir: name.dir,
+            name: lower_name(&name.name, entry.alias.as_ref()),
+        })
+    }
+
+    /// The place kept for the lower of `ino` while it cannot have the wanted one.
+    #[must_use]
+    pub fn waiting_place(ino: Ino) -> Place {
+        Place {
+            dir: Ino::TMP,
+            name: format!("{:x}", ino.0),
+        }
+    }
+
+    /// Objects that are not where they ought to be, and garbage; lowest number first.
+    #[must_use]
+    pub fn unsettled(&self) -> Vec<Ino> {
+        self.unsettled.iter().copied().collect()
+    }
+
+    /// Whether `ino` is unsettled or garbage.
+    #[must_use]
+    pub fn is_unsettled(&self, ino: Ino) -> bool {
+        self.unsettled.contains(&ino)
+    }
+
+    /// Number of unsettled objects.
+    #[must_use]
+    pub fn unsettled_count(&self) -> usize {
+        self.unsettled.len()
+    }
+
+    /// The path of the lower directory `dir` from the root of the medium's home, "" for the root.
+    #[must_use]
+    pub fn lower_dir(&self, dir: Ino) -> Option<String> {
+        let mut components = Vec::new();
+        let mut at = dir;
+        for _ in 0..DEPTH_MAX {
+            if at == Ino::ROOT || at == Ino::TMP {
+                components.extend((at == Ino::TMP).then_some(TMP_DIR));
+                components.reverse();
+                return Some(components.join("/"));
+            }
+            let lower = self.lowers.get(&at)?;
+            components.push(&lower.place.name);
+            at = lower.place.dir;
+        }
+        None
+    }
+
+    /// The path of a place from the root of the medium's home.
+    #[must_use]
+    pub fn path(&self, place: &Place) -> Option<String> {
+        let dir = self.lower_dir(place.dir)?;
+        Some(if dir.is_empty() {
+            place.name.clone()
+        } else {
+            format!("{dir}/{}", place.name)
+        })
+    }
+
+    /// The path of part `number` (from 1) of the lower of `ino`.
+    #[must_use]
+    pub fn part_path(&self, ino: Ino, number: u16) -> Option<String> {
+        let first = self.path(&self.lower(ino)?.place)?;
+        Some(if number <= 1 {
+            first
+        } else {
+            names::part(&first, number)
+        })
+    }
+
+    /// Notes whether `ino` is settled, after anything about it has changed.
+    pub(super) fn review(&mut self, ino: Ino) {
+        let unsettled = self.lowers.get(&ino).is_some_and(|lower| {
+            let garbage = !self.nodes.contains_key(&ino);
+            garbage || self.wanted(ino).is_some_and(|wanted| wanted != lower.place)
+        });
+        if unsettled {
+            self.unsettled.insert(ino);
+        } else {
+            self.unsettled.remove(&ino);
+        }
+    }
+}
