@@ -24,3 +24,12 @@ fn a_live_system_sees_a_stick_come_and_go() -> Result<()> {
     ))?;
     Ok(())
 }
+
+#[test]
+fn the_live_user_sits_at_the_keyboard() -> Result<()> {
+    let mut vm = Vm::wake(&LiveImage::of(Suite::Trixie)?)?;
+    vm.type_at_keyboard("tty")?;
+    let screen = vm.see("/dev/tty1")?;
+    ensure!(screen.contains("user@debian"), "the screen shows: {screen}");
+    Ok(())
+}

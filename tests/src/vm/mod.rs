@@ -9,6 +9,7 @@
 
 mod console;
 mod image;
+mod keyboard;
 mod machine;
 mod memory;
 mod qmp;

@@ -1,0 +1,56 @@
+//! The emulated machine's own keyboard and screen, where the live user is logged in.
+
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+use serde_json::json;
+
+use super::machine::Vm;
+
+impl Vm {
+    /// Types a line at the keyboard; the keys are those of a US layout.
+    pub fn type_at_keyboard(&mut self, line: &str) -> Result<()> {
+        for character in line.chars().chain(['\n']) {
+            let keys = keys(character).with_context(|| format!("no key for {character:?}"))?;
+            let keys: Vec<_> = keys
+                .iter()
+                .map(|key| json!({ "type": "qcode", "data": key }))
+                .collect();
+            self.qmp()
+                .execute("send-key", json!({ "keys": keys, "hold-time": 20 }))?;
+            // The keyboard's buffer holds 16 bytes, and nobody types faster than this.
+            std::thread::sleep(Duration::from_millis(50));
+        }
+        Ok(())
+    }
+
+    /// Waits until the first console shows a text and gives all that is on the screen.
+    pub fn see(&mut self, text: &str) -> Result<String> {
+        self.run(&format!(
+            "until grep -qaF '{text}' /dev/vcs1; do sleep 0.2; done; \
+             fold -w \"$(stty -F /dev/tty1 size | cut -d' ' -f2)\" /dev/vcs1 | grep '[^ ]'"
+        ))
+    }
+}
+
+/// The emulator's names (QKeyCode) of the keys that make a character.
+fn keys(character: char) -> Option<Vec<String>> {
+    let (shift, name) = match character {
+        'a'..='z' | '0'..='9' => (false, character.to_string()),
+        'A'..='Z' => (true, character.to_ascii_lowercase().to_string()),
+        ' ' => (false, "spc".to_owned()),
+        '\n' => (false, "ret".to_owned()),
+        '-' => (false, "minus".to_owned()),
+        '.' => (false, "dot".to_owned()),
+        '/' => (false, "slash".to_owned()),
+        '\'' => (false, "apostrophe".to_owned()),
+        _ => return None,
+    };
+    Some(
+        shift
+            .then(|| "shift".to_owned())
+            .into_iter()
+            .chain([name])
+            .collect(),
+    )
+}
