@@ -158,11 +158,11 @@ pub(crate) fn loop_get_free(control: BorrowedFd<'_>) -> Result<i32> {
     unsafe { raw::loop_ctl_get_free(control.as_raw_fd()) }
 }
 
-/// Device number of the filesystem that holds the file behind a loop device.
-pub(crate) fn loop_backing_device(fd: BorrowedFd<'_>) -> Result<u64> {
+/// The file behind a loop device: the device number of its filesystem and its inode number.
+pub(crate) fn loop_backing(fd: BorrowedFd<'_>) -> Result<(u64, u64)> {
     // SAFETY: all-zero bytes are a valid `loop_info64`, which consists of integers only.
     let mut info: loop_info64 = unsafe { std::mem::zeroed() };
     // SAFETY: `loop_info64` is the kernel's own structure.
     unsafe { raw::loop_get_status64(fd.as_raw_fd(), &raw mut info) }?;
-    Ok(info.lo_device)
+    Ok((info.lo_device, info.lo_inode))
 }

@@ -18,7 +18,7 @@ use linux_raw_sys::loop_device::{
     loop_info64,
 };
 use rustix::{
-    fs::{Mode, OFlags, open},
+    fs::{Mode, OFlags, fstat, open},
     io::Errno,
 };
 
@@ -125,10 +125,34 @@ pub fn backing_file(device: DevNum) -> Result<PathBuf> {
 pub fn backing_device(device: DevNum) -> Result<DevNum> {
     let node = node_of(device)?;
     let fd = open_node(&node, OFlags::RDONLY)?;
-    let number = ioctl::loop_backing_device(fd.as_fd());
-    number
-        .map(DevNum::new)
+    let backing = ioctl::loop_backing(fd.as_fd());
+    backing
+        .map(|(filesystem, _)| DevNum::new(filesystem))
         .during(|| format!("ask {} for its file", node.display()))
+}
+
+/// The loop device that shows the file `backing` already, if there is one.
+///
+/// To be asked before attaching a file that holds a filesystem: two devices over one file would be
+/// two filesystems that destroy each other.
+pub fn showing(backing: BorrowedFd<'_>) -> Result<Option<PathBuf>> {
+    let what = || "look for the loop device of a file".to_owned();
+    let stat = fstat(backing).during(what)?;
+    for entry in fs::read_dir("/sys/block").during(what)? {
+        let entry = entry.during(what)?;
+        if !entry.path().join("loop/backing_file").exists() {
+            continue;
+        }
+        let node = Path::new("/dev").join(entry.file_name());
+        // One that is detached at this moment shows nothing any more.
+        let Ok(fd) = open_node(&node, OFlags::RDONLY) else {
+            continue;
+        };
+        if ioctl::loop_backing(fd.as_fd()) == Ok((stat.st_dev, stat.st_ino)) {
+            return Ok(Some(node));
+        }
+    }
+    Ok(None)
 }
 
 /// Between our asking for a free device and our using it, another program has attached a file to

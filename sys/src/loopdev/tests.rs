@@ -93,3 +93,18 @@ fn the_backing_file_is_named() {
     let holder = DevNum::new(file.metadata().unwrap().dev());
     assert_eq!(backing_device(number).unwrap(), holder);
 }
+
+#[test]
+fn the_device_of_a_file_is_found_while_it_is_attached() {
+    if !is_root() {
+        return;
+    }
+    let file = image(1 << 20);
+    assert_eq!(showing(file.as_fd()).unwrap(), None);
+    let attached = Loop::attach(file.as_fd(), LoopOptions::default()).unwrap();
+    assert_eq!(
+        showing(file.as_fd()).unwrap().as_deref(),
+        Some(attached.node())
+    );
+    assert_eq!(showing(image(1 << 20).as_fd()).unwrap(), None);
+}
