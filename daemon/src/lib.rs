@@ -5,6 +5,8 @@
 //! - `operations` is what the bus can ask the engine for.
 //! - `jobs` runs long work on threads of its own.
 //! - `devices` watches what is plugged in; `probe` looks at what is on it.
+//! - `engine` prepares media and saves sessions; `stores` reads and writes what is on a medium.
+//! - `error` is what they can fail with.
 //! - `run` is the life of the daemon from start to end.
 //! - `model` is the plain data everybody shares.
 //!
@@ -13,6 +15,8 @@
 pub mod authority;
 pub mod dbus;
 pub mod devices;
+pub mod engine;
+pub mod error;
 pub mod jobs;
 pub mod limits;
 pub mod model;
@@ -20,5 +24,6 @@ pub mod operations;
 pub mod probe;
 pub mod run;
 pub mod stacks;
+pub mod stores;
 #[cfg(test)]
 mod testing;

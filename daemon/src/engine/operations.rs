@@ -1,0 +1,344 @@
+//! What the bus can ask for.
+
+use std::time::Instant;
+
+use wendy_sys::{Cancel, block::Identity};
+
+use super::{
+    Engine, Error, Result, Token, Unwatched, manage,
+    prepare::{self, PreparePlan, Target},
+    publish, save, world,
+};
+use crate::{
+    jobs::{Fact, Facts, Failure, JobHandle, JobId, ObjectId, Operation, Request},
+    model::{DeviceId, SessionKey, StoreKey},
+    operations::{Caller, Operations, PrepareRequest, SaveRequest, UpperSpace},
+    stores::{OpenStore, Saved},
+};
+
+impl Operations for Engine {
+    fn plan_prepare(
+        &self,
+        caller: &Caller,
+        device: DeviceId,
+        request: PrepareRequest,
+    ) -> Result<(Facts, String), Failure> {
+        let request = prepare_request(request)?;
+        let (target, plan) = self.plan(device, &request)?;
+        let facts = plan
+            .facts()
+            .with("device", Fact::Object(Some(ObjectId::Device(device))));
+        if !plan.destroys() {
+            return Ok((facts, String::new()));
+        }
+        let token = self
+            .tokens
+            .issue(&caller.bus_name, target.identity, plan, Instant::now());
+        Ok((facts, token.as_str().to_owned()))
+    }
+
+    fn prepare(
+        &self,
+        caller: &Caller,
+        device: DeviceId,
+        request: PrepareRequest,
+    ) -> Result<JobId, Failure> {
+        let request = prepare_request(request)?;
+        let (target, plan) = self.plan(device, &request)?;
+        self.check_consent(caller, target.identity, &plan, request.token.as_ref())?;
+        let objects = vec![ObjectId::Device(device.whole_disk())];
+        let engine = self.clone();
+        let work = move |job: &JobHandle| engine.run_prepare(&target, &request, &plan, job);
+        self.start(Operation::PrepareDevice, caller, objects, work)
+    }
+
+    fn plan_save(
+        &self,
+        _: &Caller,
+        store: StoreKey,
+        request: SaveRequest,
+    ) -> Result<Facts, Failure> {
+        let unattended = Unwatched::default();
+        let facts = self.with_store(store, |open| {
+            self.plan_save_in(store, open, &request, &unattended)
+        })?;
+        Ok(facts)
+    }
+
+    fn save(
+        &self,
+        caller: &Caller,
+        store: StoreKey,
+        request: SaveRequest,
+    ) -> Result<JobId, Failure> {
+        // What can be refused at once is, rather than by a job that fails.
+        self.source.open()?;
+        let device = self.device_of(store)?;
+        let mut objects = vec![ObjectId::Store(store), ObjectId::Device(device)];
+        objects.extend(request.session.map(ObjectId::Session));
+        let engine = self.clone();
+        let work = move |job: &JobHandle| {
+            engine.with_store(store, |open| engine.save_in(store, open, &request, job))
+        };
+        self.start(Operation::SaveSession, caller, objects, work)
+    }
+
+    fn rename_store(&self, _: &Caller, store: StoreKey, name: &str) -> Result<(), Failure> {
+        Ok(self.with_store(store, |open| manage::rename_store(open, name))?)
+    }
+
+    fn set_default(&self, _: &Caller, store: StoreKey, session: SessionKey) -> Result<(), Failure> {
+        let device = self.device_of(store)?;
+        let done = self.with_store(store, |open| {
+            let id = world::session_id(&Saved::read(open.root())?, device, session)?;
+            manage::set_default(open, id)
+        });
+        Ok(done?)
+    }
+
+    fn check_store(
+        &self,
+        caller: &Caller,
+        store: StoreKey,
+        session: Option<SessionKey>,
+    ) -> Result<JobId, Failure> {
+        let device = self.device_of(store)?;
+        let objects = vec![ObjectId::Store(store), ObjectId::Device(device)];
+        let engine = self.clone();
+        let work = move |job: &JobHandle| {
+            engine.with_store(store, |open| check_in(store, open, device, session, job))
+        };
+        self.start(Operation::CheckStore, caller, objects, work)
+    }
+
+    fn rename_session(&self, _: &Caller, session: SessionKey, name: &str) -> Result<(), Failure> {
+        let store = world::store_of(&self.hub.snapshot(), session)?;
+        let device = self.device_of(store)?;
+        let done = self.with_store(store, |open| {
+            let id = world::session_id(&Saved::read(open.root())?, device, session)?;
+            manage::rename_session(open, id, name)
+        });
+        Ok(done?)
+    }
+
+    fn delete_session(&self, caller: &Caller, session: SessionKey) -> Result<JobId, Failure> {
+        let store = world::store_of(&self.hub.snapshot(), session)?;
+        let device = self.device_of(store)?;
+        let objects = vec![
+            ObjectId::Session(session),
+            ObjectId::Store(store),
+            ObjectId::Device(device),
+        ];
+        let engine = self.clone();
+        let work = move |job: &JobHandle| {
+            let running = engine
+                .source
+                .open()
+                .ok()
+                .and_then(|source| source.started_from);
+            engine.with_store(store, |open| {
+                let id = world::session_id(&Saved::read(open.root())?, device, session)?;
+                manage::delete_session(open, id, running, job)?;
+                Ok(Facts::new())
+            })
+        };
+        self.start(Operation::DeleteSession, caller, objects, work)
+    }
+
+    fn upper_space(&self) -> UpperSpace {
+        let space = self.source.space();
+        UpperSpace {
+            used: space.used(),
+            size: space.size,
+        }
+    }
+}
+
+impl Engine {
+    fn plan(
+        &self,
+        device: DeviceId,
+        request: &prepare::PrepareRequest,
+    ) -> Result<(Target, PreparePlan)> {
+        let world = self.hub.snapshot();
+        let target = world::target(&world, device, request.mode)?;
+        let plan = prepare::plan(&target, request, &Cancel::new())?;
+        if plan.destroys() && world::is_built_in(&world, device) {
+            return Err(Error::SystemDisk(target.known.device));
+        }
+        Ok((target, plan))
+    }
+
+    fn check_consent(
+        &self,
+        caller: &Caller,
+        device: Identity,
+        plan: &PreparePlan,
+        token: Option<&Token>,
+    ) -> Result<()> {
+        match token {
+            _ if !plan.destroys() => Ok(()),
+            None => Err(Error::NeedsToken(plan.device.clone())),
+            Some(token) => {
+                self.tokens
+                    .redeem(token, &caller.bus_name, (device, plan), Instant::now())
+            }
+        }
+    }
+
+    fn run_prepare(
+        &self,
+        target: &Target,
+        request: &prepare::PrepareRequest,
+        plan: &PreparePlan,
+        job: &JobHandle,
+    ) -> Result<Facts> {
+        let store = prepare::prepare(target, request, plan, job)
+            .map_err(|error| error.about(&target.known.device))?;
+        let key = StoreKey::new(store);
+        publish::wait_until_seen(&self.hub, key, self.settle, job);
+        Ok(Facts::new().with("store", Fact::Object(Some(ObjectId::Store(key)))))
+    }
+
+    fn plan_save_in(
+        &self,
+        key: StoreKey,
+        store: &OpenStore,
+        request: &SaveRequest,
+        watch: &dyn super::Watch,
+    ) -> Result<Facts> {
+        let source = self.source.open()?;
+        let request_in = self.save_request(key, store, request)?;
+        let context = save::Context {
+            store,
+            source: &source,
+            indexes: &self.indexes,
+            watch,
+        };
+        let plan = save::plan(context, &request_in)?;
+        let session = request.session.map(ObjectId::Session);
+        Ok(plan.facts().with("session", Fact::Object(session)))
+    }
+
+    fn save_in(
+        &self,
+        key: StoreKey,
+        store: &OpenStore,
+        request: &SaveRequest,
+        job: &JobHandle,
+    ) -> Result<Facts> {
+        let source = self.source.open()?;
+        let request = self.save_request(key, store, request)?;
+        let context = save::Context {
+            store,
+            source: &source,
+            indexes: &self.indexes,
+            watch: job,
+        };
+        let report = save::save(context, &request)?;
+        let saved = Saved::read(store.root())?;
+        let parameters =
+            publish::kernel_parameters(store, saved.get(report.session)?, report.default);
+        let session =
+            world::session_key(key, store.record().id, self.device_of(key)?, report.session);
+        Ok(report
+            .facts()
+            .with("session", Fact::Object(Some(ObjectId::Session(session))))
+            .with("store", Fact::Object(Some(ObjectId::Store(key))))
+            .with("kernel-parameters", parameters))
+    }
+
+    fn save_request(
+        &self,
+        key: StoreKey,
+        store: &OpenStore,
+        request: &SaveRequest,
+    ) -> Result<save::SaveRequest> {
+        let device = self.device_of(key)?;
+        let find = |session| world::session_id(&Saved::read(store.root())?, device, session);
+        Ok(save::SaveRequest {
+            name: request.name.clone(),
+            session: request.session.map(find).transpose()?,
+            default: request.default,
+            exclude: request.exclude.clone(),
+            second_pass: second_pass(request.quiesce.as_deref())?,
+        })
+    }
+
+    fn device_of(&self, store: StoreKey) -> Result<DeviceId> {
+        let world = self.hub.snapshot();
+        let found = world.stores.get(&store).map(|store| store.device);
+        found.ok_or_else(|| Error::NotFound(format!("the store {store}")))
+    }
+
+    fn start(
+        &self,
+        operation: Operation,
+        caller: &Caller,
+        objects: Vec<ObjectId>,
+        work: impl FnOnce(&JobHandle) -> Result<Facts> + Send + 'static,
+    ) -> Result<JobId, Failure> {
+        let request = Request {
+            operation,
+            uid: caller.uid,
+            objects,
+        };
+        Ok(self.jobs.start(request, work).map_err(Error::from)?)
+    }
+}
+
+fn prepare_request(request: PrepareRequest) -> Result<prepare::PrepareRequest> {
+    let PrepareRequest {
+        mode,
+        name,
+        size,
+        filesystem,
+        token,
+    } = request;
+    let mode = mode.as_deref().unwrap_or("device").parse()?;
+    let token = token.filter(|token| !token.is_empty()).map(Token::from);
+    Ok(prepare::PrepareRequest {
+        mode,
+        name,
+        size,
+        filesystem,
+        token,
+    })
+}
+
+fn second_pass(quiesce: Option<&str>) -> Result<bool> {
+    match quiesce {
+        None | Some("second-pass") => Ok(true),
+        Some("none") => Ok(false),
+        Some(other) => Err(Error::NotSupported(format!(
+            "there is no way {other:?} to quiesce; use second-pass or none"
+        ))),
+    }
+}
+
+fn check_in(
+    key: StoreKey,
+    store: &OpenStore,
+    device: DeviceId,
+    session: Option<SessionKey>,
+    job: &JobHandle,
+) -> Result<Facts> {
+    let saved = Saved::read(store.root())?;
+    let only = session
+        .map(|session| world::session_id(&saved, device, session))
+        .transpose()?;
+    let checked = manage::check(store, only, job)?;
+    let sum = |count: fn(&manage::Checked) -> u64| checked.iter().map(count).sum::<u64>();
+    let sessions = checked.iter().map(|one| {
+        let session = world::session_key(key, store.record().id, device, one.session);
+        Facts::new()
+            .with("session", Fact::Object(Some(ObjectId::Session(session))))
+            .with("state", one.verdict.as_str())
+            .with("damaged", one.damaged)
+    });
+    Ok(Facts::new()
+        .with("entries", sum(|one| one.entries))
+        .with("bytes", sum(|one| one.bytes))
+        .with("damaged", sum(|one| one.damaged))
+        .with("sessions", sessions.collect::<Vec<_>>()))
+}

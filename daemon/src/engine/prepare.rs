@@ -1,0 +1,138 @@
+//! Turning a device into a store.
+//!
+//! Inspect, plan, agree, inspect again, then one step after the other: what was there is wiped
+//! first, the marker that makes a store of it is written last. Killed at any point, the device
+//! never looks like a good store, and preparing it again works.
+//!
+//! A device is held by an open descriptor whose identity is verified before the first write, under
+//! the lock that keeps udev and partitioning tools off the whole disk.
+
+mod disk;
+mod format;
+mod found;
+mod image;
+mod inspect;
+mod place;
+mod plan;
+mod request;
+mod table;
+mod used;
+
+use std::path::PathBuf;
+
+use wendy_store::{Stack, StoreId};
+use wendy_sys::{
+    Cancel, Errno,
+    block::{Access, BlockDevice, Identity},
+};
+
+use super::{During, Error, Result, Watch};
+use crate::jobs::Phase;
+
+pub use found::{Found, Piece};
+pub use inspect::Known;
+pub use place::{MIN_STORE, Place};
+pub use plan::PreparePlan;
+pub use request::{Mode, PrepareRequest};
+
+/// A device that is to become a store.
+#[derive(Debug, Clone)]
+pub struct Target {
+    /// Its node, by which it is opened once.
+    pub node: PathBuf,
+    /// Which medium it must be.
+    pub identity: Identity,
+    /// What is known about it already.
+    pub known: Known,
+    /// The running live stack.
+    pub stack: Option<Stack>,
+}
+
+/// Says what [`prepare`] would do. Writes nothing.
+///
+/// # Errors
+/// Every reason why it cannot be done that can be known before.
+pub fn plan(target: &Target, request: &PrepareRequest, cancel: &Cancel) -> Result<PreparePlan> {
+    let held = target.open(request.mode)?;
+    let found = target.find(&held, request.mode, cancel)?;
+    PreparePlan::make(&found, target.stack, request)
+}
+
+/// Carries out the plan `agreed`.
+///
+/// # Errors
+/// [`Error::Changed`] if the plan would be another one by now; what fails on the way leaves no
+/// store behind.
+pub fn prepare(
+    target: &Target,
+    request: &PrepareRequest,
+    agreed: &PreparePlan,
+    watch: &dyn Watch,
+) -> Result<StoreId> {
+    watch.phase(Phase::Inspecting);
+    let held = target.open(request.mode)?;
+    let lock = held.lock_whole_disk().during("locking the disk")?;
+    let found = target.find(&held, request.mode, watch.cancel())?;
+    if PreparePlan::make(&found, target.stack, request)? != *agreed {
+        return Err(Error::Changed(target.known.device.clone()));
+    }
+    let store = StoreId::random();
+    let work = Work {
+        plan: agreed,
+        found: &found,
+        store,
+        watch,
+    };
+    match agreed.mode {
+        Mode::Device => disk::whole_device(&work, held)?,
+        Mode::Partition => disk::partition(&work, held, lock.disk())?,
+        Mode::FreeSpace => disk::free_space(&work, held)?,
+        Mode::Loopback => image::loopback(&work, &held)?,
+    }
+    Ok(store)
+}
+
+/// All that the steps share.
+struct Work<'a> {
+    plan: &'a PreparePlan,
+    found: &'a Found,
+    store: StoreId,
+    watch: &'a dyn Watch,
+}
+
+impl Target {
+    /// Opens the device, which nobody else may use; nor can anybody begin to, unless it is given up
+    /// to be mounted by ourselves.
+    fn open(&self, mode: Mode) -> Result<BlockDevice> {
+        let name = &self.known.device;
+        let held = BlockDevice::open(&self.node, Access::Exclusive).map_err(|error| match error
+            .errno()
+        {
+            Some(Errno::BUSY) => Error::InUse {
+                what: name.clone(),
+                by: "another program or a mount".to_owned(),
+            },
+            Some(Errno::NOENT | Errno::NXIO | Errno::NODEV) => Error::Gone(name.clone()),
+            Some(Errno::ROFS | Errno::ACCESS) => Error::ReadOnly(name.clone()),
+            _ => Error::System {
+                what: "opening the device".to_owned(),
+                source: error,
+            },
+        })?;
+        held.verify(&self.identity)
+            .map_err(|_| Error::Changed(name.clone()))?;
+        if mode == Mode::Loopback {
+            held.share().during("opening the device")
+        } else {
+            Ok(held)
+        }
+    }
+
+    fn find(&self, held: &BlockDevice, mode: Mode, cancel: &Cancel) -> Result<Found> {
+        let mut found = inspect::inspect(held, &self.known, cancel)?;
+        if mode == Mode::Loopback {
+            found.room = image::room(&found, held, plan::image_name(self.stack))?;
+        }
+        Ok(found)
+    }
+}

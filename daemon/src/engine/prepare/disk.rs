@@ -1,0 +1,225 @@
+//! Stores in partitions: of a disk made anew, that exist, or that are added.
+
+use rustix::io::pwrite;
+use wendy_sys::{
+    Errno,
+    block::{Access, BlockDevice, PartitionExtent},
+    step,
+    tool::Tool,
+};
+
+use super::{Work, format, found::Part, inspect::read_table, table::TableKind};
+use crate::{
+    error::{During, Error, Result},
+    jobs::Phase,
+};
+
+/// Signatures stand within this distance of an end.
+const MARGIN: u64 = 1 << 20;
+
+/// Makes the disk anew, with one partition.
+pub(super) fn whole_device(work: &Work<'_>, disk: BlockDevice) -> Result<()> {
+    step("prepare.wipe").during("wiping the device")?;
+    work.watch.phase(Phase::Wiping);
+    disk.wipe_signatures().during("wiping the device")?;
+    wipe_place(work, &disk)?;
+    let written = write_new_table(work, &disk);
+    let disk = disk.share().during("giving up the disk as a whole")?;
+    let done = written.and_then(|()| make_in_partition(work, &disk, &[]));
+    if done.is_err() {
+        // The first error is the one to report; the disk is blank or has an empty partition.
+        let _ = disk.tell_partitions(&[]);
+        let _ = disk.wipe_signatures();
+    }
+    done
+}
+
+/// Makes the filesystem of a partition anew, and names it in a GPT.
+pub(super) fn partition(work: &Work<'_>, held: BlockDevice, disk: &BlockDevice) -> Result<()> {
+    step("prepare.wipe").during("wiping the partition")?;
+    work.watch.phase(Phase::Wiping);
+    held.wipe_signatures().during("wiping the partition")?;
+    if !work.plan.place.partition_name.is_empty() {
+        name_partition(work, disk)?;
+    }
+    let device = held.share().during("opening the partition")?;
+    format::make_store(work, &device)
+}
+
+/// Adds a partition in the room behind the others.
+pub(super) fn free_space(work: &Work<'_>, disk: BlockDevice) -> Result<()> {
+    step("prepare.wipe").during("wiping the free space")?;
+    work.watch.phase(Phase::Wiping);
+    wipe_place(work, &disk)?;
+    let kept = disk.partitions().during("listing the partitions")?;
+    let appended = append_partition(work, &disk);
+    let disk = disk.share().during("giving up the disk as a whole")?;
+    let done = appended.and_then(|()| make_in_partition(work, &disk, &kept));
+    if done.is_err() {
+        let _ = disk.tell_partitions(&kept);
+        let _ = remove_appended(work, &disk);
+    }
+    done
+}
+
+/// Lets the kernel know the new partition beside those that stay, and makes the store in it.
+///
+/// The disk is no longer held as a whole, because the kernel would let nobody use its partitions.
+/// Still nobody takes the new one: it has no signature, and the disk stays locked.
+fn make_in_partition(work: &Work<'_>, disk: &BlockDevice, kept: &[PartitionExtent]) -> Result<()> {
+    step("prepare.tell").during("announcing the partition")?;
+    let number = number_in_table(work, disk)?;
+    let place = work.plan.place;
+    let new = PartitionExtent {
+        number,
+        start: place.start,
+        size: place.size,
+    };
+    let wanted: Vec<_> = kept.iter().copied().chain([new]).collect();
+    disk.tell_partitions(&wanted)
+        .during("announcing the partition")?;
+    let node = disk
+        .partition_node(number)
+        .during("opening the partition")?;
+    let partition = BlockDevice::open(&node, Access::Write).during("opening the partition")?;
+    if partition.identity().diskseq != disk.identity().diskseq
+        || partition.identity().size != place.size
+    {
+        return Err(Error::Changed(work.plan.device.clone()));
+    }
+    format::make_store(work, &partition)
+}
+
+fn write_new_table(work: &Work<'_>, disk: &BlockDevice) -> Result<()> {
+    let line = new_partition(work, "linux");
+    edit_table(
+        work,
+        disk,
+        &["--wipe=never"],
+        &format!("label: gpt\n{line}"),
+    )
+}
+
+fn append_partition(work: &Work<'_>, disk: &BlockDevice) -> Result<()> {
+    let is_gpt = matches!(&work.found.part, Part::Disk { table: Some(table), .. } if table.kind == TableKind::Gpt);
+    let line = new_partition(work, if is_gpt { "linux" } else { "83" });
+    edit_table(work, disk, &["--append", "--wipe=never"], &line)
+}
+
+fn name_partition(work: &Work<'_>, disk: &BlockDevice) -> Result<()> {
+    let Part::Partition { number, .. } = work.found.part else {
+        return Ok(());
+    };
+    let writable =
+        BlockDevice::open(&disk.proc_path(), Access::Write).during("naming the partition")?;
+    writable
+        .verify(&disk.identity())
+        .during("naming the partition")?;
+    let number = number.to_string();
+    let args = [
+        "--part-label",
+        &writable.proc_path().display().to_string(),
+        &number,
+        work.plan.place.partition_name,
+    ];
+    sfdisk(
+        work,
+        &writable,
+        "naming the partition",
+        Tool::new("sfdisk").args(QUIETLY).args(args),
+    )
+}
+
+fn remove_appended(work: &Work<'_>, disk: &BlockDevice) -> Result<()> {
+    let number = number_in_table(work, disk)?.to_string();
+    let path = disk.proc_path();
+    let tool = Tool::new("sfdisk")
+        .args(QUIETLY)
+        .arg("--delete")
+        .arg(path)
+        .arg(number)
+        .pass_fd(disk.fd());
+    // The job may have been cancelled, which must not stop the cleaning up.
+    tool.run(&wendy_sys::Cancel::new())
+        .during("removing the partition")?;
+    disk.fsync().during("removing the partition")
+}
+
+/// One line of an sfdisk script, which counts in sectors (sfdisk(8), "Input formats").
+fn new_partition(work: &Work<'_>, kind: &str) -> String {
+    let place = work.plan.place;
+    let (start, size) = (
+        place.start / work.found.sector,
+        place.size / work.found.sector,
+    );
+    let name = match place.partition_name {
+        "" => String::new(),
+        name => format!(", name=\"{name}\""),
+    };
+    format!("start={start}, size={size}, type={kind}{name}\n")
+}
+
+/// We hold the lock, and tell the kernel ourselves.
+const QUIETLY: [&str; 4] = ["--quiet", "--lock=no", "--no-reread", "--no-tell-kernel"];
+
+fn edit_table(work: &Work<'_>, disk: &BlockDevice, options: &[&str], script: &str) -> Result<()> {
+    let what = "writing the partition table";
+    step("prepare.table").during(what)?;
+    work.watch.phase(Phase::Partitioning);
+    let tool = Tool::new("sfdisk")
+        .args(QUIETLY)
+        .args(options)
+        .arg("--")
+        .arg(disk.proc_path())
+        .stdin_bytes(script);
+    sfdisk(work, disk, what, tool)
+}
+
+fn sfdisk<'a>(work: &Work<'_>, disk: &'a BlockDevice, what: &str, tool: Tool<'a>) -> Result<()> {
+    tool.pass_fd(disk.fd())
+        .run(work.watch.cancel())
+        .during(what)?;
+    disk.fsync().during(what)
+}
+
+fn number_in_table(work: &Work<'_>, disk: &BlockDevice) -> Result<u32> {
+    let table = read_table(disk, &wendy_sys::Cancel::new())?;
+    let place = work.plan.place;
+    let entry = table
+        .entries
+        .iter()
+        .find(|entry| (entry.start, entry.size) == (place.start, place.size));
+    entry
+        .map(|entry| entry.number)
+        .ok_or_else(|| Error::Changed(work.plan.device.clone()))
+}
+
+/// Removes signatures that an older filesystem has left at the ends of the place, where the new
+/// partition would bring them to light again.
+fn wipe_place(work: &Work<'_>, disk: &BlockDevice) -> Result<()> {
+    let place = work.plan.place;
+    for start in [place.start, place.start + place.size - MARGIN] {
+        zero(disk, start).during("wiping the place of the partition")?;
+    }
+    disk.fsync().during("wiping the place of the partition")
+}
+
+/// Zeroes [`MARGIN`] bytes from `start`.
+fn zero(disk: &BlockDevice, start: u64) -> wendy_sys::Result<()> {
+    let zeros = [0; 1 << 16];
+    let mut position = start;
+    while position < start + MARGIN {
+        match pwrite(disk, &zeros, position) {
+            Ok(written) if written > 0 => position += written as u64,
+            Err(Errno::INTR) => {}
+            other => {
+                let source = other.err().unwrap_or(Errno::IO).into();
+                return Err(wendy_sys::Error::Os {
+                    what: format!("write to {}", disk.node().display()),
+                    source,
+                });
+            }
+        }
+    }
+    Ok(())
+}

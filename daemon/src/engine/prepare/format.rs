@@ -1,0 +1,107 @@
+//! Making the filesystem of a store and what every store has in it.
+
+use std::os::fd::AsFd;
+
+use wendy_store::{StoreRecord, layout};
+use wendy_sys::{
+    block::BlockDevice,
+    dir,
+    mount::{self, DetachedMount, MountFlags},
+    step,
+    tool::Tool,
+};
+
+use super::Work;
+use crate::{
+    error::{During, Result},
+    jobs::Phase,
+    stores::{self, records},
+};
+
+/// The features of the filesystem, all of them named: a stick must be readable wherever it is
+/// carried to, whatever the distribution that made it has as defaults. `ea_inode` lets a file have
+/// the 64 KiB of extended attributes that a file in memory can have (Linux 4.13, e2fsprogs 1.44).
+const FEATURES: &str = "none,has_journal,ext_attr,resize_inode,dir_index,filetype,extent,64bit,flex_bg,\
+    metadata_csum,sparse_super,large_file,huge_file,dir_nlink,extra_isize,ea_inode";
+
+/// Puts a store on `device`, which nobody else uses. On failure nothing recognisable is left.
+pub(super) fn make_store(work: &Work<'_>, device: &BlockDevice) -> Result<()> {
+    let made = make_filesystem(work, device).and_then(|()| fill(work, device));
+    if made.is_err() {
+        // The first error is the one to report; without a marker it is no store anyway.
+        work.watch.phase(Phase::RollingBack);
+        let _ = device.wipe_signatures();
+    }
+    made
+}
+
+fn make_filesystem(work: &Work<'_>, device: &BlockDevice) -> Result<()> {
+    step("prepare.mkfs").during("making the filesystem")?;
+    work.watch.phase(Phase::Formatting);
+    let tool = Tool::new("mkfs.ext4")
+        .args(["-q", "-F", "-m", "0", "-O", FEATURES])
+        .args([
+            "-E",
+            "lazy_itable_init=1,lazy_journal_init=1,nodiscard",
+            "-U",
+            "random",
+            "--",
+        ])
+        .arg(device.proc_path())
+        .pass_fd(device.fd());
+    tool.run(work.watch.cancel())
+        .during("making the filesystem")?;
+    Ok(())
+}
+
+fn fill(work: &Work<'_>, device: &BlockDevice) -> Result<()> {
+    step("prepare.mount").during("mounting the new filesystem")?;
+    let mounted = mount::detached("ext4", Some(&device.proc_path()), &[], MountFlags::STORE)
+        .during("mounting the new filesystem")?;
+    write_skeleton(&mounted)?;
+    if !work.plan.place.label.is_empty() {
+        step("prepare.label").during("labelling the filesystem")?;
+        mount::set_label(&mounted, work.plan.place.label).during("labelling the filesystem")?;
+    }
+    work.watch.phase(Phase::Committing);
+    work.watch.point_of_no_return()?;
+    step("prepare.marker").during("writing the marker")?;
+    write_marker(&mounted, &work.record(None))?;
+    drop(mounted);
+    step("prepare.flush").during("flushing the device")?;
+    device.fsync().during("flushing the device")
+}
+
+/// Everything but the marker. The links in the root are there before anything else, because stock
+/// casper would move what it finds beside them.
+fn write_skeleton(root: &DetachedMount) -> Result<()> {
+    let what = "laying out the store";
+    step("prepare.skeleton").during(what)?;
+    let casper = dir::make_dir(root, layout::ROOT, 0o755).during(what)?;
+    for name in [layout::UPPER, layout::WORK] {
+        dir::make_dir(root, format!("{}/{name}", layout::BLANK), 0o755).during(what)?;
+    }
+    dir::symlink_atomic(casper.as_fd(), "default", layout::NO_DEFAULT).during(what)?;
+    stores::links::write_root_links(root.as_fd())?;
+    for path in [layout::SESSIONS, layout::SNAPSHOTS] {
+        dir::make_dir(root, path, 0o755).during(what)?;
+    }
+    mount::syncfs(root).during(what)
+}
+
+/// Writes the record that makes a store of the filesystem, and waits until it is on the medium.
+pub(super) fn write_marker(root: &DetachedMount, record: &StoreRecord) -> Result<()> {
+    let what = "writing the marker";
+    let casper = dir::make_dir(root, layout::ROOT, 0o755).during(what)?;
+    records::write_store(casper.as_fd(), record)?;
+    mount::syncfs(root).during(what)
+}
+
+impl Work<'_> {
+    /// The record of the store; `image` names the file that holds it, in the marker beside it.
+    pub(super) fn record(&self, image: Option<&str>) -> StoreRecord {
+        let mut record = StoreRecord::new(self.store, self.plan.name.clone(), records::now());
+        record.image = image.map(str::to_owned);
+        record
+    }
+}

@@ -1,0 +1,142 @@
+//! Showing what has become of a store after something was done with it.
+//!
+//! A store that is mounted already makes no event when its content changes, so nobody else would
+//! notice. What cannot be read is left as it was shown.
+
+use std::time::Duration;
+
+use wendy_store::{SessionId, boot};
+
+use super::{Result, Watch, world};
+use crate::{
+    jobs::Phase,
+    model::{Hub, Session, SessionKey, SessionState, StoreKey, World},
+    stores::{OpenStore, Saved, StoredSession, links, records},
+};
+
+/// Reads the store again and updates the world.
+pub(super) fn publish(hub: &Hub, key: StoreKey, store: &OpenStore) {
+    match look(store) {
+        Ok(seen) => hub.update(|world| show(world, key, store, &seen)),
+        Err(error) => tracing::warn!(store = %key, %error, "cannot read the store again"),
+    }
+}
+
+struct Seen {
+    name: String,
+    saved: Saved,
+    default: Option<SessionId>,
+    free: u64,
+}
+
+fn look(store: &OpenStore) -> Result<Seen> {
+    let marker = records::read_store(store.root(), store.record().id, &store.location().name)?;
+    Ok(Seen {
+        name: marker.name.to_string(),
+        saved: Saved::read(store.root())?,
+        default: links::default_session(store.root())?,
+        free: store.space()?.available,
+    })
+}
+
+fn show(world: &mut World, key: StoreKey, store: &OpenStore, seen: &Seen) {
+    let Some(shown) = world.stores.get_mut(&key) else {
+        return;
+    };
+    let device = shown.device;
+    let key_of = |id| world::session_key(key, store.record().id, device, id);
+    shown.free = seen.free;
+    shown.name.clone_from(&seen.name);
+    shown.default_session = seen.default.map(key_of);
+    let sessions: Vec<_> = seen
+        .saved
+        .sessions
+        .iter()
+        .map(|session| {
+            (
+                key_of(session.record.id),
+                describe(world, key, store, seen, session),
+            )
+        })
+        .collect();
+    world.sessions.retain(|_, session| session.store != key);
+    world.sessions.extend(sessions);
+}
+
+fn describe(
+    world: &World,
+    key: StoreKey,
+    store: &OpenStore,
+    seen: &Seen,
+    session: &StoredSession,
+) -> Session {
+    let record = &session.record;
+    let saved = session.saved.as_ref();
+    Session {
+        name: record.name.to_string(),
+        stack: record.stack,
+        upper_kind: record.upper,
+        base_image: record.base.to_string(),
+        compatible: world.live.stack == Some(record.stack)
+            && world.live.base_image == record.base.as_str(),
+        created: record.created,
+        saved: saved.map_or(0, |saved| saved.saved),
+        generation: saved.map_or(0, |saved| saved.generation.number()),
+        size: saved.map_or(0, |saved| saved.size),
+        files: saved.map_or(0, |saved| saved.files),
+        state: state(world, SessionKey::new(record.id), session),
+        kernel: saved.map_or_else(String::new, |saved| saved.kernel.clone()),
+        kernel_parameters: kernel_parameters(store, session, seen.default == Some(record.id)),
+        store: key,
+    }
+}
+
+fn state(world: &World, key: SessionKey, session: &StoredSession) -> SessionState {
+    match session.saved {
+        _ if world.live.running_session == Some(key) => SessionState::Running,
+        Some(_) => SessionState::Complete,
+        None => SessionState::Incomplete,
+    }
+}
+
+/// What a stock image needs to start the session; empty if it cannot.
+pub(super) fn kernel_parameters(
+    store: &OpenStore,
+    session: &StoredSession,
+    default: bool,
+) -> String {
+    let place = boot::Place {
+        session: session.record.id,
+        stack: session.record.stack,
+        default,
+        in_image: store.in_image(),
+        filesystem: &store.location().fs_uuid,
+    };
+    boot::parameters(&place).unwrap_or_default()
+}
+
+/// Waits until the store is shown, as it is when udev has seen the new filesystem and somebody has
+/// looked into it; not longer than `patience`, because the store is good also unseen.
+pub(super) fn wait_until_seen(hub: &Hub, key: StoreKey, patience: Duration, watch: &dyn Watch) {
+    watch.phase(Phase::Settling);
+    let Ok(runtime) = tokio::runtime::Builder::new_current_thread()
+        .enable_time()
+        .build()
+    else {
+        return;
+    };
+    let mut watcher = hub.watch();
+    let seen = async {
+        while let Some(world) = watcher.changed().await {
+            if world.stores.contains_key(&key) {
+                return;
+            }
+        }
+    };
+    if runtime
+        .block_on(async { tokio::time::timeout(patience, seen).await })
+        .is_err()
+    {
+        tracing::warn!(store = %key, "the new store was not seen in time");
+    }
+}

@@ -1,0 +1,156 @@
+//! Saving the running session into a store.
+//!
+//! A save makes a new generation beside the last one and lets it count by one rename, after all of
+//! it is on the medium. Interrupted at any instant, the last complete generation is what it was;
+//! what the interrupted save has left is recognised and removed by the next one.
+
+mod databases;
+mod exclude;
+mod generation;
+mod indexes;
+mod plan;
+
+use wendy_store::{GenerationRecord, SessionId};
+
+use super::{During, Result, Source, Watch};
+use crate::{
+    jobs::{Fact, Facts, Phase},
+    stores::{OpenStore, leftovers},
+};
+
+pub use generation::MANIFEST;
+pub use indexes::Indexes;
+pub use plan::{SavePlan, Way};
+
+/// What a caller asks for.
+#[derive(Debug, Clone, Default)]
+pub struct SaveRequest {
+    /// Name of the session; empty keeps the one it has.
+    pub name: String,
+    /// The session to update; none makes a new one.
+    pub session: Option<SessionId>,
+    /// Make it what stock images start; without a word, the first session becomes that.
+    pub default: Option<bool>,
+    /// What to leave out: patterns that begin with `/`, or the words `caches`, `host-keys`,
+    /// `machine-id`.
+    pub exclude: Vec<String>,
+    /// Copy once more what changed during the copy.
+    pub second_pass: bool,
+}
+
+/// All that a save works with.
+#[derive(Debug, Clone, Copy)]
+pub struct Context<'a> {
+    /// Where to.
+    pub store: &'a OpenStore,
+    /// What.
+    pub source: &'a Source,
+    /// What earlier saves remember.
+    pub indexes: &'a Indexes,
+    /// Who is told.
+    pub watch: &'a dyn Watch,
+}
+
+/// What a save did.
+#[derive(Debug, Clone)]
+pub struct SaveReport {
+    /// The session.
+    pub session: SessionId,
+    /// Its generation that counts now.
+    pub generation: GenerationRecord,
+    /// Bytes written by this save.
+    pub written_bytes: u64,
+    /// Entries written by this save.
+    pub changed_entries: u64,
+    /// Files that changed even during the last pass.
+    pub still_changing: u64,
+    /// Databases that programs had open for writing.
+    pub open_databases: u64,
+    /// Whether stock images start this session.
+    pub default: bool,
+}
+
+/// Says what [`save`] would do. Writes nothing.
+///
+/// # Errors
+/// Why it cannot be done; that it does not fit is none.
+pub fn plan(context: Context<'_>, request: &SaveRequest) -> Result<SavePlan> {
+    plan::make(context, request)
+}
+
+/// Saves.
+///
+/// # Errors
+/// What [`plan`] refuses, [`Error::NoSpace`], and everything that can happen to a medium. The last
+/// complete save is then still there and still counts.
+pub fn save(context: Context<'_>, request: &SaveRequest) -> Result<SaveReport> {
+    let name = context.store.location().name.as_str();
+    run(context, request).map_err(|error| error.about(name))
+}
+
+fn run(context: Context<'_>, request: &SaveRequest) -> Result<SaveReport> {
+    context.watch.phase(Phase::Measuring);
+    let plan = plan::make(context, request)?;
+    clean(context)?;
+    plan.check_room(context)?;
+    let report = match plan.way {
+        Way::Nothing { generation } => generation::keep(context, &plan, generation)?,
+        Way::Checkpoint { generation } => generation::checkpoint(context, &plan, generation)?,
+        Way::Full | Way::Update => generation::make(context, &plan, request.second_pass)?,
+    };
+    Ok(SaveReport {
+        open_databases: databases::open_for_writing(),
+        ..report
+    })
+}
+
+fn clean(context: Context<'_>) -> Result<()> {
+    context.watch.phase(Phase::Removing);
+    wendy_sys::step("save.leftovers").during("removing leftovers")?;
+    let running = plan::running(context)?.map(|started| (started.session, started.generation));
+    leftovers::remove(context.store.root(), running, context.watch)?;
+    Ok(())
+}
+
+impl SaveReport {
+    fn nothing_written(
+        session: SessionId,
+        generation: GenerationRecord,
+        default: bool,
+    ) -> SaveReport {
+        SaveReport {
+            session,
+            generation,
+            written_bytes: 0,
+            changed_entries: 0,
+            still_changing: 0,
+            open_databases: 0,
+            default,
+        }
+    }
+
+    /// The report for the bus, but for its objects and how to start the session.
+    pub fn facts(&self) -> Facts {
+        let warnings = [
+            ("database-open", self.open_databases > 0),
+            ("still-changing", self.still_changing > 0),
+            ("not-default", !self.default),
+        ];
+        let warnings = warnings
+            .into_iter()
+            .filter(|(_, applies)| *applies)
+            .map(|(word, _)| word.to_owned());
+        Facts::new()
+            .with(
+                "generation",
+                Fact::Small(self.generation.generation.number()),
+            )
+            .with("entries", self.generation.entries)
+            .with("bytes", self.generation.size)
+            .with("written-bytes", self.written_bytes)
+            .with("changed-entries", self.changed_entries)
+            .with("still-changing", self.still_changing)
+            .with("default", self.default)
+            .with("warnings", warnings.collect::<Vec<_>>())
+    }
+}

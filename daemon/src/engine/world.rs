@@ -1,0 +1,319 @@
+//! From what the bus names to what the engine works on, and whether it may be worked on at all.
+
+use std::path::PathBuf;
+
+use wendy_store::SessionId;
+use wendy_sys::block::Identity;
+
+use super::{
+    Error, Result,
+    prepare::{Known, Mode, Piece, Target},
+};
+use crate::{
+    model::{Device, DeviceId, SessionKey, Store, StoreKey, World},
+    stores::{Location, Saved},
+};
+
+/// The device to prepare, if it may be.
+///
+/// # Errors
+/// [`Error::NotFound`], [`Error::BootMedium`], [`Error::InUse`].
+pub fn target(world: &World, id: DeviceId, mode: Mode) -> Result<Target> {
+    let device = device(world, id)?;
+    check_eligible(world, id, mode)?;
+    let known = Known {
+        device: name_of(device),
+        partition: id.partition,
+        stores: stores_on(world, id),
+    };
+    let stack = world.live.stack;
+    Ok(Target {
+        node: PathBuf::from(&device.node),
+        identity: identity(id, device),
+        known,
+        stack,
+    })
+}
+
+/// Whether the device is built into the computer, where nothing may be erased.
+pub fn is_built_in(world: &World, id: DeviceId) -> bool {
+    related(world, id).any(|(_, device)| device.system)
+}
+
+/// Where a store is, if it can be used.
+///
+/// # Errors
+/// [`Error::NotFound`], [`Error::NotSupported`] for what is not ours or locked.
+pub fn location(world: &World, key: StoreKey) -> Result<Location> {
+    let store = world
+        .stores
+        .get(&key)
+        .ok_or_else(|| Error::NotFound(format!("the store {key}")))?;
+    let name = format!("the store {:?}", store.name);
+    check_usable(store, &name)?;
+    let device = device(world, store.device)?;
+    Ok(Location {
+        node: PathBuf::from(&device.node),
+        identity: identity(store.device, device),
+        fs_type: kernel_name(&device.filesystem_type).to_owned(),
+        fs_uuid: device.uuid.clone(),
+        name,
+    })
+}
+
+/// The store a session is in.
+///
+/// # Errors
+/// [`Error::NotFound`].
+pub fn store_of(world: &World, session: SessionKey) -> Result<StoreKey> {
+    let found = world.sessions.get(&session);
+    found
+        .map(|found| found.store)
+        .ok_or_else(|| Error::NotFound(format!("the session {session}")))
+}
+
+/// What a session is called on the bus. Of two copies of one medium, the sessions of the second
+/// have the names of their device added, as the store itself has.
+pub fn session_key(
+    store: StoreKey,
+    store_id: wendy_store::StoreId,
+    device: DeviceId,
+    id: SessionId,
+) -> SessionKey {
+    let is_copy = store == StoreKey::new(format!("{store_id} on {device}"));
+    if is_copy {
+        SessionKey::new(format!("{id} on {device}"))
+    } else {
+        SessionKey::new(id)
+    }
+}
+
+/// The session that is called `key` on the bus, among those of a store.
+///
+/// # Errors
+/// [`Error::NotFound`].
+pub fn session_id(saved: &Saved, device: DeviceId, key: SessionKey) -> Result<SessionId> {
+    let listed = saved.sessions.iter().map(|session| session.record.id);
+    let mut ids = listed.chain(saved.damaged.iter().map(|(id, _)| *id));
+    let is_meant = |id: &SessionId| {
+        SessionKey::new(id) == key || SessionKey::new(format!("{id} on {device}")) == key
+    };
+    ids.find(is_meant)
+        .ok_or_else(|| Error::NotFound(format!("the session {key}")))
+}
+
+fn device(world: &World, id: DeviceId) -> Result<&Device> {
+    world
+        .devices
+        .get(&id)
+        .ok_or_else(|| Error::NotFound(format!("the device {id}")))
+}
+
+fn identity(id: DeviceId, device: &Device) -> Identity {
+    Identity {
+        diskseq: id.diskseq,
+        devnum: device.devnum.into(),
+        size: device.size,
+    }
+}
+
+/// Like `/dev/sda (Kingston DataTraveler)`.
+fn name_of(device: &Device) -> String {
+    let drive = format!("{} {}", device.vendor, device.model);
+    match drive.trim() {
+        "" => device.node.clone(),
+        drive => format!("{} ({drive})", device.node),
+    }
+}
+
+/// The device, the disk it is on, and the partitions that are on it.
+fn related(world: &World, id: DeviceId) -> impl Iterator<Item = (DeviceId, &Device)> {
+    let is_related = move |other: DeviceId| {
+        other == id
+            || other == id.whole_disk()
+            || (id.partition.is_none() && other.whole_disk() == id)
+    };
+    world
+        .devices
+        .iter()
+        .map(|(id, device)| (*id, device))
+        .filter(move |(other, _)| is_related(*other))
+}
+
+/// No option bypasses this. Whether something holds the device is asked again when it is opened.
+fn check_eligible(world: &World, id: DeviceId, mode: Mode) -> Result<()> {
+    if let Some((_, medium)) = related(world, id).find(|(_, device)| device.boot_medium) {
+        return Err(Error::BootMedium(name_of(medium)));
+    }
+    let touched =
+        |other: DeviceId| other == id || mode != Mode::Partition && mode != Mode::Loopback;
+    let mut used = related(world, id)
+        .filter(|(other, device)| touched(*other) && !device.in_use_by.is_empty());
+    match used.next() {
+        Some((_, device)) => Err(Error::InUse {
+            what: name_of(device),
+            by: device.in_use_by.join(", "),
+        }),
+        None => Ok(()),
+    }
+}
+
+fn check_usable(store: &Store, name: &str) -> Result<()> {
+    if store.locked {
+        return Err(Error::NotSupported(format!(
+            "{name} is locked; unlock it first"
+        )));
+    }
+    if !store.foreign.is_empty() {
+        let whose = &store.foreign;
+        return Err(Error::NotSupported(format!(
+            "{name} is {whose}, to which nothing is written; prepare another medium"
+        )));
+    }
+    Ok(())
+}
+
+/// What would be lost with the stores on a device, by partition.
+fn stores_on(world: &World, id: DeviceId) -> Vec<(Option<u32>, Piece)> {
+    let stores = world
+        .stores
+        .iter()
+        .filter(|(_, store)| store.device == id || store.device.whole_disk() == id);
+    let pieces = stores.flat_map(|(key, store)| {
+        let place = store.device.partition;
+        let itself = (
+            place,
+            Piece {
+                kind: "store",
+                size: store.size,
+                name: store.name.clone(),
+                ..Piece::default()
+            },
+        );
+        let sessions = world
+            .sessions
+            .values()
+            .filter(move |session| session.store == *key);
+        let sessions = sessions.map(move |session| {
+            (
+                place,
+                Piece {
+                    kind: "session",
+                    size: session.size,
+                    name: session.name.clone(),
+                    ..Piece::default()
+                },
+            )
+        });
+        std::iter::once(itself).chain(sessions)
+    });
+    pieces.collect()
+}
+
+/// udev and the kernel call NTFS by different names.
+fn kernel_name(fs_type: &str) -> &str {
+    if fs_type == "ntfs" { "ntfs3" } else { fs_type }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const DISK: DeviceId = DeviceId {
+        diskseq: 7,
+        partition: None,
+    };
+    const FIRST: DeviceId = DeviceId {
+        diskseq: 7,
+        partition: Some(1),
+    };
+    const SECOND: DeviceId = DeviceId {
+        diskseq: 7,
+        partition: Some(2),
+    };
+
+    fn world() -> World {
+        let mut world = World::default();
+        for id in [
+            DISK,
+            FIRST,
+            SECOND,
+            DeviceId {
+                diskseq: 8,
+                partition: None,
+            },
+        ] {
+            let node = format!("/dev/{id}");
+            world.devices.insert(
+                id,
+                Device {
+                    node,
+                    ..Device::default()
+                },
+            );
+        }
+        world
+    }
+
+    fn refused(world: &World, id: DeviceId, mode: Mode) -> Option<Error> {
+        target(world, id, mode).err()
+    }
+
+    #[test]
+    fn nothing_on_the_boot_medium_is_prepared() {
+        let mut world = world();
+        world.devices.get_mut(&FIRST).unwrap().boot_medium = true;
+        for mode in Mode::ALL {
+            assert!(
+                matches!(refused(&world, DISK, mode), Some(Error::BootMedium(_))),
+                "{mode}"
+            );
+            assert!(
+                matches!(refused(&world, FIRST, mode), Some(Error::BootMedium(_))),
+                "{mode}"
+            );
+        }
+        world.devices.get_mut(&FIRST).unwrap().boot_medium = false;
+        world.devices.get_mut(&DISK).unwrap().boot_medium = true;
+        assert!(matches!(
+            refused(&world, SECOND, Mode::Partition),
+            Some(Error::BootMedium(_))
+        ));
+    }
+
+    #[test]
+    fn a_disk_with_a_used_partition_is_in_use() {
+        let mut world = world();
+        world.devices.get_mut(&SECOND).unwrap().in_use_by = vec!["a mount at /mnt".to_owned()];
+        for mode in [Mode::Device, Mode::FreeSpace] {
+            let Some(Error::InUse { what, by }) = refused(&world, DISK, mode) else {
+                panic!("{mode}")
+            };
+            assert_eq!(
+                (what.as_str(), by.as_str()),
+                ("/dev/7_p2", "a mount at /mnt")
+            );
+        }
+        assert!(matches!(
+            refused(&world, SECOND, Mode::Partition),
+            Some(Error::InUse { .. })
+        ));
+        assert!(refused(&world, FIRST, Mode::Partition).is_none());
+    }
+
+    #[test]
+    fn unknown_devices_are_not_found() {
+        assert!(matches!(
+            refused(&world(), DeviceId::disk(9), Mode::Device),
+            Some(Error::NotFound(_))
+        ));
+    }
+
+    #[test]
+    fn a_built_in_disk_is_known_by_its_partitions_too() {
+        let mut world = world();
+        world.devices.get_mut(&DISK).unwrap().system = true;
+        assert!(is_built_in(&world, FIRST) && is_built_in(&world, DISK));
+        assert!(!is_built_in(&world, DeviceId::disk(8)));
+    }
+}
