@@ -1,0 +1,69 @@
+//! The boot medium of every scene: one stock image in an ext4 filesystem.
+
+use std::{
+    fs::{self, File},
+    os::unix::fs::symlink,
+    path::{Path, PathBuf},
+};
+
+use tempfile::TempDir;
+use wendy_sys::{Cancel, tool::Tool};
+
+use crate::world::LENT;
+
+/// An image of a medium, in a directory that also takes the sticks of the scenes.
+pub struct Medium(TempDir);
+
+impl Medium {
+    /// With the same squashfs wherever a stack looks for it.
+    pub fn make() -> Self {
+        let place = tempfile::tempdir().unwrap();
+        let tree = place.path().join("tree");
+        make_stock_tree(&tree);
+        let image = place.path().join("squashfs");
+        run(Tool::new("mksquashfs")
+            .arg(&tree)
+            .arg(&image)
+            .args(["-quiet", "-no-progress"]));
+        let content = place.path().join("content");
+        for name in [
+            "live/filesystem.squashfs",
+            "casper/filesystem.squashfs",
+            "LiveOS/squashfs.img",
+        ] {
+            fs::create_dir_all(content.join(name).parent().unwrap()).unwrap();
+            fs::copy(&image, content.join(name)).unwrap();
+        }
+        make_ext4(&place.path().join("medium"), Some(&content));
+        Self(place)
+    }
+
+    pub fn path(&self) -> &Path {
+        self.0.path()
+    }
+}
+
+/// A file of 64 MiB with an ext4 filesystem, filled from `content`.
+pub fn make_ext4(file: &Path, content: Option<&Path>) -> PathBuf {
+    File::create_new(file).unwrap().set_len(64 << 20).unwrap();
+    let mut tool = Tool::new("mkfs.ext4").args(["-q", "-F"]);
+    if let Some(content) = content {
+        tool = tool.arg("-d").arg(content);
+    }
+    run(tool.arg(file));
+    file.to_owned()
+}
+
+fn make_stock_tree(tree: &Path) {
+    for directory in LENT.iter().chain(&["etc", "run", "tmp"]) {
+        fs::create_dir_all(tree.join(directory)).unwrap();
+    }
+    for library in ["lib", "lib64", "bin", "sbin"] {
+        symlink(format!("usr/{library}"), tree.join(library)).unwrap();
+    }
+    fs::write(tree.join("etc/stock"), "from the image").unwrap();
+}
+
+fn run(tool: Tool<'_>) {
+    tool.run(&Cancel::new()).unwrap();
+}
