@@ -7,9 +7,9 @@
 use std::{fmt, str::FromStr};
 
 /// The most bytes of UTF-8 a name may have.
-pub const MAX_BYTES: usize = 255;
+pub const MAX_BYTES: usize = 100;
 
-/// A name fit to be shown: 1 to 255 bytes of UTF-8, one line, no surrounding space.
+/// A name fit to be shown: 1 to 100 bytes of UTF-8, one line, no surrounding space.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Name(String);
 
