@@ -5,7 +5,7 @@
 //! - `operations` is what the bus can ask the engine for.
 //! - `jobs` runs long work on threads of its own.
 //! - `devices` watches what is plugged in; `probe` looks at what is on it.
-//! - `engine` prepares media and saves sessions; `stores` reads and writes what is on a medium.
+//! - `engine` prepares media and saves sessions; `stores` finds, reads and writes them.
 //! - `error` is what they can fail with.
 //! - `run` is the life of the daemon from start to end.
 //! - `model` is the plain data everybody shares.

@@ -23,7 +23,7 @@ use std::{
 
 use wendy_sys::{Cancel, block::BlockDevice, mount::DetachedMount, tool::Tool};
 
-pub use report::{Image, Report, SessionSeen, Space, Text};
+pub use report::{Image, Kind, Report, SessionSeen, Space, Text};
 
 /// How long a look at one medium may take.
 const TIME_LIMIT: Duration = Duration::from_secs(10);

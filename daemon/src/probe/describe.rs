@@ -36,6 +36,7 @@ fn describe_one(tree: &dyn Tree) -> Report {
     let mut report = Report {
         space: tree.space(),
         clean: tree.clean(),
+        needs_check: tree.needs_check(),
         root: short_names(root),
         live_os: short_names(tree.entries("LiveOS", MOST_ROOT_ENTRIES).0),
         persistence_conf: conf(tree),

@@ -113,6 +113,10 @@ impl Tree for Ext4Tree {
     fn clean(&self) -> bool {
         self.facts.clean
     }
+
+    fn needs_check(&self) -> bool {
+        self.facts.needs_check
+    }
 }
 
 fn kind_of(kind: FileType) -> Kind {
@@ -141,6 +145,7 @@ struct RawSuperblock([u8; SUPERBLOCK_BYTES]);
 struct Superblock {
     space: Space,
     clean: bool,
+    needs_check: bool,
 }
 
 impl RawSuperblock {
@@ -177,13 +182,14 @@ impl RawSuperblock {
         let free = self
             .blocks(0x0C, 0x158)
             .saturating_sub(self.blocks(0x08, 0x154));
-        let is_valid = self.half(0x3A) & 3 == 1;
+        let (is_valid, has_errors) = (self.half(0x3A) & 1 != 0, self.half(0x3A) & 2 != 0);
         Superblock {
             space: Space {
                 size: bytes(self.blocks(0x04, 0x150)),
                 free: bytes(free),
             },
-            clean: is_valid && self.incompat() & INCOMPAT_RECOVER == 0,
+            clean: is_valid && !has_errors && self.incompat() & INCOMPAT_RECOVER == 0,
+            needs_check: has_errors,
         }
     }
 

@@ -142,6 +142,10 @@ impl<R: AsFd> Tree for MountedTree<R> {
     fn clean(&self) -> bool {
         false
     }
+
+    fn needs_check(&self) -> bool {
+        false
+    }
 }
 
 fn here(path: &str) -> &str {

@@ -14,6 +14,8 @@ pub struct Report {
     pub space: Space,
     /// Whether it was left in order: no journal to replay, no error noted. Only known for ext4.
     pub clean: bool,
+    /// Whether the kernel noted errors in it. Only known for ext4.
+    pub needs_check: bool,
     /// Entries of its root, not more than a few hundred.
     pub root: Vec<(String, Kind)>,
     /// Entries of `/LiveOS`.

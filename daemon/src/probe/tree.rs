@@ -29,6 +29,9 @@ pub trait Tree {
 
     /// Whether it was left in order.
     fn clean(&self) -> bool;
+
+    /// Whether the kernel noted errors in it.
+    fn needs_check(&self) -> bool;
 }
 
 /// A file has more bytes than it may have.

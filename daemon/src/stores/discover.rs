@@ -1,0 +1,320 @@
+//! Finding stores on what is plugged in, and showing them with their sessions.
+//!
+//! Follows the devices: whatever udev has seen anew is looked at by the probe, on a thread of its
+//! own, because a dying stick can hold one for minutes. A look holds a shared lock on the device,
+//! so that no job of ours changes the store between the look and its showing; while a job has the
+//! store, the job shows what becomes of it. Nothing is written, but for one thing: see [`adopt`].
+
+mod adopt;
+mod judge;
+mod show;
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    io,
+    path::PathBuf,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    thread::{self, JoinHandle},
+};
+
+use rustix::fs::{FlockOperation, flock};
+use tracing::{debug, info, warn};
+use wendy_sys::{
+    block::{Access, BlockDevice, Identity},
+    mount::{MountFlags, clone_detached},
+    mountinfo,
+};
+
+use self::judge::{Surface, Verdict, judge, judge_unseen};
+use crate::{
+    devices::{BlockFacts, Devices, Scene, Sighting},
+    model::{DeviceId, Hub},
+    probe::{self, ProbeError, Prober, Report, Target},
+};
+
+/// Whether media that casper made are given their marker when they are first seen.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Adoption {
+    /// Yes, where that is safe.
+    On,
+    /// Never write when looking.
+    Off,
+}
+
+/// Follows the devices until the monitor of the devices is dropped.
+#[derive(Debug)]
+pub struct Discovery {
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Discovery {
+    /// Starts looking at the devices there are and at each that comes.
+    ///
+    /// # Errors
+    /// The thread could not be had.
+    pub fn start(
+        hub: Hub,
+        devices: Devices,
+        prober: Prober,
+        adoption: Adoption,
+    ) -> io::Result<Discovery> {
+        let looker = Looker {
+            hub,
+            devices: devices.clone(),
+            prober,
+            adoption,
+            looks: Arc::default(),
+        };
+        let follow = move || {
+            let mut seen = 0;
+            while let Some(scene) = devices.after(seen) {
+                seen = scene.sequence;
+                looker.follow(&scene);
+            }
+        };
+        let thread = thread::Builder::new()
+            .name("stores".to_owned())
+            .spawn(follow)?;
+        Ok(Discovery {
+            thread: Some(thread),
+        })
+    }
+
+    /// Waits until the devices are no longer followed.
+    pub fn join(mut self) {
+        if self
+            .thread
+            .take()
+            .is_some_and(|thread| thread.join().is_err())
+        {
+            warn!("the thread that follows stores had panicked");
+        }
+    }
+}
+
+/// What decides whether a device has to be looked at again.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Outside {
+    facts: BlockFacts,
+    touched: u64,
+    in_use: bool,
+}
+
+impl Outside {
+    fn of(sighting: &Sighting) -> Self {
+        Self {
+            facts: sighting.facts.clone(),
+            touched: sighting.touched,
+            in_use: !sighting.device.in_use_by.is_empty(),
+        }
+    }
+}
+
+#[derive(Debug, Default)]
+struct Looks {
+    /// How each device was when it was last looked at.
+    seen: BTreeMap<DeviceId, Outside>,
+    /// Devices that are being looked at.
+    under_way: BTreeSet<DeviceId>,
+}
+
+#[derive(Debug, Clone)]
+struct Looker {
+    hub: Hub,
+    devices: Devices,
+    prober: Prober,
+    adoption: Adoption,
+    looks: Arc<Mutex<Looks>>,
+}
+
+impl Looker {
+    fn follow(&self, scene: &Scene) {
+        self.forget_gone(scene);
+        for (id, sighting) in &scene.devices {
+            if self.begin(*id, sighting) {
+                let (looker, id) = (self.clone(), *id);
+                let name = format!("look-{}", sighting.facts.name);
+                if let Err(error) = thread::Builder::new()
+                    .name(name)
+                    .spawn(move || looker.look(id))
+                {
+                    warn!(%error, "no thread for looking at a device");
+                    self.lock().under_way.remove(&id);
+                }
+            }
+        }
+    }
+
+    fn forget_gone(&self, scene: &Scene) {
+        let is_there = |id: &DeviceId| scene.devices.contains_key(id);
+        self.lock().seen.retain(|id, _| is_there(id));
+        let world = self.hub.snapshot();
+        if world.stores.values().any(|store| !is_there(&store.device)) {
+            self.hub.update(|world| show::forget_gone(world, is_there));
+        }
+    }
+
+    /// Whether this device is to be looked at now, by one thread only.
+    fn begin(&self, id: DeviceId, sighting: &Sighting) -> bool {
+        let mut looks = self.lock();
+        let outside = Outside::of(sighting);
+        if looks.under_way.contains(&id) || looks.seen.get(&id) == Some(&outside) {
+            return false;
+        }
+        looks.seen.insert(id, outside);
+        looks.under_way.insert(id)
+    }
+
+    /// Looks until the device is as it was when the look began.
+    fn look(&self, id: DeviceId) {
+        loop {
+            let scene = self.devices.scene();
+            if let Some(sighting) = scene.devices.get(&id) {
+                self.look_once(id, sighting, &scene);
+            }
+            self.lock().under_way.remove(&id);
+            let latest = self.devices.scene();
+            match latest.devices.get(&id) {
+                Some(sighting) if self.begin(id, sighting) => {}
+                _ => return,
+            }
+        }
+    }
+
+    fn look_once(&self, id: DeviceId, sighting: &Sighting, scene: &Scene) {
+        let surface = surface(&sighting.facts, scene);
+        let verdict = if can_hold_a_store(&surface.content.fs_type) {
+            let Some(device) = open(sighting) else { return };
+            if flock(device.fd(), FlockOperation::NonBlockingLockShared).is_err() {
+                debug!(device = %sighting.facts.name, "a job has it and will show it");
+                return;
+            }
+            match self.judge(&device, sighting, &surface) {
+                Some(verdict) => return self.show(id, &verdict),
+                None => return,
+            }
+        } else {
+            judge_unseen(&surface)
+        };
+        self.show(id, &verdict);
+    }
+
+    /// `None` if there is nothing new to say: a mounted filesystem that cannot be looked at
+    /// meanwhile stays as it was shown.
+    fn judge(
+        &self,
+        device: &BlockDevice,
+        sighting: &Sighting,
+        surface: &Surface,
+    ) -> Option<Verdict> {
+        let report = match self.probe(device, sighting) {
+            Ok(report) => report?,
+            Err(error) => {
+                info!(device = %sighting.facts.name, %error, "not looked into");
+                return Some(judge_unseen(surface));
+            }
+        };
+        match judge(surface, &report) {
+            Verdict::Adoptable(description) if self.may_adopt(sighting) => {
+                match adopt::adopt(device, &surface.content) {
+                    Ok(()) => Some(judge(
+                        surface,
+                        &self.prober.look(target(device, surface)).ok()?,
+                    )),
+                    Err(error) => {
+                        info!(device = %sighting.facts.name, %error, "not adopted");
+                        Some(Verdict::Foreign(description))
+                    }
+                }
+            }
+            Verdict::Adoptable(description) => Some(Verdict::Foreign(description)),
+            verdict => Some(verdict),
+        }
+    }
+
+    fn probe(
+        &self,
+        device: &BlockDevice,
+        sighting: &Sighting,
+    ) -> Result<Option<Report>, ProbeError> {
+        let fs_type = sighting.facts.content.fs_type.as_str();
+        if sighting.device.in_use_by.is_empty() || fs_type.starts_with("ext") {
+            return self.prober.look(Target::Device(device, fs_type)).map(Some);
+        }
+        let Some(place) = mounted_at(&sighting.facts) else {
+            return Ok(None);
+        };
+        let mount = clone_detached(rustix::fs::CWD, place, MountFlags::UNTRUSTED)?;
+        self.prober.look(Target::Mounted(&mount)).map(Some)
+    }
+
+    fn may_adopt(&self, sighting: &Sighting) -> bool {
+        let device = &sighting.device;
+        self.adoption == Adoption::On
+            && device.removable
+            && !device.system
+            && !device.boot_medium
+            && device.in_use_by.is_empty()
+    }
+
+    fn show(&self, id: DeviceId, verdict: &Verdict) {
+        self.hub.update(|world| show::show(world, id, verdict));
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Looks> {
+        self.looks.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Image formats that nothing can be added to hold systems, not sessions; a live system or one with
+/// snaps has dozens of them.
+fn can_hold_a_store(fs_type: &str) -> bool {
+    probe::is_readable(fs_type) && !matches!(fs_type, "squashfs" | "erofs")
+}
+
+fn target<'a>(device: &'a BlockDevice, surface: &'a Surface) -> Target<'a> {
+    Target::Device(device, &surface.content.fs_type)
+}
+
+fn surface(facts: &BlockFacts, scene: &Scene) -> Surface {
+    let others = scene
+        .devices
+        .values()
+        .filter(|other| other.facts.id.diskseq == facts.id.diskseq && other.facts.id != facts.id);
+    Surface {
+        content: facts.content.clone(),
+        siblings: others
+            .map(|other| other.facts.content.label.clone())
+            .collect(),
+        read_only: facts.read_only,
+    }
+}
+
+/// Opens the device that was sighted, and no other that has its name by now.
+fn open(sighting: &Sighting) -> Option<BlockDevice> {
+    let facts = &sighting.facts;
+    let identity = Identity {
+        diskseq: facts.id.diskseq,
+        devnum: facts.devnum,
+        size: facts.size,
+    };
+    let device = BlockDevice::open(&facts.node(), Access::Read);
+    let device = device.and_then(|device| device.verify(&identity).map(|()| device));
+    device
+        .inspect_err(|error| debug!(%error, "not looked at"))
+        .ok()
+}
+
+/// Where the whole of the filesystem is mounted, if it is.
+fn mounted_at(facts: &BlockFacts) -> Option<PathBuf> {
+    let node = facts.node();
+    let is_it = |mount: &mountinfo::Mount| {
+        (mount.devnum == facts.devnum || mount.source == node.as_os_str())
+            && mount.root.as_os_str() == "/"
+    };
+    mountinfo::read()
+        .ok()?
+        .into_iter()
+        .find(is_it)
+        .map(|mount| mount.mount_point)
+}

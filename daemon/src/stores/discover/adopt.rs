@@ -1,0 +1,58 @@
+//! Giving a medium that casper made the marker of a store.
+//!
+//! The one write that a look may cause. Only for what casper laid out itself, on a clean
+//! filesystem that nobody uses; the marker is one small file, and casper takes no notice of it.
+
+use std::os::fd::AsFd;
+
+use wendy_store::{Name, StoreId, StoreRecord, layout};
+use wendy_sys::{
+    block::BlockDevice,
+    dir::{make_dir, write_atomic},
+    mount::{MountFlags, detached, syncfs},
+};
+
+use crate::devices::Content;
+
+/// What an adopted medium is called: it has no name of its own, only a label for machines.
+const NAME: &str = "Ubuntu live session";
+
+/// Why a medium was not adopted.
+#[derive(Debug, thiserror::Error)]
+pub enum AdoptError {
+    /// The kernel refused.
+    #[error(transparent)]
+    System(#[from] wendy_sys::Error),
+    /// The record could not be made.
+    #[error(transparent)]
+    Record(#[from] wendy_store::RecordError),
+}
+
+/// Writes the marker. The identity follows from the filesystem's, so that a medium that is
+/// write-protected next time is still the same store.
+///
+/// # Errors
+/// [`AdoptError`]; the medium is then as it was.
+pub fn adopt(device: &BlockDevice, content: &Content) -> Result<(), AdoptError> {
+    let name = Name::new(NAME).map_err(wendy_store::RecordError::from)?;
+    let record = StoreRecord::new(StoreId::derived(&content.uuid), name, now());
+    let marker = record.render()?;
+    let root = detached(
+        &content.fs_type,
+        Some(&device.proc_path()),
+        &[],
+        MountFlags::STORE,
+    )?;
+    let directory = make_dir(&root, layout::ROOT, 0o755)?;
+    write_atomic(directory.as_fd(), layout::RECORD, &marker, 0o644)?;
+    syncfs(&root)?;
+    tracing::info!(device = %device.node().display(), "adopted a medium made by casper");
+    Ok(())
+}
+
+fn now() -> i64 {
+    let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
+    since.map_or(0, |since| {
+        i64::try_from(since.as_secs()).unwrap_or(i64::MAX)
+    })
+}

@@ -1,0 +1,354 @@
+//! Stores found on real media, with the real udev and the real probe program.
+
+#![allow(
+    clippy::unwrap_used,
+    missing_docs,
+    reason = "a test that fails says so"
+)]
+#![allow(dead_code, reason = "media are described for several tests")]
+
+mod common;
+
+use std::{
+    fs::{self, File},
+    os::unix::fs::symlink,
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
+use common::{Medium, Mounted, ensure_udev, ext4_image, run, sized};
+use tempfile::TempDir;
+use wendy_store::{
+    BaseImage, Consistency, Generation, GenerationRecord, Name, SessionId, SessionRecord, Stack,
+    StoreId, StoreRecord, layout, record::Saved,
+};
+use wendy_sys::tool::Tool;
+use wendyd::{
+    devices::{Monitor, Running},
+    model::{Hub, SessionKey, SessionState, Store, StoreKey, StoreKind, World},
+    probe::Prober,
+    stores::discover::{Adoption, Discovery},
+};
+
+struct Daemon {
+    hub: Hub,
+    _monitor: Monitor,
+}
+
+fn daemon(adoption: Adoption) -> Daemon {
+    ensure_udev();
+    let hub = Hub::new();
+    hub.update(|world| {
+        world.live.stack = Some(Stack::LiveBoot);
+        world.live.base_image = base().to_string();
+    });
+    let (devices, monitor) = Monitor::start(hub.clone(), Running::default()).unwrap();
+    let prober = Prober::new(PathBuf::from(env!("CARGO_BIN_EXE_wendy-probe")));
+    Discovery::start(hub.clone(), devices, prober, adoption).unwrap();
+    Daemon {
+        hub,
+        _monitor: monitor,
+    }
+}
+
+impl Daemon {
+    /// Waits for a world in which `wanted` finds something.
+    fn eventually<T>(&self, what: &str, wanted: impl Fn(&World) -> Option<T>) -> T {
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_time()
+            .build()
+            .unwrap();
+        let mut watcher = self.hub.watch();
+        let search = async {
+            loop {
+                let world = watcher.changed().await.unwrap();
+                if let Some(found) = wanted(&world) {
+                    return found;
+                }
+            }
+        };
+        let in_time = async { tokio::time::timeout(Duration::from_secs(30), search).await };
+        runtime
+            .block_on(in_time)
+            .unwrap_or_else(|_| panic!("no {what}: {:#?}", self.hub.snapshot()))
+    }
+
+    fn store_on(&self, medium: &Medium) -> (StoreKey, Store) {
+        self.eventually("store", |world| store_on(world, medium))
+    }
+}
+
+fn store_on(world: &World, medium: &Medium) -> Option<(StoreKey, Store)> {
+    let node = medium.node().to_str().unwrap();
+    let device = world.devices.values().find(|device| device.node == node)?;
+    let key = device.store?;
+    Some((key, world.stores.get(&key)?.clone()))
+}
+
+fn base() -> BaseImage {
+    BaseImage::from_layers(&[])
+}
+
+fn name(text: &str) -> Name {
+    Name::new(text).unwrap()
+}
+
+fn write(path: impl AsRef<Path>, bytes: Vec<u8>) {
+    fs::create_dir_all(path.as_ref().parent().unwrap()).unwrap();
+    fs::write(path, bytes).unwrap();
+}
+
+fn store_tree(root: &Path, id: StoreId, default: SessionId) {
+    let record = StoreRecord::new(id, name("My stick"), 1);
+    write(root.join(layout::MARKER), record.render().unwrap());
+    session_tree(root, default, Some(3));
+    symlink(
+        layout::default_target(Some(default)),
+        root.join(layout::DEFAULT),
+    )
+    .unwrap();
+}
+
+fn session_tree(root: &Path, id: SessionId, generation: Option<u32>) {
+    let record = SessionRecord::new(id, name("Biofuel report"), Stack::LiveBoot, base(), 17);
+    write(
+        root.join(layout::session_record(id)),
+        record.render().unwrap(),
+    );
+    let Some(number) = generation.and_then(Generation::new) else {
+        return;
+    };
+    let counted = Saved {
+        size: 500,
+        files: 20,
+        entries: 30,
+        kernel: "6.12".into(),
+        consistency: Consistency::Settled,
+    };
+    let record = GenerationRecord::new(number, 18, counted);
+    write(
+        root.join(layout::generation_record(id, number)),
+        record.render().unwrap(),
+    );
+    let directory = root.join(layout::generation_dir(id, number));
+    fs::create_dir(directory.join(layout::UPPER)).unwrap();
+    let current = root.join(layout::session_dir(id)).join(layout::CURRENT);
+    symlink(layout::current_target(number), current).unwrap();
+}
+
+#[test]
+fn a_store_comes_with_its_sessions_and_goes() {
+    let daemon = daemon(Adoption::Off);
+    let (id, session, begun) = (StoreId::random(), SessionId::random(), SessionId::random());
+    let medium = Medium::ext4("writable", |root| {
+        store_tree(root, id, session);
+        session_tree(root, begun, None);
+    });
+    let (key, store) = daemon.store_on(&medium);
+    assert_eq!((key, store.name.as_str()), (StoreKey::new(id), "My stick"));
+    assert_eq!(
+        (store.kind, store.filesystem.as_str()),
+        (StoreKind::Filesystem, "ext4")
+    );
+    assert_eq!(
+        (
+            store.writable,
+            store.problem.as_str(),
+            store.foreign.as_str()
+        ),
+        (true, "", "")
+    );
+    assert_eq!(store.default_session, Some(SessionKey::new(session)));
+    assert!(store.free > 0 && store.free < store.size);
+    let world = daemon.hub.snapshot();
+    let found = &world.sessions[&SessionKey::new(session)];
+    assert_eq!((found.name.as_str(), found.store), ("Biofuel report", key));
+    assert_eq!((found.generation, found.size, found.files), (3, 500, 20));
+    assert_eq!(
+        (found.created, found.saved, found.state),
+        (17, 18, SessionState::Complete)
+    );
+    assert_eq!(
+        (found.compatible, found.kernel_parameters.as_str()),
+        (true, "persistence")
+    );
+    assert_eq!(
+        world.sessions[&SessionKey::new(begun)].state,
+        SessionState::Incomplete
+    );
+    drop(medium);
+    daemon.eventually("end", |world| {
+        let is_left =
+            world.stores.contains_key(&key) || world.sessions.values().any(|s| s.store == key);
+        (!is_left).then_some(())
+    });
+}
+
+#[test]
+fn two_copies_of_one_medium_are_two_stores() {
+    let daemon = daemon(Adoption::Off);
+    let (id, session) = (StoreId::random(), SessionId::random());
+    let first = Medium::ext4("writable", |root| store_tree(root, id, session));
+    let (first_key, _) = daemon.store_on(&first);
+    let directory = TempDir::new().unwrap();
+    fs::copy(first.image(), directory.path().join("image")).unwrap();
+    let (copy_key, copy) = daemon.store_on(&Medium::new(directory));
+    assert_eq!(first_key, StoreKey::new(id));
+    assert_ne!(copy_key, first_key);
+    assert_ne!(copy.default_session, Some(SessionKey::new(session)));
+    assert!(
+        daemon
+            .hub
+            .snapshot()
+            .sessions
+            .contains_key(&copy.default_session.unwrap())
+    );
+}
+
+#[test]
+fn what_was_written_is_seen_after_the_device_is_closed() {
+    let daemon = daemon(Adoption::Off);
+    let (id, session) = (StoreId::random(), SessionId::random());
+    let medium = Medium::ext4("writable", |root| store_tree(root, id, session));
+    daemon.store_on(&medium);
+    let later = SessionId::random();
+    let mounted = Mounted::new(medium.node(), "ext4");
+    session_tree(mounted.path(), later, Some(1));
+    drop(mounted);
+    daemon.eventually("later session", |world| {
+        world.sessions.get(&SessionKey::new(later)).cloned()
+    });
+}
+
+#[test]
+fn a_store_in_a_file_is_found_through_its_filesystem() {
+    let daemon = daemon(Adoption::Off);
+    let (id, session) = (StoreId::random(), SessionId::random());
+    let inner = ext4_image("writable", |root| store_tree(root, id, session));
+    let directory = TempDir::new().unwrap();
+    let image = sized(&directory, 128 << 20);
+    run(Tool::new("mkfs.btrfs").arg("-q").arg(&image));
+    let mut record = StoreRecord::new(id, name("My stick"), 1);
+    record.image = Some("persistence".into());
+    let medium = Medium::new(directory);
+    let mounted = Mounted::new(medium.node(), "btrfs");
+    fs::copy(
+        inner.path().join("image"),
+        mounted.path().join("persistence"),
+    )
+    .unwrap();
+    write(
+        mounted.path().join(layout::MARKER),
+        record.render().unwrap(),
+    );
+    mounted.sync();
+    // Seen while it is mounted, and again after.
+    File::options().write(true).open(medium.node()).unwrap();
+    let (key, store) = daemon.store_on(&medium);
+    assert_eq!((key, store.kind), (StoreKey::new(id), StoreKind::Image));
+    assert_eq!(
+        (store.filesystem.as_str(), store.problem.as_str()),
+        ("ext4", "")
+    );
+    assert!(store.size < 5 << 20);
+    drop(mounted);
+    daemon.eventually("free device", |world| {
+        let (_, store) = store_on(world, &medium)?;
+        world.devices[&store.device]
+            .in_use_by
+            .is_empty()
+            .then_some(())
+    });
+    assert_eq!(daemon.store_on(&medium).0, key);
+}
+
+#[test]
+fn damaged_and_newer_stores_are_shown_and_not_writable() {
+    let daemon = daemon(Adoption::On);
+    let newer = Medium::ext4("writable", |root| {
+        write(
+            root.join(layout::MARKER),
+            b"name=Tomorrow\nformat=9\n".to_vec(),
+        );
+    });
+    let (_, store) = daemon.store_on(&newer);
+    assert_eq!(
+        (store.name.as_str(), store.problem.as_str()),
+        ("Tomorrow", "newer-format")
+    );
+    assert!(!store.writable);
+    let damaged = Medium::ext4("writable", |root| {
+        write(root.join(layout::MARKER), b"name=a\nname=b\n".to_vec());
+    });
+    let (_, store) = daemon.store_on(&damaged);
+    assert_eq!((store.problem.as_str(), store.writable), ("corrupt", false));
+}
+
+fn casper_tree(root: &Path) {
+    fs::create_dir(root.join("upper")).unwrap();
+    fs::create_dir(root.join("work")).unwrap();
+    write(root.join("upper/etc/hostname"), b"ubuntu\n".to_vec());
+}
+
+#[test]
+fn a_medium_of_casper_is_adopted_once() {
+    let daemon = daemon(Adoption::On);
+    let medium = Medium::ext4("casper-rw", casper_tree);
+    let (key, store) = daemon.store_on(&medium);
+    assert_eq!(
+        (
+            store.foreign.as_str(),
+            store.problem.as_str(),
+            store.writable
+        ),
+        ("", "", true)
+    );
+    assert_eq!(store.name, "Ubuntu live session");
+    let mounted = Mounted::new(medium.node(), "ext4");
+    let marker = fs::read(mounted.path().join(layout::MARKER)).unwrap();
+    let record = StoreRecord::parse(&marker, StoreId::random()).unwrap();
+    assert_eq!(StoreKey::new(record.id), key);
+    assert!(mounted.path().join("upper/etc/hostname").exists());
+}
+
+#[test]
+fn media_of_others_are_named_and_left_alone() {
+    let daemon = daemon(Adoption::On);
+    let mut media = vec![
+        (
+            Medium::ext4("persistence", |root| {
+                write(root.join("persistence.conf"), b"/ union\n".to_vec())
+            }),
+            "live-boot",
+        ),
+        (
+            Medium::ext4("casper-rw", |root| {
+                fs::create_dir(root.join("etc")).unwrap();
+                fs::create_dir(root.join("usr")).unwrap();
+            }),
+            "before overlays",
+        ),
+        (Medium::ext4("home-rw", |_| {}), "home"),
+        (Medium::ext4("TailsData", |_| {}), "Tails"),
+    ];
+    for (medium, whose) in &mut media {
+        let before = medium.bytes();
+        let (_, store) = daemon.store_on(medium);
+        assert!(store.foreign.contains(*whose), "{store:?}");
+        assert!(!store.writable);
+        assert!(
+            medium.bytes() == before,
+            "{whose}: the medium was written to"
+        );
+    }
+}
+
+#[test]
+fn without_adoption_nothing_is_written() {
+    let daemon = daemon(Adoption::Off);
+    let medium = Medium::ext4("casper-rw", casper_tree);
+    let before = medium.bytes();
+    let (_, store) = daemon.store_on(&medium);
+    assert!(store.foreign.contains("casper"), "{store:?}");
+    assert!(medium.bytes() == before, "the medium was written to");
+}
