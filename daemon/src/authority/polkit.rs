@@ -2,9 +2,14 @@
 //!
 //! Every call makes its objects anew on the calling thread: they must not move between threads.
 
+use std::sync::OnceLock;
+
+use gio::{BusType, Cancellable, DBusConnection, bus_get_sync};
 use polkit::{CheckAuthorizationFlags, SystemBusName};
 
 use super::{Authority, Question, Unavailable, Verdict};
+
+mod replies;
 
 /// The polkit of this system.
 #[derive(Debug, Default)]
@@ -15,8 +20,9 @@ impl Authority for PolkitAuthority {
         &self,
         question: &Question,
         prompt: bool,
-        withdraw: &gio::Cancellable,
+        withdraw: &Cancellable,
     ) -> Result<Verdict, Unavailable> {
+        prepare_connection(withdraw)?;
         let authority = polkit::Authority::sync(Some(withdraw)).map_err(no_answer)?;
         let flags = if prompt {
             CheckAuthorizationFlags::ALLOW_USER_INTERACTION
@@ -34,6 +40,20 @@ impl Authority for PolkitAuthority {
             .map_err(no_answer)?;
         Ok(verdict(&result))
     }
+}
+
+/// libpolkit uses the one connection a process has to the system bus; this takes charge of it
+/// first, and keeps it, because another one would be made in its place.
+fn prepare_connection(withdraw: &Cancellable) -> Result<(), Unavailable> {
+    static CONNECTION: OnceLock<DBusConnection> = OnceLock::new();
+    let connection = bus_get_sync(BusType::System, Some(withdraw)).map_err(no_answer)?;
+    CONNECTION.get_or_init(|| {
+        // Without this GLib ends the daemon, jobs or not, when the bus goes away.
+        connection.set_exit_on_close(false);
+        replies::check_on(&connection);
+        connection
+    });
+    Ok(())
 }
 
 fn details_of(question: &Question) -> polkit::Details {

@@ -1,0 +1,374 @@
+//! Stands behind the bus in place of the engine: a small made-up world, and a record of who got
+//! through. It runs in a process of its own, and tests steer it over the bus.
+
+use std::{
+    env,
+    sync::{Arc, Condvar, Mutex},
+};
+
+use wendyd::{
+    authority::PolkitAuthority,
+    jobs::{
+        Facts, Failure, FailureKind, JobHandle, JobId, Jobs, ObjectId, Operation, Phase, Request,
+    },
+    model::{
+        Device, DeviceId, Hub, LiveState, Session, SessionKey, SessionState, Stack, State, Store,
+        StoreKey, StoreKind, UpperKind,
+    },
+    operations::{Caller, Operations, PrepareRequest, SaveRequest, UpperSpace},
+    run::{Rooms, Signals, run},
+};
+use zbus::{connection::Builder, interface};
+
+/// Tells the test program that it is to be the daemon.
+pub const ENV: &str = "WENDY_TEST_DAEMON";
+/// The test that is the daemon.
+pub const TEST_NAME: &str = "double::the_daemon_process";
+/// Where the double is steered.
+pub const CONTROL_NAME: &str = "org.ubuntu.WendyTest";
+
+/// A USB stick.
+pub const STICK: DeviceId = DeviceId {
+    diskseq: 7,
+    partition: None,
+};
+/// The built-in disk.
+pub const DISK: DeviceId = DeviceId {
+    diskseq: 8,
+    partition: None,
+};
+/// A store on the stick.
+pub const STORE: StoreKey = StoreKey(0xa1);
+/// A session in that store.
+pub const SESSION: SessionKey = SessionKey(0xb2);
+
+/// Not a test of anything: other tests start this program again to run only this, as the daemon.
+#[test]
+fn the_daemon_process() {
+    if env::var_os(ENV).is_some() {
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .unwrap();
+        runtime.block_on(serve());
+    }
+}
+
+async fn serve() {
+    let signals = Signals::listen().unwrap();
+    let (hub, jobs) = (Hub::new(), Jobs::new());
+    plug(&hub);
+    let double = Arc::new(Double {
+        jobs: jobs.clone(),
+        calls: Mutex::default(),
+        gate: Gate::default(),
+    });
+    let control = Control {
+        hub: hub.clone(),
+        double: double.clone(),
+    };
+    let _control = Builder::system()
+        .serve_at("/", control)
+        .name(CONTROL_NAME)
+        .build()
+        .await
+        .unwrap();
+    let authority = Arc::new(PolkitAuthority);
+    run(
+        Rooms {
+            hub,
+            jobs,
+            operations: double,
+            authority,
+        },
+        signals,
+    )
+    .await
+    .unwrap();
+}
+
+fn plug(hub: &Hub) {
+    hub.update(|world| {
+        world.live = LiveState {
+            stack: Some(Stack::LiveBoot),
+            upper_kind: Some(UpperKind::Overlayfs),
+            state: State::Volatile,
+            ..LiveState::default()
+        };
+        world.devices.insert(STICK, stick());
+        world.devices.insert(DISK, disk());
+        world.stores.insert(STORE, store());
+        world.sessions.insert(SESSION, session());
+    });
+}
+
+fn stick() -> Device {
+    Device {
+        node: "/dev/sdx".to_owned(),
+        vendor: "ACME".to_owned(),
+        model: "Stick\n$(device) <b>%n%s</b>".to_owned(),
+        bus: "usb".to_owned(),
+        size: 1 << 30,
+        removable: true,
+        store: Some(STORE),
+        ..Device::default()
+    }
+}
+
+fn disk() -> Device {
+    Device {
+        node: "/dev/sdy".to_owned(),
+        bus: "ata".to_owned(),
+        system: true,
+        ..Device::default()
+    }
+}
+
+fn store() -> Store {
+    Store {
+        name: "My stick".to_owned(),
+        device: STICK,
+        kind: StoreKind::Filesystem,
+        locked: false,
+        foreign: String::new(),
+        filesystem: "ext4".to_owned(),
+        size: 1 << 30,
+        free: 1 << 29,
+        writable: true,
+        problem: String::new(),
+        default_session: Some(SESSION),
+    }
+}
+
+fn session() -> Session {
+    Session {
+        name: "Biofuel report".to_owned(),
+        stack: Stack::LiveBoot,
+        upper_kind: UpperKind::Overlayfs,
+        base_image: "00".repeat(32),
+        compatible: true,
+        created: 1,
+        saved: 2,
+        generation: 1,
+        size: 3,
+        files: 4,
+        state: SessionState::Complete,
+        kernel: "6.12".to_owned(),
+        kernel_parameters: "persistence".to_owned(),
+        store: STORE,
+    }
+}
+
+/// Writes down who got through, and starts jobs that wait to be let go.
+#[derive(Debug)]
+struct Double {
+    jobs: Jobs,
+    calls: Mutex<Vec<String>>,
+    gate: Gate,
+}
+
+/// What jobs wait at.
+#[derive(Debug, Default, Clone)]
+struct Gate(Arc<(Mutex<bool>, Condvar)>);
+
+impl Gate {
+    fn open(&self) {
+        *self.0.0.lock().unwrap() = true;
+        self.0.1.notify_all();
+    }
+
+    /// Waits until opened, or fails when the job should stop.
+    fn pass(&self, job: &JobHandle) -> Result<(), Failure> {
+        let mut open = self.0.0.lock().unwrap();
+        while !*open {
+            if job.is_cancelled() {
+                return Err(Failure::new(FailureKind::Cancelled, "stopped"));
+            }
+            let wait = std::time::Duration::from_millis(10);
+            open = self.0.1.wait_timeout(open, wait).unwrap().0;
+        }
+        Ok(())
+    }
+}
+
+impl Double {
+    fn note(&self, call: impl Into<String>) {
+        self.calls.lock().unwrap().push(call.into());
+    }
+
+    fn held_job(
+        &self,
+        caller: &Caller,
+        operation: Operation,
+        objects: Vec<ObjectId>,
+    ) -> Result<JobId, Failure> {
+        let gate = self.gate.clone();
+        let request = Request {
+            operation,
+            uid: caller.uid,
+            objects,
+        };
+        let work = move |job: &JobHandle| {
+            job.phase(Phase::Copying);
+            job.total(100, 2);
+            job.advance(50, 1);
+            gate.pass(job)?;
+            Ok::<_, Failure>(
+                Facts::new()
+                    .with("store", ObjectId::Store(STORE))
+                    .with("bytes", 100_u64),
+            )
+        };
+        let started = self.jobs.start(request, work);
+        started.map_err(|refused| Failure::new(FailureKind::Busy, refused.to_string()))
+    }
+}
+
+impl Operations for Double {
+    fn plan_prepare(
+        &self,
+        caller: &Caller,
+        device: DeviceId,
+        request: PrepareRequest,
+    ) -> Result<(Facts, String), Failure> {
+        self.note(format!(
+            "plan-prepare {device} {:?} by {}",
+            request.name, caller.uid
+        ));
+        let lost = vec![Facts::new().with("kind", "store").with("size", 5_u64)];
+        let plan = Facts::new()
+            .with("device", ObjectId::Device(device))
+            .with("mode", "device")
+            .with("name", request.name)
+            .with("filesystem", "ext4")
+            .with("size", 1_u64 << 30)
+            .with("destroys", true)
+            .with("lost", lost)
+            .with("made", Vec::<Facts>::new())
+            .with("warnings", vec!["small".to_owned()]);
+        Ok((plan, "token".to_owned()))
+    }
+
+    fn prepare(
+        &self,
+        caller: &Caller,
+        device: DeviceId,
+        request: PrepareRequest,
+    ) -> Result<JobId, Failure> {
+        self.note(format!(
+            "prepare {device} {:?} by {}",
+            request.name, caller.uid
+        ));
+        self.held_job(
+            caller,
+            Operation::PrepareDevice,
+            vec![ObjectId::Device(device)],
+        )
+    }
+
+    fn plan_save(
+        &self,
+        _: &Caller,
+        store: StoreKey,
+        request: SaveRequest,
+    ) -> Result<Facts, Failure> {
+        self.note(format!("plan-save {store} {:?}", request.name));
+        let plan = Facts::new()
+            .with("session", None::<ObjectId>)
+            .with("name", request.name)
+            .with("default", true)
+            .with("exclude", request.exclude)
+            .with("fits", true);
+        let sizes = [
+            "entries",
+            "bytes",
+            "changed-entries",
+            "changed-bytes",
+            "removed-entries",
+        ];
+        let sizes = sizes.into_iter().chain(["space", "free"]);
+        Ok(sizes.fold(plan, |plan, size| plan.with(size, 1_u64)))
+    }
+
+    fn save(
+        &self,
+        caller: &Caller,
+        store: StoreKey,
+        request: SaveRequest,
+    ) -> Result<JobId, Failure> {
+        self.note(format!("save {store} {:?}", request.name));
+        self.held_job(caller, Operation::SaveSession, vec![ObjectId::Store(store)])
+    }
+
+    fn rename_store(&self, _: &Caller, store: StoreKey, name: &str) -> Result<(), Failure> {
+        self.note(format!("rename-store {store} {name:?}"));
+        Ok(())
+    }
+
+    fn set_default(&self, _: &Caller, store: StoreKey, session: SessionKey) -> Result<(), Failure> {
+        self.note(format!("set-default {store} {session}"));
+        Ok(())
+    }
+
+    fn check_store(
+        &self,
+        caller: &Caller,
+        store: StoreKey,
+        session: Option<SessionKey>,
+    ) -> Result<JobId, Failure> {
+        self.note(format!("check-store {store} {session:?}"));
+        self.held_job(caller, Operation::CheckStore, vec![])
+    }
+
+    fn rename_session(&self, _: &Caller, session: SessionKey, name: &str) -> Result<(), Failure> {
+        self.note(format!("rename-session {session} {name:?}"));
+        Ok(())
+    }
+
+    fn delete_session(&self, caller: &Caller, session: SessionKey) -> Result<JobId, Failure> {
+        self.note(format!("delete-session {session}"));
+        self.held_job(
+            caller,
+            Operation::DeleteSession,
+            vec![ObjectId::Session(session)],
+        )
+    }
+
+    fn upper_space(&self) -> UpperSpace {
+        UpperSpace {
+            used: 31,
+            size: 986,
+        }
+    }
+}
+
+struct Control {
+    hub: Hub,
+    double: Arc<Double>,
+}
+
+/// Steers the double from the test's process.
+#[interface(
+    name = "org.ubuntu.WendyTest",
+    proxy(default_service = "org.ubuntu.WendyTest", default_path = "/")
+)]
+impl Control {
+    /// What reached the double.
+    fn calls(&self) -> Vec<String> {
+        self.double.calls.lock().unwrap().clone()
+    }
+
+    /// Pulls the stick out.
+    fn unplug(&self) {
+        self.hub.update(|world| {
+            world.sessions.clear();
+            world.stores.clear();
+            world.devices.remove(&STICK);
+        });
+    }
+
+    /// Lets all jobs go on, now and later.
+    fn release(&self) {
+        self.double.gate.open();
+    }
+}

@@ -1,0 +1,21 @@
+//! The daemon on a real bus with a real polkitd.
+//!
+//! Each test has a bus, a polkitd with its own rules, and a daemon process of its own, so tests run
+//! side by side and leave nothing behind. Behind the bus stands [`double`] instead of the engine:
+//! what is tested here is who gets through to it, and what the bus shows of it.
+#![allow(
+    clippy::disallowed_methods,
+    reason = "tests start the programs they need themselves"
+)]
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
+mod agent;
+mod arguments;
+mod authorization;
+mod contract;
+mod double;
+mod lifecycle;
+mod limits;
+mod polkits;
+mod prompts;
+mod system;
