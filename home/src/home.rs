@@ -115,6 +115,20 @@ struct OpenFile<M: Medium> {
     touched: bool,
     /// Whether the kernel reads the lower file by itself, so its length must be true.
     exact: bool,
+    /// Whether the kernel may write the lower file by itself, through a mapping.
+    unseen: bool,
+}
+
+impl<M: Medium> OpenFile<M> {
+    fn new(file: Arc<SplitFile<M::File>>) -> Self {
+        Self {
+            file,
+            opens: 1,
+            touched: false,
+            exact: false,
+            unseen: false,
+        }
+    }
 }
 
 /// The attributes of the root directory of a new home.
@@ -129,6 +143,13 @@ pub fn new_root() -> Inode {
 /// Those of the medium.
 pub fn create<M: Medium>(medium: &M, home: [u8; 16]) -> io::Result<()> {
     store::create(medium, home, new_root())
+}
+
+/// Whether there is a home on `medium`, of whatever format.
+pub fn exists<M: Medium>(medium: &M) -> bool {
+    medium
+        .facts(".wendy/super.0")
+        .is_ok_and(|facts| facts.size > 0)
 }
 
 impl<M: Medium> Home<M> {

@@ -12,16 +12,20 @@
 //! | [`table`] | inodes, directory entries and lower places in memory, changed only by records |
 //! | [`store`] | the same records on the medium: superblocks, checkpoints, logs |
 //! | [`home`] | POSIX operations, settling of names, reconciliation with foreign changes |
+//! | [`fs`], [`mount`] | FUSE in front of it |
 //!
 //! The medium is hostile input: no parser here may panic, loop or allocate without bound on
 //! arbitrary bytes, and nothing on it may name a place outside the home.
 
 pub mod codec;
+pub mod fs;
 pub mod home;
 pub mod ids;
 pub mod medium;
+pub mod mount;
 pub mod names;
 pub mod parts;
+pub mod readme;
 pub mod record;
 pub mod store;
 pub mod table;

@@ -1,3 +1,20 @@
-//! `wendy-home`: the command.
+//! `wendy-home`: a home directory on an ordinary FAT stick.
 
-fn main() {}
+use clap::Parser;
+use std::process::ExitCode;
+
+mod cli;
+
+fn main() -> ExitCode {
+    tracing_subscriber::fmt()
+        .with_env_filter(tracing_subscriber::EnvFilter::from_default_env())
+        .with_writer(std::io::stderr)
+        .init();
+    match cli::run(&cli::Arguments::parse()) {
+        Ok(code) => code,
+        Err(error) => {
+            eprintln!("wendy-home: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}

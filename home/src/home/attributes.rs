@@ -200,7 +200,7 @@ impl<M: Medium> Home<M> {
             size: inode.size,
             links: state.table.links(ino),
             times: inode.times,
-            stable: !state.files.get(&ino).is_some_and(|file| file.exact),
+            stable: !state.files.get(&ino).is_some_and(|file| file.unseen),
         })
     }
 }

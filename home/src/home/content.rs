@@ -26,22 +26,17 @@ impl<M: Medium> Home<M> {
             });
         }
         let file = self.load(&state, ino)?;
-        let open = OpenFile {
-            file: Arc::clone(&file),
-            opens: 1,
-            touched: false,
-            exact: false,
-        };
-        state.files.insert(ino, open);
+        state.files.insert(ino, OpenFile::new(Arc::clone(&file)));
         Ok(OpenedFile { file })
     }
 
     /// Makes the lower file as long as the file is, because the kernel is going to use it directly,
-    /// and keeps it so until the last release. Files in several parts cannot be.
+    /// and keeps it so until the last release. Files in several parts cannot be. If `writable`, the
+    /// kernel may also change the content without telling us.
     ///
     /// # Errors
     /// `EINVAL` for several parts, those of the medium.
-    pub fn make_exact(&self, ino: Ino) -> Result<()> {
+    pub fn make_exact(&self, ino: Ino, writable: bool) -> Result<()> {
         let mut state = self.state();
         let size = state.table.inode(ino).ok_or(Errno::NOENT)?.size;
         let open = state.files.get_mut(&ino).ok_or(Errno::BADF)?;
@@ -52,6 +47,7 @@ impl<M: Medium> Home<M> {
             open.file.set_len(size).map_err(errno)?;
         }
         open.exact = true;
+        open.unseen |= writable;
         Ok(())
     }
 
@@ -239,14 +235,14 @@ impl<M: Medium> State<M> {
             return Ok(());
         };
         let touched = std::mem::take(&mut open.touched);
-        let (exact, file) = (open.exact, Arc::clone(&open.file));
-        if !(touched || exact) || self.table.inode(ino).is_none() {
+        let (unseen, file) = (open.unseen, Arc::clone(&open.file));
+        if !(touched || unseen) || self.table.inode(ino).is_none() {
             return Ok(());
         }
         let lower = self.table.lower(ino).ok_or(Errno::IO)?.clone();
         let seen = print(&file.facts().map_err(errno)?);
         // The kernel wrote by itself, through a mapping: nobody told us when.
-        let unseen = exact && !touched && seen != lower.print;
+        let unseen = unseen && !touched && seen != lower.print;
         if !(touched || unseen) {
             return Ok(());
         }

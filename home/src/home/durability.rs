@@ -115,9 +115,9 @@ impl<M: Medium> Home<M> {
     fn dirty_content(&self, ino: Ino) -> Result<Option<Arc<SplitFile<M::File>>>> {
         let mut state = self.state();
         let open = state.files.get(&ino);
-        let exact = open.is_some_and(|open| open.exact);
+        let unseen = open.is_some_and(|open| open.unseen);
         let file = open.map(|open| Arc::clone(&open.file));
-        if !state.dirty.remove(&ino) && !exact {
+        if !state.dirty.remove(&ino) && !unseen {
             return Ok(None);
         }
         file.map_or_else(|| self.load(&state, ino), Ok).map(Some)

@@ -95,23 +95,22 @@ impl<M: Medium> Home<M> {
         self.attributes_in(&state, ino)
     }
 
-    /// Makes a regular file and opens it.
+    /// Makes a regular file and opens it; needs one [`Home::release`].
     ///
     /// # Errors
     /// As [`Home::make`].
-    pub fn create(&self, dir: Ino, name: &[u8], node: &NewNode) -> Result<Attributes> {
+    pub fn create(
+        &self,
+        dir: Ino,
+        name: &[u8],
+        node: &NewNode,
+    ) -> Result<(Attributes, Arc<SplitFile<M::File>>)> {
         let mut state = self.state();
         let (ino, file) = self.make_in(&mut state, dir, name, node)?;
         let part_size = self.medium.limits().part_size;
         let file = Arc::new(SplitFile::new(vec![file.ok_or(Errno::INVAL)?], part_size));
-        let open = OpenFile {
-            file,
-            opens: 1,
-            touched: false,
-            exact: false,
-        };
-        state.files.insert(ino, open);
-        self.attributes_in(&state, ino)
+        state.files.insert(ino, OpenFile::new(Arc::clone(&file)));
+        Ok((self.attributes_in(&state, ino)?, file))
     }
 
     /// Removes the name of anything but a directory.

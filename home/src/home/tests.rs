@@ -48,7 +48,7 @@ fn node(kind: Kind) -> NewNode {
 }
 
 fn write_file(home: &Home<Fake>, dir: Ino, name: &[u8], bytes: &[u8]) -> Ino {
-    let ino = home.create(dir, name, &node(Kind::File)).unwrap().ino;
+    let ino = home.create(dir, name, &node(Kind::File)).unwrap().0.ino;
     home.write(ino, 0, bytes).unwrap();
     home.release(ino).unwrap();
     ino
@@ -139,6 +139,7 @@ fn an_unlinked_file_lives_until_released() {
     let ino = home
         .create(Ino::ROOT, b"gone", &node(Kind::File))
         .unwrap()
+        .0
         .ino;
     home.unlink(Ino::ROOT, b"gone").unwrap();
     home.write(ino, 0, b"still").unwrap();

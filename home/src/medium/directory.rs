@@ -50,6 +50,17 @@ impl DirectoryMedium {
         self.root.as_fd()
     }
 
+    /// Hides an object from other systems' users, where the filesystem knows how.
+    ///
+    /// Only cosmetic, so failure is none: only FAT has the attribute.
+    pub fn hide(&self, path: &str) {
+        if let Ok(fd) = self.open_dir(path)
+            && let Err(error) = fat_hide(&fd)
+        {
+            tracing::debug!(path, %error, "cannot hide");
+        }
+    }
+
     fn open_beneath(&self, path: &str, flags: OFlags, mode: Mode) -> io::Result<OwnedFd> {
         match split_long(path) {
             None => open_at(self.root(), path, flags, mode),
@@ -222,6 +233,18 @@ impl MediumFile for DirectoryFile {
 
     fn descriptor(&self) -> Option<BorrowedFd<'_>> {
         Some(self.fd.as_fd())
+    }
+}
+
+/// Sets the hidden attribute by `FAT_IOCTL_SET_ATTRIBUTES` (linux/msdos_fs.h).
+fn fat_hide(fd: &OwnedFd) -> rustix::io::Result<()> {
+    const SET_ATTRIBUTES: rustix::ioctl::Opcode = rustix::ioctl::opcode::write::<u32>(b'r', 0x11);
+    const HIDDEN_DIRECTORY: u32 = 0x02 | 0x10;
+    // SAFETY: the request reads one u32 behind the pointer, as linux/msdos_fs.h defines it.
+    #[allow(unsafe_code)]
+    unsafe {
+        let set = rustix::ioctl::Setter::<SET_ATTRIBUTES, u32>::new(HIDDEN_DIRECTORY);
+        rustix::ioctl::ioctl(fd, set)
     }
 }
 

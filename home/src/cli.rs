@@ -1,0 +1,88 @@
+//! The command line: one file for each subcommand.
+
+use anyhow::Context as _;
+use clap::{Args, Parser, Subcommand};
+use std::os::unix::fs::MetadataExt as _;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use wendy_home::home::{Home, Options, Reconciled};
+use wendy_home::medium::directory::DirectoryMedium;
+
+mod create;
+mod mount;
+
+/// A home directory on an ordinary FAT stick.
+#[derive(Debug, Parser)]
+#[command(version, max_term_width = 100)]
+pub struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Make a home in a directory of a mounted stick; files already there become part of it
+    Create(create::Create),
+    /// Show a home at a directory, until it is unmounted or this process is asked to end
+    Mount(mount::Mount),
+}
+
+/// Whose home it is on this machine.
+#[derive(Debug, Args)]
+struct Identity {
+    /// User whose home it is [default: owner of the directory it is mounted on, or the caller]
+    #[arg(long)]
+    uid: Option<u32>,
+    /// Group of that user
+    #[arg(long)]
+    gid: Option<u32>,
+}
+
+impl Identity {
+    fn options(&self, fallback: (u32, u32)) -> Options {
+        let mut options = Options::new(
+            self.uid.unwrap_or(fallback.0),
+            self.gid.unwrap_or(fallback.1),
+        );
+        options.host = host_id();
+        options
+    }
+}
+
+/// Does what the command line asks.
+///
+/// # Errors
+/// Whatever made it impossible, in words for a person.
+pub fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
+    match &arguments.command {
+        Command::Create(create) => create.run(),
+        Command::Mount(mount) => mount.run(),
+    }
+}
+
+fn open_medium(path: &Path) -> anyhow::Result<DirectoryMedium> {
+    DirectoryMedium::open(path).with_context(|| format!("cannot open {}", path.display()))
+}
+
+fn open_home(path: &Path, options: Options) -> anyhow::Result<(Home<DirectoryMedium>, Reconciled)> {
+    let medium = open_medium(path)?;
+    Home::open(medium, options).with_context(|| format!("cannot open the home {}", path.display()))
+}
+
+/// Owner and group of a directory.
+fn owner_of(path: &PathBuf) -> anyhow::Result<(u32, u32)> {
+    let facts =
+        std::fs::metadata(path).with_context(|| format!("cannot see {}", path.display()))?;
+    Ok((facts.uid(), facts.gid()))
+}
+
+/// A hash of this machine's id, so that the medium does not tell it to others.
+fn host_id() -> [u8; 16] {
+    let id = std::fs::read("/etc/machine-id").unwrap_or_default();
+    let mut host = [0; 16];
+    for (chunk, salt) in host.chunks_mut(4).zip(0u32..) {
+        let crc = crc32c::crc32c_append(crc32c::crc32c(&salt.to_le_bytes()), &id);
+        chunk.copy_from_slice(&crc.to_le_bytes());
+    }
+    host
+}

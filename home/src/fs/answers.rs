@@ -1,0 +1,86 @@
+//! Our terms in those of FUSE.
+
+use crate::home::{Attributes, Listing, Result};
+use crate::ids::Ino;
+use crate::record::Kind;
+use fuser::{Errno, FileAttr, FileType, INodeNo, ReplyXattr};
+use std::time::Duration;
+
+/// How long the kernel may keep names and attributes: we tell it of every change, being its cause.
+pub(super) const TTL: Duration = Duration::from_secs(3600);
+
+/// How long the kernel may keep these attributes.
+pub(super) fn attr_ttl(attributes: &Attributes) -> Duration {
+    if attributes.stable {
+        TTL
+    } else {
+        Duration::ZERO
+    }
+}
+
+pub(super) fn attr(from: &Attributes) -> FileAttr {
+    FileAttr {
+        ino: INodeNo(from.ino.0),
+        size: from.size,
+        blocks: from.size.div_ceil(512),
+        atime: from.times.accessed.into(),
+        mtime: from.times.modified.into(),
+        ctime: from.times.changed.into(),
+        crtime: from.times.born.into(),
+        kind: file_type(from.kind),
+        perm: from.mode,
+        nlink: from.links,
+        uid: from.uid,
+        gid: from.gid,
+        rdev: from.device,
+        blksize: 4096,
+        flags: 0,
+    }
+}
+
+pub(super) fn file_type(kind: Kind) -> FileType {
+    match kind {
+        Kind::Directory => FileType::Directory,
+        Kind::File => FileType::RegularFile,
+        Kind::Symlink => FileType::Symlink,
+        Kind::Fifo => FileType::NamedPipe,
+        Kind::Socket => FileType::Socket,
+        Kind::CharDevice => FileType::CharDevice,
+        Kind::BlockDevice => FileType::BlockDevice,
+    }
+}
+
+/// What mknod(2) is asked to make.
+pub(super) fn kind_of(mode: u32) -> Option<Kind> {
+    Some(match mode & libc::S_IFMT {
+        libc::S_IFREG | 0 => Kind::File,
+        libc::S_IFIFO => Kind::Fifo,
+        libc::S_IFSOCK => Kind::Socket,
+        libc::S_IFCHR => Kind::CharDevice,
+        libc::S_IFBLK => Kind::BlockDevice,
+        _ => return None,
+    })
+}
+
+pub(super) fn dot_entries(dir: Ino, above: Ino) -> [Listing; 2] {
+    let dot = |name: &[u8], ino| Listing {
+        name: name.to_vec(),
+        ino,
+        kind: Kind::Directory,
+    };
+    [dot(b".", dir), dot(b"..", above)]
+}
+
+pub(super) fn fail(error: rustix::io::Errno) -> Errno {
+    Errno::from_i32(error.raw_os_error())
+}
+
+/// Answers with the value, or its length when asked with no room.
+pub(super) fn reply_xattr(value: Result<Vec<u8>>, size: u32, reply: ReplyXattr) {
+    match value {
+        Err(error) => reply.error(fail(error)),
+        Ok(value) if size == 0 => reply.size(u32::try_from(value.len()).unwrap_or(u32::MAX)),
+        Ok(value) if value.len() > size as usize => reply.error(Errno::ERANGE),
+        Ok(value) => reply.data(&value),
+    }
+}

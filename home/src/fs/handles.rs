@@ -1,0 +1,113 @@
+//! Open files and directories as the kernel sees them.
+//!
+//! With FUSE passthrough (Linux 6.9, docs.kernel.org/filesystems/fuse-passthrough.html) the kernel
+//! reads and maps the lower file by itself. All opens of one inode must then share one backing, or
+//! none have any; the first open decides for as long as any is left. Files opened for writing still
+//! send each write to us (`FOPEN_DIRECT_IO`), because sizes and times are ours to keep.
+
+use crate::home::Listing;
+use crate::ids::Ino;
+use fuser::{BackingId, FopenFlags};
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+/// How an open file is served.
+#[derive(Clone, Debug)]
+pub(super) enum Backed {
+    /// By the kernel, from the lower file.
+    Direct(Arc<BackingId>),
+    /// By us, through the page cache.
+    Cached,
+}
+
+impl Backed {
+    pub(super) fn flags(&self, writable: bool) -> FopenFlags {
+        match (self, writable) {
+            (Self::Direct(_), true) => FopenFlags::FOPEN_DIRECT_IO,
+            (Self::Direct(_), false) => FopenFlags::empty(),
+            (Self::Cached, _) => FopenFlags::FOPEN_KEEP_CACHE,
+        }
+    }
+}
+
+/// See the [module](self).
+#[derive(Debug)]
+pub(super) struct Handles {
+    passthrough: AtomicBool,
+    next: AtomicU64,
+    files: Mutex<HashMap<Ino, (Backed, u64)>>,
+    dirs: Mutex<HashMap<u64, Arc<Vec<Listing>>>>,
+}
+
+impl Handles {
+    pub(super) fn new(passthrough: bool) -> Self {
+        Self {
+            passthrough: AtomicBool::new(passthrough),
+            next: AtomicU64::new(1),
+            files: Mutex::default(),
+            dirs: Mutex::default(),
+        }
+    }
+
+    pub(super) fn passthrough(&self) -> bool {
+        self.passthrough.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn set_passthrough(&self, able: bool) {
+        self.passthrough.store(able, Ordering::Relaxed);
+    }
+
+    /// Counts an open of `ino`, the first served directly if `back` finds a way.
+    pub(super) fn open(&self, ino: Ino, back: impl FnOnce() -> Option<BackingId>) -> Backed {
+        let mut files = lock(&self.files);
+        let (backed, opens) = files.entry(ino).or_insert_with(|| {
+            let id = if self.passthrough() { back() } else { None };
+            (
+                id.map_or(Backed::Cached, |id| Backed::Direct(Arc::new(id))),
+                0,
+            )
+        });
+        *opens += 1;
+        backed.clone()
+    }
+
+    pub(super) fn close(&self, ino: Ino) {
+        let mut files = lock(&self.files);
+        if let Some((_, opens)) = files.get_mut(&ino) {
+            *opens -= 1;
+            if *opens == 0 {
+                files.remove(&ino);
+            }
+        }
+    }
+
+    pub(super) fn open_dir(&self, listed: Vec<Listing>) -> u64 {
+        let handle = self.next.fetch_add(1, Ordering::Relaxed);
+        lock(&self.dirs).insert(handle, Arc::new(listed));
+        handle
+    }
+
+    /// Lists again, as rewinddir(3) asks.
+    pub(super) fn refresh_dir(
+        &self,
+        handle: u64,
+        list: impl FnOnce() -> crate::home::Result<Vec<Listing>>,
+    ) {
+        if let Ok(listed) = list() {
+            lock(&self.dirs).insert(handle, Arc::new(listed));
+        }
+    }
+
+    pub(super) fn dir(&self, handle: u64) -> Option<Arc<Vec<Listing>>> {
+        lock(&self.dirs).get(&handle).cloned()
+    }
+
+    pub(super) fn close_dir(&self, handle: u64) {
+        lock(&self.dirs).remove(&handle);
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

@@ -1,0 +1,129 @@
+//! Mounting a home and keeping it: regular commits, settling when idle, the orderly end.
+
+use crate::fs::HomeFs;
+use crate::home::Home;
+use crate::medium::Medium;
+use fuser::{Config, MountOption, Session, SessionACL};
+use std::io;
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
+use std::thread;
+use std::time::Duration;
+
+/// Unsettled objects that are settled without waiting for idleness.
+const UNSETTLED_MAX: usize = 4096;
+
+/// How a home is mounted.
+#[derive(Clone, Copy, Debug)]
+pub struct MountOptions {
+    /// Time between regular commits: what of names and attributes a pulled stick may lose.
+    pub commit: Duration,
+    /// Regular commits without any change after which names are settled.
+    pub idle_commits: u32,
+    /// Whether the kernel may use lower files directly.
+    pub passthrough: bool,
+    /// Threads that answer the kernel.
+    pub threads: usize,
+}
+
+impl Default for MountOptions {
+    fn default() -> Self {
+        Self {
+            commit: Duration::from_secs(5),
+            idle_commits: 2,
+            passthrough: true,
+            threads: 4,
+        }
+    }
+}
+
+/// Serves `home` at `target` until it is unmounted or the process is asked to end; then makes
+/// everything durable. `ready` runs once the mount can be used.
+///
+/// Must be called before any other thread exists: signals are blocked in all of them.
+///
+/// # Errors
+/// Those of mount(2) and of the medium.
+pub fn serve<M: Medium>(
+    home: Home<M>,
+    target: &Path,
+    options: MountOptions,
+    ready: impl FnOnce(),
+) -> io::Result<()> {
+    let signals = block_signals()?;
+    let home = Arc::new(home);
+    let filesystem = HomeFs::new(Arc::clone(&home), options.passthrough);
+    let mut session = Session::new(filesystem, target, &config(options))?;
+    let mut unmounter = session.unmount_callable();
+    thread::Builder::new()
+        .name("signals".into())
+        .spawn(move || {
+            if signals.wait().is_ok()
+                && let Err(error) = unmounter.unmount()
+            {
+                tracing::error!(%error, "cannot unmount");
+            }
+        })?;
+    let (stop, stopped) = channel();
+    let keeper = {
+        let home = Arc::clone(&home);
+        thread::Builder::new()
+            .name("keeper".into())
+            .spawn(move || keep(&home, options, &stopped))?
+    };
+    ready();
+    let served = session.run();
+    drop(stop);
+    if keeper.join().is_err() {
+        tracing::error!("the keeper of the home has failed");
+    }
+    let closed = home.close().map_err(io::Error::from);
+    served.and(closed)
+}
+
+fn config(options: MountOptions) -> Config {
+    let mut config = Config::default();
+    config.mount_options = vec![
+        MountOption::FSName("wendy-home".into()),
+        MountOption::Subtype("wendy".into()),
+        MountOption::DefaultPermissions,
+        MountOption::NoSuid,
+        MountOption::NoDev,
+    ];
+    config.acl = SessionACL::All;
+    config.n_threads = Some(options.threads.max(1));
+    config
+}
+
+/// Commits regularly and settles when nothing happens.
+fn keep<M: Medium>(home: &Home<M>, options: MountOptions, stopped: &Receiver<()>) {
+    let (mut seen, mut idle) = (home.changes(), 0);
+    while stopped.recv_timeout(options.commit) == Err(RecvTimeoutError::Timeout) {
+        report(home.commit(), "commit");
+        let changes = home.changes();
+        idle = if changes == seen { idle + 1 } else { 0 };
+        seen = changes;
+        let many = home.with_table(|table| table.unsettled_count()) > UNSETTLED_MAX;
+        if (idle >= options.idle_commits || many) && !home.is_settled() {
+            report(home.settle(), "settle");
+            seen = home.changes();
+        }
+    }
+}
+
+fn report(result: crate::home::Result<()>, what: &str) {
+    if let Err(error) = result {
+        tracing::error!(%error, "cannot {what}");
+    }
+}
+
+fn block_signals() -> io::Result<nix::sys::signal::SigSet> {
+    use nix::sys::signal::{SigSet, Signal};
+    let mut signals = SigSet::empty();
+    for signal in [Signal::SIGTERM, Signal::SIGINT, Signal::SIGHUP] {
+        signals.add(signal);
+    }
+    signals.thread_block()?;
+    Ok(signals)
+}

@@ -1,0 +1,42 @@
+//! `VERSION.txt`: what this is, for someone who finds it on a stick and has never heard of it.
+
+use crate::medium::{Medium, MediumFile};
+use std::io;
+
+/// Path of the text on the medium.
+pub const PATH: &str = ".wendy/VERSION.txt";
+
+/// The text. Lines end as Windows' oldest editor wants them.
+const TEXT: &str = "\
+This folder belongs to a Linux home directory kept by wendy-home (format 1).\r\n\
+\r\n\
+YOUR FILES ARE NOT IN HERE. They are beside this folder, under their own names:\r\n\
+open, copy and edit them on any computer. Nothing is locked or packed.\r\n\
+\r\n\
+This folder keeps what this stick cannot keep by itself: permissions, links,\r\n\
+exact times, and names that differ only in case. Please leave it where it is.\r\n\
+\r\n\
+- A strange sign in a file name stands for a character Windows does not allow.\r\n\
+- A long film may be in parts, film.mkv, film.mkv.~002 and so on. To join them:\r\n\
+      Windows:     copy /b film.mkv+film.mkv.~002 whole.mkv\r\n\
+      Linux, Mac:  cat film.mkv film.mkv.~002 > whole.mkv\r\n\
+- Files in the folder \"tmp\" had just been written when the stick was pulled.\r\n\
+  They get their names back when the home is used again. The folder \"lost\" keeps\r\n\
+  those that have none.\r\n\
+- If this folder is deleted, all files stay. Only permissions, links and exact\r\n\
+  times are lost: \"wendy-home create\" on the folder above makes it a home again.\r\n\
+- To check or repair: wendy-home fsck --repair FOLDER\r\n";
+
+/// Writes the text.
+///
+/// # Errors
+/// Those of the medium.
+pub fn write<M: Medium>(medium: &M) -> io::Result<()> {
+    let file = match medium.create(PATH) {
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => medium.open(PATH)?,
+        other => other?,
+    };
+    file.set_len(0)?;
+    file.write_at(TEXT.as_bytes(), 0)?;
+    file.sync()
+}
