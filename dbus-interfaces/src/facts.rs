@@ -31,6 +31,18 @@ pub struct Facts {
     pub warnings: Option<Vec<String>>,
     /// Entries that differ from what was written.
     pub damaged: Option<u64>,
-    /// Per session: object, `complete`, `damaged` or `incomplete`, damaged entries.
-    pub sessions: Option<Vec<(OwnedObjectPath, String, u64)>>,
+    /// What was found per session.
+    pub sessions: Option<Vec<CheckedSession>>,
+}
+
+/// What `Store.Check` found in one session.
+#[derive(Clone, Debug, PartialEq, Eq, SerializeDict, DeserializeDict, Type)]
+#[zbus(signature = "dict", rename_all = "kebab-case")]
+pub struct CheckedSession {
+    /// The session object.
+    pub session: OwnedObjectPath,
+    /// `complete`, `damaged` or `incomplete`.
+    pub state: String,
+    /// Entries that differ from what was written.
+    pub damaged: u64,
 }

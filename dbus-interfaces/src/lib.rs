@@ -6,6 +6,7 @@
 
 pub mod error;
 pub mod facts;
+pub mod objects;
 pub mod options;
 pub mod paths;
 pub mod plans;
@@ -15,6 +16,10 @@ pub mod words;
 use std::collections::HashMap;
 
 pub use error::{Error, Result};
+
+use serde::de::DeserializeOwned;
+use zbus::Type;
+use zbus::wire::{LE, serialized::Context, to_bytes};
 
 /// Well-known name of the daemon on the system bus.
 pub const BUS_NAME: &str = "org.ubuntu.Wendy";
@@ -48,3 +53,10 @@ pub const INTERFACES: [(&str, &str); 5] = [
         include_str!("../xml/org.ubuntu.Wendy.Job.xml"),
     ),
 ];
+
+/// Reads a dictionary into the struct that has its keys as fields.
+fn read<T: DeserializeOwned + Type>(dict: &Dict) -> zbus::Result<T> {
+    let bytes = to_bytes(Context::new(LE, 0), dict)?;
+    let (value, _) = bytes.deserialize()?;
+    Ok(value)
+}

@@ -4,7 +4,7 @@
 //! [`parse`], so that an unknown key or a wrong type becomes `InvalidArgument` and is never ignored.
 
 use serde::de::DeserializeOwned;
-use zbus::wire::{DeserializeDict, LE, SerializeDict, serialized::Context, to_bytes};
+use zbus::wire::{DeserializeDict, SerializeDict};
 use zbus::{OwnedFd, OwnedObjectPath, Type};
 
 use crate::{Dict, Error, Result};
@@ -16,9 +16,7 @@ use crate::{Dict, Error, Result};
 /// `InvalidArgument` for an unknown key, a wrong type or a missing required key.
 pub fn parse<T: DeserializeOwned + Type>(dict: &Dict) -> Result<T> {
     let invalid = |error| Error::InvalidArgument(format!("options cannot be understood: {error}"));
-    let bytes = to_bytes(Context::new(LE, 0), dict).map_err(invalid)?;
-    let (options, _) = bytes.deserialize().map_err(invalid)?;
-    Ok(options)
+    crate::read(dict).map_err(invalid)
 }
 
 /// Options of `PlanPrepare` and `PrepareDevice`.

@@ -5,6 +5,8 @@
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod common;
+
 use std::collections::BTreeSet;
 use std::os::unix::net::UnixStream;
 use std::sync::{Arc, Mutex};
@@ -19,9 +21,10 @@ use wendy_dbus::plans::{Piece, PreparePlan, SavePlan};
 use wendy_dbus::proxies::{DeviceProxy, Finished, JobProxy, SessionProxy, StoreProxy, WendyProxy};
 use zbus::message::{Flags, Message, Type as MessageType};
 use zbus::proxy::CacheProperties;
-use zbus::wire::{Array, Dict, StructureBuilder};
-use zbus::{Connection, MessageStream, ObjectPath, Signature, Variant};
-use zbus_xml::{ArgDirection, Interface, Method, Node};
+use zbus::{Connection, MessageStream, ObjectPath, Signature};
+use zbus_xml::{ArgDirection, Method};
+
+use common::{contract, value_of};
 
 /// `interface.member` of everything that was called.
 type Seen = Arc<Mutex<BTreeSet<String>>>;
@@ -352,14 +355,6 @@ fn method_reply(call: &Message, interface: &str, name: &str) -> Message {
     reply
 }
 
-fn contract(interface: &str) -> Interface<'static> {
-    let entry = wendy_dbus::INTERFACES
-        .iter()
-        .find(|(name, _)| *name == interface);
-    let (_, xml) = entry.unwrap_or_else(|| panic!("{interface} is not in the contract"));
-    Node::from_reader(xml.as_bytes()).unwrap().interfaces()[0].to_owned()
-}
-
 fn members_of_the_contract() -> BTreeSet<String> {
     let mut members = BTreeSet::new();
     for (name, _) in wendy_dbus::INTERFACES {
@@ -409,35 +404,4 @@ fn body_signature(message: &Message) -> String {
 
 fn signature_of<T: zbus::wire::DynamicType>(body: &T) -> String {
     body.signature().to_string_no_parens()
-}
-
-/// Some value of this type.
-fn value_of(signature: &Signature) -> Variant<'static> {
-    match signature {
-        Signature::Str => "text".into(),
-        Signature::Bool => true.into(),
-        Signature::U32 => 1u32.into(),
-        Signature::U64 => 2u64.into(),
-        Signature::I64 => 3i64.into(),
-        Signature::F64 => 0.5f64.into(),
-        Signature::ObjectPath => Variant::from(paths::none()),
-        Signature::Array(element) => array_of(element.signature()),
-        Signature::Dict { key, value } => Dict::new(key.signature(), value.signature()).into(),
-        Signature::Structure(fields) => {
-            let add = |built: StructureBuilder<'static>, field| built.append_field(value_of(field));
-            let built = fields
-                .iter()
-                .fold(StructureBuilder::new(), add)
-                .build()
-                .unwrap();
-            built.into()
-        }
-        other => panic!("teach this test about {other}"),
-    }
-}
-
-fn array_of(element: &Signature) -> Variant<'static> {
-    let mut array = Array::new(element);
-    array.append(value_of(element)).unwrap();
-    array.into()
 }
