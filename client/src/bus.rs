@@ -1,0 +1,105 @@
+//! The connection to the daemon.
+
+use std::time::Duration;
+
+use futures_util::StreamExt;
+use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
+use wendy_dbus::proxies::WendyProxy;
+use wendy_dbus::{BUS_NAME, paths};
+use zbus::fdo::{DBusProxy, ManagedObjects, ObjectManagerProxy, PropertiesProxy};
+use zbus::message::{Message, Type};
+use zbus::proxy::CacheProperties;
+use zbus::{Connection, MatchRule, MessageStream};
+
+use crate::error::{Exit, Failure};
+use crate::world::World;
+
+/// How long reading may take, the start of the daemon included.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// Signals in the order they were sent.
+pub type Signals = UnboundedReceiver<Message>;
+
+/// A connection to the system bus, with the daemon at the other end.
+#[derive(Clone, Debug)]
+pub struct Bus {
+    connection: Connection,
+}
+
+impl Bus {
+    /// Connects. The daemon is started by the first call, if it is not running.
+    pub async fn connect() -> Result<Self, Failure> {
+        let connection = patiently(Connection::system()).await?;
+        Ok(Self { connection })
+    }
+
+    /// The connection, for proxies.
+    pub fn connection(&self) -> &Connection {
+        &self.connection
+    }
+
+    /// The main object; its properties are not cached.
+    pub async fn wendy(&self) -> Result<WendyProxy<'_>, Failure> {
+        let proxy = WendyProxy::builder(&self.connection).cache_properties(CacheProperties::No);
+        Ok(proxy.build().await?)
+    }
+
+    /// Everything the daemon shows, in one consistent picture.
+    pub async fn world(&self) -> Result<World, Failure> {
+        let root = self.properties(paths::ROOT, BUS_NAME).await?;
+        let objects = patiently(self.objects()).await?;
+        Ok(World::read(&root, objects)?)
+    }
+
+    /// All properties of one interface of an object.
+    pub async fn properties(
+        &self,
+        path: &str,
+        interface: &'static str,
+    ) -> Result<wendy_dbus::Dict, Failure> {
+        let proxy = PropertiesProxy::builder(&self.connection)
+            .destination(BUS_NAME)
+            .path(path);
+        let proxy = proxy.cache_properties(CacheProperties::No).build().await?;
+        let interface = zbus::names::InterfaceName::from_static_str(interface)?;
+        patiently(async { Ok(proxy.get_all(interface).await?) }).await
+    }
+
+    /// Every signal of the daemon from objects below a path, from now on.
+    ///
+    /// They are taken off the connection at once: a full queue of them would hold up everything
+    /// behind it, the answer that is being waited for included.
+    pub async fn signals(&self, below: &'static str) -> Result<Signals, Failure> {
+        let rule = MatchRule::builder().msg_type(Type::Signal).sender(BUS_NAME);
+        let rule = rule.path_namespace(below).build()?;
+        let mut stream = MessageStream::for_match_rule(rule, &self.connection, None).await?;
+        let (sender, receiver) = unbounded_channel();
+        tokio::spawn(async move {
+            while let Some(Ok(signal)) = stream.next().await
+                && sender.send(signal).is_ok()
+            {}
+        });
+        Ok(receiver)
+    }
+
+    /// Comes back when the daemon has left the bus.
+    pub async fn daemon_left(&self) -> Result<(), Failure> {
+        let bus = DBusProxy::new(&self.connection).await?;
+        let gone = [(0, BUS_NAME), (2, "")];
+        let mut changes = bus.receive_name_owner_changed_with_args(&gone).await?;
+        changes.next().await;
+        Ok(())
+    }
+
+    async fn objects(&self) -> zbus::Result<ManagedObjects> {
+        let proxy = ObjectManagerProxy::builder(&self.connection).destination(BUS_NAME);
+        let proxy = proxy.path(paths::ROOT).build().await?;
+        Ok(proxy.get_managed_objects().await?)
+    }
+}
+
+async fn patiently<T>(call: impl Future<Output = zbus::Result<T>>) -> Result<T, Failure> {
+    let late = |_| Failure::new(Exit::NoDaemon, "the daemon of wendy does not answer");
+    let answer = tokio::time::timeout(PATIENCE, call).await.map_err(late)?;
+    Ok(answer?)
+}

@@ -1,0 +1,121 @@
+//! `wendyctl devices`: what could carry a store.
+
+use serde::Serialize;
+use wendy_dbus::objects::Device;
+use wendy_dbus::paths;
+
+use crate::args;
+use crate::bus::Bus;
+use crate::error::Failure;
+use crate::output::escape::{quoted, safe};
+use crate::output::json::DeviceView;
+use crate::output::table::{Align, Table};
+use crate::output::{Output, units};
+use crate::resolve;
+use crate::world::{Object, World, short};
+
+#[derive(Serialize)]
+struct DevicesView<'a> {
+    devices: Vec<DeviceView<'a>>,
+}
+
+/// Prints the devices.
+pub async fn run(args: &args::Devices, output: &Output) -> Result<(), Failure> {
+    let world = Bus::connect().await?.world().await?;
+    let shown: Vec<_> = world
+        .devices
+        .iter()
+        .filter(|device| args.all || is_candidate(device))
+        .collect();
+    let devices = shown.iter().map(|device| DeviceView::new(device)).collect();
+    output.object(&DevicesView { devices })?;
+    if shown.is_empty() {
+        output
+            .line("There is no stick. Plug one in: it is shown as soon as the system sees it.")?;
+    } else {
+        output.table(&table(&world, &shown))?;
+    }
+    say_hidden(world.devices.len() - shown.len(), output)
+}
+
+/// Whether a person may think of using it.
+fn is_candidate(device: &Device) -> bool {
+    !device.system && !device.boot_medium && device.size > 0
+}
+
+fn table(world: &World, devices: &[&Object<Device>]) -> Table {
+    let mut table = Table::new(&[
+        ("DEVICE", Align::Left),
+        ("SIZE", Align::Right),
+        ("PRODUCT", Align::Left),
+        ("HOLDS", Align::Left),
+        ("STATE", Align::Left),
+    ]);
+    for device in devices {
+        let indent = if paths::is_none(device.parent.as_str()) {
+            ""
+        } else {
+            "  "
+        };
+        table.row([
+            format!("{indent}{}", safe(short(&device.device_node))),
+            units::size(device.size),
+            resolve::product(device),
+            holds(world, device),
+            state(device),
+        ]);
+    }
+    table
+}
+
+/// What is on it: a store by name, or a filesystem by label.
+fn holds(world: &World, device: &Device) -> String {
+    if let Some(store) = world.store(&device.store) {
+        return match store.foreign.as_str() {
+            "" => format!("store {}", quoted(&store.name)),
+            foreign => safe(foreign),
+        };
+    }
+    match (device.filesystem_type.as_str(), device.label.as_str()) {
+        ("", _) => String::new(),
+        (kind, "") => safe(kind),
+        (kind, label) => format!("{} {}", safe(kind), quoted(label)),
+    }
+}
+
+fn state(device: &Device) -> String {
+    let mut states = Vec::new();
+    if device.boot_medium {
+        states.push("boot medium".to_owned());
+    }
+    if device.system {
+        states.push("part of this computer".to_owned());
+    }
+    if device.read_only {
+        states.push("write-protected".to_owned());
+    }
+    if device.in_use {
+        let by: Vec<String> = device.in_use_by.iter().map(|by| safe(by)).collect();
+        states.push(if by.is_empty() {
+            "in use".into()
+        } else {
+            by.join(", ")
+        });
+    }
+    if states.is_empty() {
+        "free".into()
+    } else {
+        states.join(", ")
+    }
+}
+
+fn say_hidden(hidden: usize, output: &Output) -> Result<(), Failure> {
+    let more = match hidden {
+        0 => return Ok(()),
+        1 => "One more belongs".to_owned(),
+        hidden => format!("{hidden} more belong"),
+    };
+    output.line(format!(
+        "{more} to this computer or its boot medium; --all shows them."
+    ))
+}
