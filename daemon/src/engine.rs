@@ -10,6 +10,7 @@
 //! - `manage` renames, deletes, checks.
 //! - `source` is what is saved; `world` finds devices and stores; `publish` shows what has changed.
 
+mod live;
 pub mod manage;
 mod operations;
 pub mod prepare;
@@ -30,6 +31,7 @@ use crate::{
 
 pub(crate) use crate::error::{During, os};
 pub use crate::error::{Error, Result};
+pub use live::LiveSystem;
 pub use source::{Source, StartedFrom, UpperSource};
 pub use token::{LIFETIME, PER_CALLER, Token};
 pub use watch::{Unwatched, Watch};

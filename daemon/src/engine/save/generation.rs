@@ -2,6 +2,7 @@
 
 use std::{
     fs::File,
+    io::BufWriter,
     os::fd::{AsFd, BorrowedFd, OwnedFd},
 };
 
@@ -151,57 +152,64 @@ impl Making<'_> {
     fn copy(&self, session: &OwnedFd, generation: &OwnedFd, second_pass: bool) -> Result<Copied> {
         step("save.copy").during("copying")?;
         self.enter(Phase::Copying);
-        let mut copied = self.first_pass(session, generation)?;
-        let mut passes = if second_pass { 1 } else { PASSES };
-        while passes < PASSES && (passes == 1 || copied.unsettled_count > 0) {
+        if !second_pass {
+            return self.with_manifest(generation, |job| self.first_pass(job, session));
+        }
+        let mut copied = self.pass(generation, None, |job| self.first_pass(job, session))?;
+        for _ in 1..PASSES {
             step("save.second-pass").during("copying what changed")?;
             self.context.watch.phase(Phase::SecondPass);
-            let again = self.pass(generation, |job| wendy_layers::refresh(job, &copied.index))?;
-            copied = add(copied, again);
-            passes += 1;
+            let again = |job: &Job<'_>| Ok(wendy_layers::refresh(job, &copied.index)?);
+            copied = add(&copied, self.with_manifest(generation, again)?);
+            if copied.unsettled_count == 0 {
+                break;
+            }
         }
         Ok(copied)
     }
 
-    fn first_pass(&self, session: &OwnedFd, generation: &OwnedFd) -> Result<Copied> {
-        let (Way::Update, Some(current), Some(index)) =
+    fn first_pass(&self, job: &Job<'_>, session: &OwnedFd) -> Result<Copied> {
+        let (Way::Update, Some(last), Some(index)) =
             (self.plan.way, self.plan.current, &self.plan.index)
         else {
-            return self.pass(generation, |job| wendy_layers::copy(job, None));
+            return Ok(wendy_layers::copy(job, None)?);
         };
-        let last = sessions::open_generation(session.as_fd(), current)?;
+        let last = sessions::open_generation(session.as_fd(), last)?;
         let tree = sessions::open_dir(last.as_fd(), layout::UPPER, "the save before")?;
-        self.pass(generation, |job| {
-            wendy_layers::copy(
-                job,
-                Some(Previous {
-                    tree: tree.as_fd(),
-                    index,
-                }),
-            )
-        })
+        let previous = Previous {
+            tree: tree.as_fd(),
+            index,
+        };
+        Ok(wendy_layers::copy(job, Some(previous))?)
     }
 
-    /// One pass with a manifest of its own; that of the last one stays.
+    /// A pass that notes what the generation then holds, in place of what an earlier one noted.
+    fn with_manifest(
+        &self,
+        generation: &OwnedFd,
+        pass: impl FnOnce(&Job<'_>) -> Result<Copied>,
+    ) -> Result<Copied> {
+        let writer = manifest::Writer::new(BufWriter::new(create_manifest(generation.as_fd())?))?;
+        let copied = self.pass(generation, Some(&writer), pass)?;
+        writer.finish()?;
+        Ok(copied)
+    }
+
     fn pass(
         &self,
         generation: &OwnedFd,
-        pass: impl FnOnce(&Job<'_>) -> wendy_layers::Result<Copied>,
+        manifest: Option<&manifest::Writer>,
+        pass: impl FnOnce(&Job<'_>) -> Result<Copied>,
     ) -> Result<Copied> {
         let dest = sessions::open_dir(generation.as_fd(), layout::UPPER, "the new save")?;
         let exclude = Exclude::new(self.plan.exclude.iter().map(String::as_str))?;
-        let file = create_manifest(generation.as_fd())?;
-        let manifest = manifest::Writer::new(std::io::BufWriter::new(file))?;
-        let job = Job {
+        pass(&Job {
             upper: self.context.source.upper.as_fd(),
             dest: dest.as_fd(),
             exclude: &exclude,
             progress: self.context.watch,
-            manifest: Some(&manifest),
-        };
-        let copied = pass(&job)?;
-        manifest.finish()?;
-        Ok(copied)
+            manifest,
+        })
     }
 
     fn describe(&self, generation: &OwnedFd, copied: &Copied) -> Result<GenerationRecord> {
@@ -247,7 +255,8 @@ impl Making<'_> {
     }
 }
 
-fn add(before: Copied, mut again: Copied) -> Copied {
+/// The sum of what both passes wrote, and what the second found.
+fn add(before: &Copied, mut again: Copied) -> Copied {
     again.written.bytes += before.written.bytes;
     again.written.entries += before.written.entries;
     again

@@ -1,0 +1,134 @@
+//! The running live system as the source of saves.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
+
+use wendy_store::{Generation, SessionId, layout};
+use wendy_sys::{
+    mount::Space,
+    mountinfo::{self, Mount},
+};
+
+use super::{During, Error, Result, Source, StartedFrom, UpperSource};
+use crate::stacks::{Live, NotLive, Persistence};
+
+/// What was found when the daemon started: neither the image below nor the place of the changes
+/// becomes another one while a system runs.
+#[derive(Debug)]
+pub struct LiveSystem(Result<Live, NotLive>);
+
+impl LiveSystem {
+    /// From what [`stacks::detect`](crate::stacks::detect) found.
+    pub fn new(found: Result<Live, NotLive>) -> LiveSystem {
+        LiveSystem(found)
+    }
+}
+
+impl UpperSource for LiveSystem {
+    fn open(&self) -> Result<Source> {
+        let live = self
+            .0
+            .as_ref()
+            .map_err(|error| Error::NotLive(error.reason.clone()))?;
+        let upper = live
+            .open_upper()
+            .map_err(|error| Error::NotSupported(error.to_string()))?;
+        Ok(Source {
+            upper,
+            stack: live.stack,
+            kind: live.upper_kind,
+            base: live.base.clone(),
+            covered: covered()?,
+            started_from: started_from(&live.persistence),
+        })
+    }
+
+    fn space(&self) -> Space {
+        let live = self.0.as_ref().ok();
+        live.and_then(|live| live.usage().ok()).unwrap_or_default()
+    }
+}
+
+/// Where other filesystems are mounted, and swap files.
+fn covered() -> Result<Vec<PathBuf>> {
+    let mounts = mountinfo::read().during("reading the table of mounts")?;
+    let swaps = fs::read_to_string("/proc/swaps").unwrap_or_default();
+    Ok(mount_points(&mounts).chain(swap_files(&swaps)).collect())
+}
+
+fn mount_points(mounts: &[Mount]) -> impl Iterator<Item = PathBuf> {
+    let points = mounts.iter().map(|mount| mount.mount_point.clone());
+    points.filter(|point| point != Path::new("/"))
+}
+
+/// The first word of each line after the first is a path (proc_swaps(5)); devices are not in the
+/// upper layer.
+fn swap_files(table: &str) -> impl Iterator<Item = PathBuf> {
+    let lines = table
+        .lines()
+        .skip(1)
+        .filter(|line| line.split_whitespace().nth(1) == Some("file"));
+    lines
+        .filter_map(|line| line.split_whitespace().next())
+        .map(PathBuf::from)
+}
+
+fn started_from(persistence: &Persistence) -> Option<StartedFrom> {
+    let Persistence::Kept { device, path } = persistence else {
+        return None;
+    };
+    let (session, generation) = parse_upper(path)?;
+    Some(StartedFrom {
+        store: *device,
+        session,
+        generation,
+    })
+}
+
+/// Reads the path of an upper layer in a store.
+fn parse_upper(path: &Path) -> Option<(SessionId, Generation)> {
+    let below = path
+        .strip_prefix("/")
+        .unwrap_or(path)
+        .strip_prefix(layout::SESSIONS)
+        .ok()?;
+    let mut parts = below.iter().map(|part| part.to_str());
+    let session = parts.next()??.parse().ok()?;
+    let (generations, generation, upper) = (parts.next()??, parts.next()??, parts.next()??);
+    let is_upper =
+        generations == layout::GENERATIONS && upper == layout::UPPER && parts.next().is_none();
+    is_upper.then_some((session, generation.parse().ok()?))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_session_is_known_by_the_path_of_its_upper_layer() {
+        let id = SessionId::random();
+        let path = format!("casper/sessions/{id}/generations/3/upper");
+        let (session, generation) = parse_upper(Path::new(&path)).unwrap();
+        assert_eq!((session, generation.number()), (id, 3));
+        assert!(parse_upper(Path::new(&format!("/{path}"))).is_some());
+        for other in [
+            "casper/blank/upper".to_owned(),
+            format!("{path}/etc"),
+            path.replace("/3/", "/03/"),
+        ] {
+            assert_eq!(parse_upper(Path::new(&other)), None, "{other}");
+        }
+    }
+
+    #[test]
+    fn only_swap_files_are_files() {
+        let table =
+            "Filename Type Size Used Priority\n/swapfile file 8 0 -2\n/dev/sda2 partition 8 0 -3\n";
+        assert_eq!(
+            swap_files(table).collect::<Vec<_>>(),
+            [PathBuf::from("/swapfile")]
+        );
+    }
+}
