@@ -129,12 +129,12 @@ fn every_forbidden_thing_kills() {
 }
 
 fn memory_is_bounded() {
-    let output = run(child().arg("exhaust"));
+    let output = run(child().env("RUST_BACKTRACE", "1").arg("exhaust"));
     assert_eq!(output.status.signal(), Some(libc::SIGABRT), "{output:?}");
 }
 
 fn a_panic_ends_in_order() {
-    let output = run(child().arg("panic"));
+    let output = run(child().env("RUST_BACKTRACE", "full").arg("panic"));
     assert_eq!(output.status.code(), Some(101), "{output:?}");
     assert!(
         String::from_utf8_lossy(&output.stderr).contains("corrupt medium"),
