@@ -26,6 +26,7 @@ use crate::{
     Error, Result,
     error::Context,
     mount::{DetachedMount, MountFlags, clone_detached},
+    tool::inherited,
 };
 
 const NAMESPACE: &str = "/proc/self/ns/mnt";
@@ -46,7 +47,7 @@ pub fn hidden_main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
 }
 
 fn run(mut args: impl Iterator<Item = OsString>) -> Result<()> {
-    let socket = inherited(args.next())?;
+    let socket = socket(args.next())?;
     let paths: Vec<_> = args.map(PathBuf::from).collect();
     let proc = open_path("/proc")?;
     let namespace = enter_private_namespace()?;
@@ -152,15 +153,7 @@ fn open_path(path: &str) -> Result<OwnedFd> {
 }
 
 /// The socket whose number the caller passed on the command line.
-#[allow(unsafe_code)]
-fn inherited(number: Option<OsString>) -> Result<OwnedFd> {
-    use std::os::fd::FromRawFd;
-    let number = number
-        .and_then(|number| number.to_str()?.parse().ok())
-        .filter(|fd| *fd > 2);
-    let number: i32 =
-        number.ok_or_else(|| Error::invalid("helper", "started without its socket"))?;
-    // SAFETY: the caller passed this descriptor for us to own; no other code of this
-    // single-threaded process knows of it.
-    Ok(unsafe { OwnedFd::from_raw_fd(number) })
+fn socket(number: Option<OsString>) -> Result<OwnedFd> {
+    let number = number.and_then(|number| number.to_str()?.parse().ok());
+    inherited(number.ok_or_else(|| Error::invalid("helper", "started without its socket"))?)
 }
