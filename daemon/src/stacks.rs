@@ -19,7 +19,7 @@ mod upper;
 use std::{collections::BTreeSet, os::fd::OwnedFd, path::PathBuf};
 
 use wendy_store::{BaseImage, Stack, UpperKind};
-use wendy_sys::{DevNum, mount::Space};
+use wendy_sys::{DevNum, mount::Space, mountinfo::Mount};
 
 pub use facts::BootFacts;
 pub use layers::Layer;
@@ -78,6 +78,8 @@ pub struct Live {
     pub boot_medium: BTreeSet<DevNum>,
     /// Whether the kernel command line asked to keep changes on a medium.
     pub asked_to_keep: bool,
+    /// Whether nothing can be changed any more, after an error on the medium for example.
+    pub read_only: bool,
 }
 
 /// The place of the changes.
@@ -189,10 +191,10 @@ fn detect_in(facts: &BootFacts) -> Result<Live, NotLive> {
     let parts = stack.inspect(facts).map_err(|error| NotLive {
         reason: format!("{name} seems to have booted this system, but {error}"),
     })?;
-    Ok(assemble(stack, parts, stack.asked_to_keep(facts)))
+    Ok(assemble(stack, parts, facts))
 }
 
-fn assemble(stack: &dyn LiveStack, parts: Parts, asked_to_keep: bool) -> Live {
+fn assemble(stack: &dyn LiveStack, parts: Parts, facts: &BootFacts) -> Live {
     let Parts {
         upper_kind,
         upper,
@@ -203,6 +205,10 @@ fn assemble(stack: &dyn LiveStack, parts: Parts, asked_to_keep: bool) -> Live {
         Upper::Directory(directory) => directory.persistence(),
         Upper::Snapshot(snapshot) => snapshot.persistence(),
         Upper::Unreachable(_) => Persistence::Unknown,
+    };
+    let read_only = match &upper {
+        Upper::Directory(directory) => directory.read_only(),
+        Upper::Snapshot(_) | Upper::Unreachable(_) => false,
     };
     let carried = medium
         .into_iter()
@@ -215,6 +221,7 @@ fn assemble(stack: &dyn LiveStack, parts: Parts, asked_to_keep: bool) -> Live {
         persistence,
         boot_medium: carriers::of(carried),
         layers,
-        asked_to_keep,
+        asked_to_keep: stack.asked_to_keep(facts),
+        read_only: read_only || facts.root().is_some_and(Mount::read_only),
     }
 }

@@ -13,14 +13,13 @@ use std::{
 use wendy_store::{Stack, UpperKind};
 use wendy_sys::{
     Cancel, DevNum, dir, loopdev,
-    mountinfo::Mount,
     namespace::{self, Hidden},
 };
 
 use super::{
     BootFacts, Error, Layer, LiveStack, Parts, Upper,
-    facts::{RootOverlay, block_device},
-    note,
+    facts::{RootOverlay, devices_at, mounted_at},
+    layers, note,
     upper::UpperDir,
 };
 
@@ -49,12 +48,12 @@ impl LiveStack for Casper {
 
     fn inspect(&self, facts: &BootFacts) -> Result<Parts, Error> {
         let overlay = facts.overlay_or_explain()?;
-        let mut medium = facts.devices_at(&MEDIUM);
+        let mut medium = devices_at(&facts.mounts, &MEDIUM);
         let cow = overlay.upper.parent().unwrap_or(Path::new("/"));
         let (upper, layers) = match namespace::open_hidden(&[cow], &Cancel::new()) {
             Ok(hidden) => {
-                medium.extend(devices_at(&hidden, &MEDIUM));
-                let layers = hidden_layers(&hidden, &overlay)?;
+                medium.extend(devices_at(&hidden.mounts, &MEDIUM));
+                let layers = layers::of_overlay(&overlay, &hidden.mounts)?;
                 (hidden_upper(hidden, &overlay, cow), layers)
             }
             Err(error) => (Err(error.into()), layers_by_file_name(&overlay)?),
@@ -70,7 +69,7 @@ impl LiveStack for Casper {
 }
 
 fn hidden_upper(hidden: Hidden, overlay: &RootOverlay, cow: &Path) -> Result<UpperDir, Error> {
-    let mount = mounted_at(&hidden, cow).cloned();
+    let mount = mounted_at(&hidden.mounts, cow).cloned();
     let tree = hidden.trees.into_iter().next().flatten();
     let (Some(mount), Some(tree)) = (mount, tree) else {
         return Err(Error::Layout(format!(
@@ -86,18 +85,6 @@ fn hidden_upper(hidden: Hidden, overlay: &RootOverlay, cow: &Path) -> Result<Upp
         Ok(dir::real_path(&tree, link)?)
     })?;
     UpperDir::within(tree, mount, &within)
-}
-
-fn hidden_layers(hidden: &Hidden, overlay: &RootOverlay) -> Result<Vec<Layer>, Error> {
-    let layer = |place: &PathBuf| {
-        // Old versions write two slashes at the start.
-        let place = Path::new("/").join(place.components().as_path());
-        match mounted_at(hidden, &place) {
-            Some(mount) => Layer::of_mount(mount),
-            None => Ok(Layer::of_directory(&place)),
-        }
-    };
-    overlay.lowers.iter().map(layer).collect()
 }
 
 /// The lower layers where the hidden mounts cannot be reached: the kernel still tells the files
@@ -126,19 +113,4 @@ fn attached_files() -> Result<Vec<(DevNum, PathBuf)>, Error> {
     Ok(numbers
         .filter_map(|device| Some((device, loopdev::backing_file(device).ok()?)))
         .collect())
-}
-
-fn mounted_at<'a>(hidden: &'a Hidden, place: &Path) -> Option<&'a Mount> {
-    hidden
-        .mounts
-        .iter()
-        .rev()
-        .find(|mount| mount.mount_point == place)
-}
-
-fn devices_at(hidden: &Hidden, places: &[&str]) -> Vec<DevNum> {
-    let mounts = places
-        .iter()
-        .filter_map(|place| mounted_at(hidden, Path::new(place)));
-    mounts.filter_map(block_device).collect()
 }

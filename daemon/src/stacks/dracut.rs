@@ -12,9 +12,8 @@ use wendy_sys::DevNum;
 
 use super::{
     BootFacts, Error, Layer, LiveStack, Parts, Snapshot, Upper, carriers,
-    facts::{RootOverlay, block_device},
-    layers::visible_layers,
-    snapshot,
+    facts::{RootOverlay, block_device, devices_at},
+    layers, snapshot,
     upper::UpperDir,
 };
 
@@ -62,8 +61,8 @@ fn overlay_parts(facts: &BootFacts, overlay: &RootOverlay) -> Result<Parts, Erro
     Ok(Parts {
         upper_kind: UpperKind::Overlayfs,
         upper: Upper::or_unreachable(UpperDir::visible(facts, overlay)),
-        layers: visible_layers(facts, overlay)?,
-        medium: facts.devices_at(&MEDIUM),
+        layers: layers::of_overlay(overlay, &facts.mounts)?,
+        medium: devices_at(&facts.mounts, &MEDIUM),
     })
 }
 
@@ -83,7 +82,7 @@ fn snapshot_parts(facts: &BootFacts, root: DevNum) -> Result<Parts, Error> {
             store: stores.first().copied(),
         }),
         layers: vec![Layer::of_device(image, Path::new(BASE_DEVICE))?],
-        medium: facts.devices_at(&MEDIUM),
+        medium: devices_at(&facts.mounts, &MEDIUM),
     })
 }
 

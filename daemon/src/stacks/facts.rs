@@ -108,27 +108,6 @@ impl BootFacts {
         })
     }
 
-    /// The uppermost mount at exactly this place.
-    pub fn mounted_at(&self, place: &Path) -> Option<&Mount> {
-        self.mounts
-            .iter()
-            .rev()
-            .find(|mount| mount.mount_point == place)
-    }
-
-    /// The mount that holds `path`, a path without symbolic links.
-    pub fn mount_holding(&self, path: &Path) -> Option<&Mount> {
-        path.ancestors().find_map(|place| self.mounted_at(place))
-    }
-
-    /// The block devices mounted at these places.
-    pub fn devices_at(&self, places: &[&str]) -> Vec<DevNum> {
-        let mounts = places
-            .iter()
-            .filter_map(|place| self.mounted_at(Path::new(place)));
-        mounts.filter_map(block_device).collect()
-    }
-
     /// Why no stack wanted this system, in a sentence.
     pub fn why_not_live(&self) -> String {
         match self.root() {
@@ -140,6 +119,24 @@ impl BootFacts {
             None => "the root filesystem is not in the mount table".into(),
         }
     }
+}
+
+/// The mount that shows at exactly this place of the table.
+pub fn mounted_at<'a>(mounts: &'a [Mount], place: &Path) -> Option<&'a Mount> {
+    mounts.iter().rev().find(|mount| mount.mount_point == place)
+}
+
+/// The mount that holds `path`, a path without symbolic links.
+pub fn mount_holding<'a>(mounts: &'a [Mount], path: &Path) -> Option<&'a Mount> {
+    path.ancestors().find_map(|place| mounted_at(mounts, place))
+}
+
+/// The block devices mounted at these places.
+pub fn devices_at(mounts: &[Mount], places: &[&str]) -> Vec<DevNum> {
+    let found = places
+        .iter()
+        .filter_map(|place| mounted_at(mounts, Path::new(place)));
+    found.filter_map(block_device).collect()
 }
 
 /// The block device of a mount. Filesystems such as btrfs have a device number of their own, but

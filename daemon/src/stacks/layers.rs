@@ -18,8 +18,8 @@ use wendy_sys::{
 };
 
 use super::{
-    BootFacts, Error,
-    facts::{RootOverlay, block_device},
+    Error,
+    facts::{RootOverlay, block_device, mounted_at},
 };
 
 /// One read-only layer.
@@ -87,15 +87,11 @@ impl Layer {
     }
 }
 
-/// The lower layers of an overlay whose directories have paths.
-pub fn visible_layers(facts: &BootFacts, overlay: &RootOverlay) -> Result<Vec<Layer>, Error> {
-    let layer = |place: &PathBuf| {
-        // live-boot writes them with a slash at the end.
-        let place: PathBuf = place.components().collect();
-        match facts.mounted_at(&place) {
-            Some(mount) => Layer::of_mount(mount),
-            None => Ok(Layer::of_directory(&place)),
-        }
+/// The lower layers of `overlay`, topmost first, found in a mount table that has their paths.
+pub fn of_overlay(overlay: &RootOverlay, mounts: &[Mount]) -> Result<Vec<Layer>, Error> {
+    let layer = |place: &PathBuf| match mounted_at(mounts, place) {
+        Some(mount) => Layer::of_mount(mount),
+        None => Ok(Layer::of_directory(place)),
     };
     overlay.lowers.iter().map(layer).collect()
 }

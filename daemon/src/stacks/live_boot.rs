@@ -6,7 +6,9 @@
 
 use wendy_store::{Stack, UpperKind};
 
-use super::{BootFacts, Error, LiveStack, Parts, Upper, layers::visible_layers, upper::UpperDir};
+use super::{
+    BootFacts, Error, LiveStack, Parts, Upper, facts::devices_at, layers, upper::UpperDir,
+};
 
 /// Where live-boot mounts what it boots from.
 const MEDIUM: [&str; 4] = [
@@ -42,8 +44,8 @@ impl LiveStack for LiveBoot {
         Ok(Parts {
             upper_kind: UpperKind::Overlayfs,
             upper: Upper::or_unreachable(upper),
-            layers: visible_layers(facts, &overlay)?,
-            medium: facts.devices_at(&MEDIUM),
+            layers: layers::of_overlay(&overlay, &facts.mounts)?,
+            medium: devices_at(&facts.mounts, &MEDIUM),
         })
     }
 }

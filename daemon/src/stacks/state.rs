@@ -1,6 +1,5 @@
 //! What people are told about the running system.
 
-use rustix::fs::{StatVfsMountFlags, statvfs};
 use wendy_sys::mount::Space;
 
 use super::{Live, NotLive, Persistence, Upper};
@@ -22,7 +21,7 @@ pub fn live_state(found: &Result<Live, NotLive>) -> LiveState {
         }
     };
     let space = live.usage().unwrap_or_default();
-    let (state, reason) = state_of(live, space, root_is_read_only());
+    let (state, reason) = state_of(live, space);
     LiveState {
         stack: Some(live.stack),
         upper_kind: Some(live.upper_kind),
@@ -36,14 +35,14 @@ pub fn live_state(found: &Result<Live, NotLive>) -> LiveState {
 }
 
 /// The state with a reason in a sentence, empty when the state says it all.
-pub fn state_of(live: &Live, space: Space, read_only: bool) -> (State, String) {
+pub fn state_of(live: &Live, space: Space) -> (State, String) {
     if let Upper::Unreachable(why) = &live.upper {
         return (
             State::Failed,
             format!("your changes cannot be reached: {why}"),
         );
     }
-    if read_only {
+    if live.read_only {
         return (
             State::ReadOnly,
             "the filesystem with your changes takes no more writes".into(),
@@ -67,9 +66,4 @@ pub fn state_of(live: &Live, space: Space, read_only: bool) -> (State, String) {
             "it is unknown where your changes are kept".into(),
         ),
     }
-}
-
-/// An overlay turns read-only together with its upper filesystem.
-fn root_is_read_only() -> bool {
-    statvfs("/").is_ok_and(|root| root.f_flag.contains(StatVfsMountFlags::RDONLY))
 }

@@ -14,7 +14,7 @@ use wendy_sys::{
 
 use super::{
     Error, Persistence,
-    facts::{BootFacts, RootOverlay, block_device},
+    facts::{BootFacts, RootOverlay, block_device, mount_holding},
     note,
 };
 
@@ -51,8 +51,7 @@ impl UpperDir {
                 ))
             })
         })?;
-        let mount = facts
-            .mount_holding(&path)
+        let mount = mount_holding(&facts.mounts, &path)
             .ok_or_else(|| Error::Layout(format!("{} is on no known mount", path.display())))?;
         let within = path
             .strip_prefix(&mount.mount_point)
@@ -111,6 +110,12 @@ impl UpperDir {
             },
             None => Persistence::Unknown,
         }
+    }
+
+    /// Whether its filesystem takes no more writes. The overlay above does not show that itself;
+    /// in newer kernels ext4 has a mark of its own for it.
+    pub(super) fn read_only(&self) -> bool {
+        self.mount.read_only() || self.mount.super_option("emergency_ro").is_some()
     }
 
     /// The mount of its filesystem, as the stack made it.

@@ -7,7 +7,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use rustix::mount::MountFlags;
+use rustix::mount::{MountFlags, mount_remount};
 use wendy_store::{BaseImage, Stack, UpperKind, base::LayerFacts};
 use wendy_sys::{DevNum, Errno, dir};
 use wendyd::{
@@ -83,6 +83,8 @@ fn live_boot_kept(medium: &Path) {
         kept(device),
         "the system still runs from the old generation"
     );
+    mount_remount(store, MountFlags::RDONLY, "").unwrap();
+    assert_state(stacks::detect().unwrap(), State::ReadOnly, "no more writes");
 }
 
 fn live_boot_without_its_stick(medium: &Path) {

@@ -39,12 +39,12 @@ fn the_roots_overlay_is_taken_apart() {
 #[test]
 fn a_path_belongs_to_the_nearest_mount() {
     let facts = facts("", LIVE_BOOT);
-    let of = |path: &str| facts.mount_holding(Path::new(path)).map(|mount| mount.id);
+    let of = |path: &str| mount_holding(&facts.mounts, Path::new(path)).map(|mount| mount.id);
     assert_eq!(of("/run/live/overlay/rw"), Some(31));
     assert_eq!(of("/run/live/overlayed"), Some(30));
     assert_eq!(of("/home"), Some(24));
     assert_eq!(
-        facts.devices_at(&["/run/live/medium", "/cdrom", "/run"]),
+        devices_at(&facts.mounts, &["/run/live/medium", "/cdrom", "/run"]),
         [DevNum::from_parts(8, 1)]
     );
 }
