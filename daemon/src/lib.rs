@@ -8,11 +8,13 @@
 //! - `engine` prepares media and saves sessions; `stores` finds, reads and writes them.
 //! - `error` is what they can fail with.
 //! - `run` is the life of the daemon from start to end.
+//! - `start` puts the rooms together; `config` reads the choices of the administrator.
 //! - `model` is the plain data everybody shares.
 //!
 //! A line that copies files never learns what D-Bus is, a line that speaks D-Bus never opens a file.
 
 pub mod authority;
+pub mod config;
 pub mod dbus;
 pub mod devices;
 pub mod engine;
@@ -24,6 +26,7 @@ pub mod operations;
 pub mod probe;
 pub mod run;
 pub mod stacks;
+pub mod start;
 pub mod stores;
 #[cfg(test)]
 mod testing;
