@@ -155,7 +155,7 @@ pub fn detached(
 
 /// Mounts an overlay of directories that need no place in the tree.
 ///
-/// Directories inside of detached mounts are taken from Linux 6.15 on.
+/// The directories themselves must be on mounts that have one before Linux 6.15.
 pub fn overlay_detached(
     dirs: OverlayDirs<'_>,
     params: &[(&str, Option<&str>)],
@@ -180,7 +180,8 @@ pub fn overlay_detached(
 /// A second mount of the tree at `path` below `dir`, detached and with restrictions of its own.
 ///
 /// It shows the same files as the original, also those changed later. Mounts below the path are
-/// left out: what they cover shows.
+/// left out: what they cover shows. A path in a mount that is itself detached gives `EINVAL` before
+/// Linux 6.15.
 pub fn clone_detached(
     dir: impl AsFd,
     path: impl AsRef<Path>,

@@ -87,10 +87,10 @@ fn a_clone_shows_the_same_files_under_its_own_rules() {
     if !is_root() {
         return;
     }
-    let mount = tmpfs();
-    make_dir(&mount, "cow/upper", 0o755).unwrap();
-    let clone = clone_detached(&mount, "cow", MountFlags::UNTRUSTED).unwrap();
-    let upper = open_beneath(&mount, "cow/upper", OFlags::RDONLY).unwrap();
+    let place = tempfile::tempdir().unwrap();
+    let original = File::open(place.path()).unwrap();
+    let upper = make_dir(&original, "cow/upper", 0o755).unwrap();
+    let clone = clone_detached(&original, "cow", MountFlags::UNTRUSTED).unwrap();
     write_atomic(&upper, "later", b"seen", 0o600).unwrap();
     assert_eq!(read_small(&clone, "upper/later", 100).unwrap(), b"seen");
     assert_eq!(
@@ -105,10 +105,12 @@ fn an_overlay_is_put_together_from_descriptors() {
     if !is_root() {
         return;
     }
-    let (lower, upper) = (tmpfs(), tmpfs());
+    let directory = tempfile::tempdir().unwrap();
+    let place = File::open(directory.path()).unwrap();
+    let lower = make_dir(&place, "lower", 0o755).unwrap();
     write_atomic(&lower, "from below", b"1", 0o600).unwrap();
-    let data = make_dir(&upper, "upper", 0o755).unwrap();
-    let work = make_dir(&upper, "work", 0o755).unwrap();
+    let data = make_dir(&place, "upper", 0o755).unwrap();
+    let work = make_dir(&place, "work", 0o755).unwrap();
     let lowers = [lower.as_fd()];
     let dirs = OverlayDirs {
         lowers: &lowers,
