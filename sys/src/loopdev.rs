@@ -49,6 +49,7 @@ pub struct LoopOptions {
 pub struct Loop {
     fd: OwnedFd,
     node: PathBuf,
+    ours: bool,
 }
 
 impl Loop {
@@ -73,12 +74,41 @@ impl Loop {
                     .map(|()| fd)
             });
             match attached {
-                Ok(fd) => return Ok(Self { fd, node }),
+                Ok(fd) => {
+                    let ours = true;
+                    return Ok(Self { fd, node, ours });
+                }
                 Err(error) if taken_by_another(&error) => taken = error,
                 Err(error) => return Err(error),
             }
         }
         Err(taken)
+    }
+
+    /// The loop device that shows the file `backing` already, if there is one. It stays attached
+    /// while this is held, and dropping this does not detach it.
+    ///
+    /// To be asked before attaching a file that holds a filesystem: two devices over one file
+    /// would be two filesystems that destroy each other.
+    pub fn showing(backing: BorrowedFd<'_>) -> Result<Option<Self>> {
+        let what = || "look for the loop device of a file".to_owned();
+        let stat = fstat(backing).during(what)?;
+        for entry in fs::read_dir("/sys/block").during(what)? {
+            let entry = entry.during(what)?;
+            if !entry.path().join("loop/backing_file").exists() {
+                continue;
+            }
+            let node = Path::new("/dev").join(entry.file_name());
+            // One that is detached at this moment shows nothing any more.
+            let Ok(fd) = open_node(&node, OFlags::RDONLY) else {
+                continue;
+            };
+            if ioctl::loop_backing(fd.as_fd()) == Ok((stat.st_dev, stat.st_ino)) {
+                let ours = false;
+                return Ok(Some(Self { fd, node, ours }));
+            }
+        }
+        Ok(None)
     }
 
     /// The device node, such as `/dev/loop3`.
@@ -100,6 +130,9 @@ impl AsFd for Loop {
 
 impl Drop for Loop {
     fn drop(&mut self) {
+        if !self.ours {
+            return;
+        }
         // A failure leaves the device to autoclear, when the descriptor closes.
         if let Err(error) = ioctl::loop_clear(self.fd.as_fd()) {
             tracing::debug!(node = %self.node.display(), %error, "loop device not detached yet");
@@ -129,30 +162,6 @@ pub fn backing_device(device: DevNum) -> Result<DevNum> {
     backing
         .map(|(filesystem, _)| DevNum::new(filesystem))
         .during(|| format!("ask {} for its file", node.display()))
-}
-
-/// The loop device that shows the file `backing` already, if there is one.
-///
-/// To be asked before attaching a file that holds a filesystem: two devices over one file would be
-/// two filesystems that destroy each other.
-pub fn showing(backing: BorrowedFd<'_>) -> Result<Option<PathBuf>> {
-    let what = || "look for the loop device of a file".to_owned();
-    let stat = fstat(backing).during(what)?;
-    for entry in fs::read_dir("/sys/block").during(what)? {
-        let entry = entry.during(what)?;
-        if !entry.path().join("loop/backing_file").exists() {
-            continue;
-        }
-        let node = Path::new("/dev").join(entry.file_name());
-        // One that is detached at this moment shows nothing any more.
-        let Ok(fd) = open_node(&node, OFlags::RDONLY) else {
-            continue;
-        };
-        if ioctl::loop_backing(fd.as_fd()) == Ok((stat.st_dev, stat.st_ino)) {
-            return Ok(Some(node));
-        }
-    }
-    Ok(None)
 }
 
 /// Between our asking for a free device and our using it, another program has attached a file to

@@ -100,11 +100,14 @@ fn the_device_of_a_file_is_found_while_it_is_attached() {
         return;
     }
     let file = image(1 << 20);
-    assert_eq!(showing(file.as_fd()).unwrap(), None);
+    assert!(Loop::showing(file.as_fd()).unwrap().is_none());
     let attached = Loop::attach(file.as_fd(), LoopOptions::default()).unwrap();
-    assert_eq!(
-        showing(file.as_fd()).unwrap().as_deref(),
-        Some(attached.node())
-    );
-    assert_eq!(showing(image(1 << 20).as_fd()).unwrap(), None);
+    let found = Loop::showing(file.as_fd()).unwrap().unwrap();
+    assert_eq!(found.node(), attached.node());
+    drop(attached);
+    // Held, it stays although its owner has gone.
+    assert!(Loop::showing(file.as_fd()).unwrap().is_some());
+    drop(found);
+    until(|| Loop::showing(file.as_fd()).unwrap().is_none());
+    assert!(Loop::showing(image(1 << 20).as_fd()).unwrap().is_none());
 }
