@@ -13,7 +13,7 @@ use wendy_sys::{
     DevNum, Errno,
     block::{Access, BlockDevice, Identity},
     dir,
-    loopdev::{self, Loop, LoopOptions},
+    loopdev::{Loop, LoopOptions},
     mount::{self, DetachedMount, MountFlags, Space},
 };
 
@@ -49,9 +49,7 @@ pub struct OpenStore {
 /// The image file that a store lies in.
 #[derive(Debug)]
 struct Image {
-    /// None where the running system has the image attached: that one is used then, because two
-    /// loop devices over one file would be two filesystems that know nothing of each other.
-    _attached: Option<Loop>,
+    _attached: Loop,
     outer: DetachedMount,
 }
 
@@ -259,26 +257,21 @@ fn open_image(
             source: error,
         },
     })?;
-    if let Some(node) = loopdev::showing(backing.as_fd()).during("looking for the image")? {
-        let root = mount_device("ext4", &node, flags, name)?;
-        return Ok((
-            root,
-            Image {
-                _attached: None,
-                outer,
-            },
-        ));
-    }
+    // Where the running system has the image attached, that device is used: two over one file
+    // would be two filesystems that know nothing of each other.
     let options = LoopOptions {
         read_only: flags.read_only,
         ..LoopOptions::default()
     };
-    let attached = Loop::attach(backing.as_fd(), options).during("opening the image file")?;
+    let attached = match Loop::showing(backing.as_fd()).during("looking for the image")? {
+        Some(attached) => attached,
+        None => Loop::attach(backing.as_fd(), options).during("opening the image file")?,
+    };
     let root = mount_device("ext4", attached.node(), flags, name)?;
     Ok((
         root,
         Image {
-            _attached: Some(attached),
+            _attached: attached,
             outer,
         },
     ))

@@ -1,6 +1,9 @@
 //! Looking at a device before anything is done to it. Only reads.
 
-use rustix::io::pread;
+use rustix::{
+    fs::{Advice, fadvise},
+    io::pread,
+};
 use wendy_sys::{
     Cancel,
     block::{self, BlockDevice},
@@ -12,7 +15,7 @@ use super::{
     table::{Entry, Table, TableKind},
     used,
 };
-use crate::error::{During, Error, Result};
+use crate::error::{During, Error, Result, os};
 
 const MIB: u64 = 1 << 20;
 
@@ -32,6 +35,7 @@ pub struct Known {
 /// # Errors
 /// Unreadable devices and nonsensical tables.
 pub fn inspect(device: &BlockDevice, known: &Known, cancel: &Cancel) -> Result<Found> {
+    forget_cached(device)?;
     let look = Look {
         device,
         known,
@@ -253,6 +257,16 @@ fn plain(value: &str) -> String {
         .filter(|c| *c != '\\')
         .map(|c| if c.is_control() { '\u{FFFD}' } else { c })
         .collect()
+}
+
+/// The kernel caches a disk and its partitions apart from each other. What was read of the disk
+/// before somebody wrote to a partition would hide what is there now.
+fn forget_cached(device: &BlockDevice) -> Result<()> {
+    let what = "looking at the device";
+    device.fsync().during(what)?;
+    fadvise(device, 0, None, Advice::DontNeed)
+        .map_err(os(what))
+        .during(what)
 }
 
 /// Whether there are bytes of which nobody knows what they are. A new or wiped device has zeros at
