@@ -8,9 +8,9 @@ use crate::{
     authority::PolkitAuthority,
     config::{self, Config},
     devices::{Monitor, Running},
-    engine::{self, Engine, LiveSystem},
+    engine::{self, Engine, LiveSystem, UpperSource},
     jobs::Jobs,
-    model::Hub,
+    model::{Hub, SessionKey},
     probe::Prober,
     run::Rooms,
     stacks::{self, Live, Persistence},
@@ -34,12 +34,13 @@ pub fn start() -> anyhow::Result<(Rooms, Watchers)> {
     let found = stacks::detect();
     hub.update(|world| world.live = stacks::live_state(&found));
     let running = found.as_ref().map(devices_of).unwrap_or_default();
+    let source = Arc::new(LiveSystem::new(found));
+    hub.update(|world| world.live.running_session = running_session(&*source));
     let (devices, monitor) =
         Monitor::start(hub.clone(), running).context("cannot watch the devices")?;
     let prober = Prober::installed().context("cannot find wendy-probe")?;
     let discovery = Discovery::start(hub.clone(), devices, prober, config.adoption)
         .context("cannot look for stores")?;
-    let source = Arc::new(LiveSystem::new(found));
     let engine = Engine::new(hub.clone(), jobs.clone(), source, engine::Config::default());
     let rooms = Rooms {
         hub,
@@ -54,6 +55,11 @@ pub fn start() -> anyhow::Result<(Rooms, Watchers)> {
             _discovery: discovery,
         },
     ))
+}
+
+fn running_session(source: &dyn UpperSource) -> Option<SessionKey> {
+    let started_from = source.open().ok()?.started_from?;
+    Some(SessionKey::new(started_from.session))
 }
 
 /// The devices that the running system needs.

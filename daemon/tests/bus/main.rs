@@ -1,8 +1,9 @@
 //! The daemon on a real bus with a real polkitd.
 //!
 //! Each test has a bus, a polkitd with its own rules, and a daemon process of its own, so tests run
-//! side by side and leave nothing behind. Behind the bus stands [`double`] instead of the engine:
-//! what is tested here is who gets through to it, and what the bus shows of it.
+//! side by side and leave nothing behind. Behind the bus mostly stands [`double`] instead of the
+//! engine: what is tested is who gets through to it, and what the bus shows of it. [`whole`] has
+//! the daemon as it is installed.
 #![allow(
     clippy::disallowed_methods,
     reason = "tests start the programs they need themselves"
@@ -19,3 +20,4 @@ mod limits;
 mod polkits;
 mod prompts;
 mod system;
+mod whole;

@@ -65,6 +65,20 @@ impl System {
         system
     }
 
+    /// A bus, a polkitd with these rules, and the daemon as it is installed.
+    pub async fn start_installed(rules: &str) -> System {
+        let mut system = System::without_polkit().await;
+        system.start_polkitd(rules).await;
+        let daemon = Command::new(env!("CARGO_BIN_EXE_wendyd"))
+            .env("DBUS_SYSTEM_BUS_ADDRESS", system.address())
+            .spawn()
+            .unwrap();
+        system.daemon_pid = daemon.id();
+        system.programs.push(Program(daemon));
+        system.wait_for(BUS_NAME).await;
+        system
+    }
+
     /// A bus alone.
     pub async fn without_polkit() -> System {
         let dir = tempfile::tempdir().unwrap();
