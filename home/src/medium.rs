@@ -102,7 +102,8 @@ pub trait Medium: std::fmt::Debug + Send + Sync + 'static {
     /// # Errors
     /// Those of statx(2).
     fn facts(&self, path: &str) -> io::Result<Facts>;
-    /// The names and objects in a directory, "" for the top; names that are not UTF-8 are left out.
+    /// The names and objects in a directory, "" for the top. Names that are not UTF-8 and objects the
+    /// filesystem cannot look at are left out.
     ///
     /// # Errors
     /// Those of getdents(2) and statx(2).

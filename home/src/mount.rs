@@ -21,6 +21,8 @@ pub struct MountOptions {
     pub commit: Duration,
     /// Regular commits without any change after which names are settled.
     pub idle_commits: u32,
+    /// Whether names are settled with every commit, for sticks that are often just pulled.
+    pub settle_now: bool,
     /// Whether the kernel may use lower files directly.
     pub passthrough: bool,
     /// Threads that answer the kernel.
@@ -32,6 +34,7 @@ impl Default for MountOptions {
         Self {
             commit: Duration::from_secs(5),
             idle_commits: 2,
+            settle_now: false,
             passthrough: true,
             threads: 4,
         }
@@ -105,7 +108,7 @@ fn keep<M: Medium>(home: &Home<M>, options: MountOptions, stopped: &Receiver<()>
         idle = if changes == seen { idle + 1 } else { 0 };
         seen = changes;
         let many = home.with_table(|table| table.unsettled_count()) > UNSETTLED_MAX;
-        if (idle >= options.idle_commits || many) && !home.is_settled() {
+        if (idle >= options.idle_commits || many || options.settle_now) && !home.is_settled() {
             report(home.settle(), "settle");
             seen = home.changes();
         }

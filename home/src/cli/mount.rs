@@ -19,6 +19,9 @@ pub struct Mount {
     /// Seconds between writing changes to the stick
     #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u64).range(1..=60))]
     commit: u64,
+    /// Give files their final names on the stick with every commit, not only when idle
+    #[arg(long)]
+    settle_now: bool,
     /// Let no file be read by the kernel directly
     #[arg(long)]
     no_passthrough: bool,
@@ -30,6 +33,7 @@ impl Mount {
         let (home, _) = open_home(&self.directory, options)?;
         let options = MountOptions {
             commit: Duration::from_secs(self.commit),
+            settle_now: self.settle_now,
             passthrough: !self.no_passthrough,
             ..MountOptions::default()
         };

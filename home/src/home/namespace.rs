@@ -263,8 +263,7 @@ impl<M: Medium> Home<M> {
         };
         if state.is_free(&wanted) {
             match self.make_at(state, &wanted, kind) {
-                Err(Errno::IO | Errno::ROFS | Errno::NODEV) => return Err(Errno::IO),
-                // The medium dislikes the name, knows it already, or the directory is full.
+                // The medium dislikes the name, knows it already, or the directory is full or damaged.
                 Err(error) => tracing::debug!(%error, "a lower file waits for its name"),
                 Ok(made) => return Ok(made),
             }

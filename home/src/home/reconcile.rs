@@ -11,9 +11,12 @@
 //! 4. Unknown objects are adopted under the name their lower name stands for.
 //! 5. Files of another size or time than recorded were edited: size and time are taken over.
 //!
-//! Nothing on the medium is changed here; settling follows.
+//! An interrupted rename can leave both of its names on the medium: the one that does not look as
+//! recorded is cleared away, and kept in `.wendy/lost` if there is anything in it. Nothing else on
+//! the medium is changed here; settling follows.
 
-use super::{Home, Ino, Medium, Result, errno};
+use super::{Home, Medium, Result, errno};
+use crate::medium::FactKind;
 use std::io;
 
 mod adopt;
@@ -35,7 +38,7 @@ pub struct Reconciled {
     pub missing: u64,
     /// Interrupted renames of our own that were completed.
     pub relocated: u64,
-    /// Files from a use that broke off, kept in `.wendy/lost`.
+    /// Files without a name from a use that broke off, kept in `.wendy/lost`.
     pub lost: u64,
 }
 
@@ -57,31 +60,37 @@ impl<M: Medium> Home<M> {
         state.drop_missing(&missing, &mut found)?;
         state.adopt_unknown(&mut scan, &self.options, self.medium.limits(), &mut found)?;
         drop(state);
-        found.lost = self.keep_lost(&scan)?;
+        found.lost = self.clear_leftovers(&scan)?;
         Ok(found)
     }
 
-    /// Moves what nobody claims out of the directory for waiting files.
-    fn keep_lost(&self, scan: &Scan) -> Result<u64> {
+    /// Clears away what an interrupted use left; whatever has content is kept.
+    fn clear_leftovers(&self, scan: &Scan) -> Result<u64> {
         let mut kept = 0;
-        for (path, facts) in scan.unclaimed(Ino::TMP) {
-            if facts.size == 0 && self.medium.unlink(&path).is_ok() {
-                continue;
+        for (path, facts) in scan.leftovers() {
+            let removed = match facts.kind {
+                FactKind::Directory => self.medium.remove_dir(&path),
+                _ if facts.size == 0 => self.medium.unlink(&path),
+                _ => Err(io::ErrorKind::DirectoryNotEmpty.into()),
+            };
+            if removed.is_err() {
+                self.keep(&path)?;
+                kept += 1;
             }
-            let name = path.rsplit('/').next().unwrap_or_default();
-            match self.medium.make_dir(LOST_DIR) {
-                Err(error) if error.kind() != io::ErrorKind::AlreadyExists => {
-                    return Err(errno(error));
-                }
-                _ => {}
-            }
-            let free = (0u32..).map(|number| format!("{LOST_DIR}/{name}-{number}"));
-            let free = free.take(1000).find(|to| self.medium.facts(to).is_err());
-            let to = free.ok_or(rustix::io::Errno::EXIST)?;
-            self.medium.rename(&path, &to).map_err(errno)?;
-            kept += 1;
         }
         Ok(kept)
+    }
+
+    fn keep(&self, path: &str) -> Result<()> {
+        match self.medium.make_dir(LOST_DIR) {
+            Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(errno(error)),
+            _ => {}
+        }
+        let name = path.rsplit('/').next().unwrap_or_default();
+        let candidates = (0..1000u32).map(|number| format!("{LOST_DIR}/{name}-{number}"));
+        let mut free = candidates.filter(|to| self.medium.facts(to).is_err());
+        let to = free.next().ok_or(rustix::io::Errno::EXIST)?;
+        self.medium.rename(path, &to).map_err(errno)
     }
 }
 

@@ -41,8 +41,6 @@ impl<M: Medium> Home<M> {
 
     fn settle_batch(&self) -> Result<Vec<Ino>> {
         let mut state = self.state();
-        // All that was dirty has just become durable, or is written again after.
-        state.loose_dirs.clear();
         let mut settler = Settler {
             medium: &*self.medium,
             state: &mut state,
@@ -79,7 +77,10 @@ impl<M: Medium> Home<M> {
     /// The path of an object, whether it is a directory, and the path of the directory above.
     fn whereabouts(&self, ino: Ino) -> Option<(String, bool, String)> {
         let state = self.state();
-        let lower = state.table.lower(ino)?;
+        let lower = state
+            .table
+            .lower(ino)
+            .filter(|_| !state.table.is_garbage(ino))?;
         let above = state.table.lower_dir(lower.place.dir)?;
         Some((
             state.table.part_path(ino, 1)?,
@@ -116,7 +117,7 @@ impl<M: Medium> Settler<'_, M> {
                 .map_or(0, |path| path.matches('/').count())
         };
         pending.sort_by_cached_key(|ino| {
-            let garbage = table.inode(*ino).is_none();
+            let garbage = table.is_garbage(*ino);
             (garbage, garbage.then(|| std::cmp::Reverse(depth(*ino))))
         });
         pending
@@ -135,7 +136,7 @@ impl<M: Medium> Settler<'_, M> {
         match result {
             // Its place has only just been left: the next round, with that in the log.
             Err(Errno::AGAIN) | Ok(()) => Ok(()),
-            Err(error @ (Errno::IO | Errno::ROFS | Errno::NODEV)) => Err(error),
+            Err(Errno::ROFS) => Err(Errno::ROFS),
             Err(error) => {
                 tracing::debug!(?ino, %error, "an object cannot have its place on the medium");
                 self.state.stuck.insert(ino);
@@ -183,8 +184,7 @@ impl<M: Medium> Settler<'_, M> {
 
     /// Makes the place of another object free.
     fn clear(&mut self, occupant: Ino) -> Result<()> {
-        let garbage = self.state.table.inode(occupant).is_none();
-        if garbage && self.sweep(occupant).is_ok() {
+        if self.state.table.is_garbage(occupant) && self.sweep(occupant).is_ok() {
             return Ok(());
         }
         self.relocate(occupant, Table::waiting_place(occupant))

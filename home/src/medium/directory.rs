@@ -169,10 +169,11 @@ impl Medium for DirectoryMedium {
             let entry = entry?;
             match entry.file_name().to_str() {
                 Ok("." | "..") => {}
-                Ok(name) => {
-                    let facts = statx(dir.as_fd(), name, AtFlags::SYMLINK_NOFOLLOW)?;
-                    listed.push((name.to_owned(), facts));
-                }
+                Ok(name) => match statx(dir.as_fd(), name, AtFlags::SYMLINK_NOFOLLOW) {
+                    Ok(facts) => listed.push((name.to_owned(), facts)),
+                    // A directory whose first cluster never reached the medium: not even removable.
+                    Err(error) => tracing::warn!(directory = path, name, %error, "left out"),
+                },
                 Err(_) => tracing::warn!(directory = path, "left out a name that is not UTF-8"),
             }
         }

@@ -55,6 +55,13 @@ impl Table {
         self.unsettled.contains(&ino)
     }
 
+    /// Whether the lower of `ino` serves nobody: the inode is gone, or is a directory without name,
+    /// which nobody can put anything into. A file without name may still be open.
+    #[must_use]
+    pub fn is_garbage(&self, ino: Ino) -> bool {
+        !self.nodes.contains_key(&ino) || self.is_directory(ino) && self.names(ino).is_empty()
+    }
+
     /// Number of unsettled objects.
     #[must_use]
     pub fn unsettled_count(&self) -> usize {
@@ -104,8 +111,7 @@ impl Table {
     /// Notes whether `ino` is settled, after anything about it has changed.
     pub(super) fn review(&mut self, ino: Ino) {
         let unsettled = self.lowers.get(&ino).is_some_and(|lower| {
-            let garbage = !self.nodes.contains_key(&ino);
-            garbage || self.wanted(ino).is_some_and(|wanted| wanted != lower.place)
+            self.is_garbage(ino) || self.wanted(ino).is_some_and(|wanted| wanted != lower.place)
         });
         if unsettled {
             self.unsettled.insert(ino);

@@ -23,7 +23,7 @@ impl Table {
     #[must_use]
     pub fn is_whole(&self) -> bool {
         self.nodes.iter().all(|(ino, node)| {
-            let placed = !node.inode.kind.has_lower() || *ino == Ino::ROOT;
+            let placed = !node.inode.kind.has_lower() || node.names.is_empty();
             let detached = node.inode.kind == Kind::Directory
                 && *ino != Ino::ROOT
                 && node.names.is_empty()

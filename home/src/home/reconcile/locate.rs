@@ -54,32 +54,56 @@ impl<M: Medium> State<M> {
         let Some(lower) = self.table.lower(ino).cloned() else {
             return Ok(true);
         };
-        let Some((place, hit)) = self.best_place(scan, ino, &lower) else {
+        let mut places = self.possible_places(scan, ino, &lower);
+        if places.is_empty() {
             return Ok(false);
-        };
-        if place.dir != lower.place.dir
-            || names::fold(&place.name) != names::fold(&lower.place.name)
-        {
-            count.relocated += 1;
-            self.record_one(Record::Lower(
-                ino,
-                Lower {
-                    place: place.clone(),
-                    ..lower.clone()
-                },
-            ))?;
-        } else if hit.name != lower.place.name && !self.table.is_unsettled(ino) {
-            count.renamed += 1;
-            self.rename_primary(ino, (place.dir, &hit.name))?;
         }
+        // One that looks as recorded, else the recorded one.
+        let same = places
+            .iter()
+            .position(|(_, hit)| hit.facts.size == lower.print.size);
+        let (place, hit) = places.swap_remove(same.unwrap_or(0));
+        for (twin, _) in places {
+            scan.claim_twin(twin.dir, &twin.name, ino);
+        }
+        self.settle_in(ino, lower, &place, count)?;
         scan.claim(place.dir, &place.name, ino);
         self.take_over(scan, ino, &hit, count)?;
         Ok(true)
     }
 
-    /// The place among the possible ones that holds such an object; one that looks as recorded
-    /// first, because a crash can leave an empty twin.
-    fn best_place(&self, scan: &Scan, ino: Ino, lower: &Lower) -> Option<(Place, Found)> {
+    /// Records that the lower of `ino` was found at `place`.
+    fn settle_in(
+        &mut self,
+        ino: Ino,
+        lower: Lower,
+        place: &Place,
+        count: &mut Reconciled,
+    ) -> Result<()> {
+        if *place == lower.place {
+            return Ok(());
+        }
+        let moved = place.folded() != lower.place.folded();
+        let recased = !moved && !self.table.is_unsettled(ino);
+        let place = place.clone();
+        self.record_one(Record::Lower(
+            ino,
+            Lower {
+                place: place.clone(),
+                ..lower
+            },
+        ))?;
+        count.relocated += u64::from(moved);
+        if recased {
+            count.renamed += 1;
+            self.rename_primary(ino, (place.dir, &place.name))?;
+        }
+        Ok(())
+    }
+
+    /// The places that hold such an object: the recorded one, and those an interrupted rename leads
+    /// to. A rename cut short can leave both of its names.
+    fn possible_places(&self, scan: &Scan, ino: Ino, lower: &Lower) -> Vec<(Place, Found)> {
         let places = [
             Some(lower.place.clone()),
             self.table.wanted(ino),
@@ -87,22 +111,21 @@ impl<M: Medium> State<M> {
         ];
         let mut hits: Vec<(Place, Found)> = Vec::new();
         for place in places.into_iter().flatten() {
-            let known = hits.iter().any(|(other, _)| *other == place);
             let other = self.table.occupant(&place).filter(|other| *other != ino);
-            if known || other.is_some() {
+            let hit = scan.at(place.dir, &place.name).cloned();
+            let hit = hit.filter(|hit| hit.owner.is_none() && self.is_such(ino, hit));
+            let Some(hit) = hit.filter(|_| other.is_none()) else {
                 continue;
+            };
+            let place = Place {
+                name: hit.name.clone(),
+                ..place
+            };
+            if hits.iter().all(|(known, _)| *known != place) {
+                hits.push((place, hit));
             }
-            let hit = scan
-                .at(place.dir, &place.name)
-                .filter(|hit| hit.owner.is_none());
-            let hit = hit.filter(|hit| self.is_such(ino, hit));
-            hits.extend(hit.map(|hit| (place, hit.clone())));
         }
-        let exact = hits
-            .iter()
-            .position(|(_, hit)| hit.facts.size == lower.print.size);
-        let best = exact.unwrap_or(0);
-        (best < hits.len()).then(|| hits.swap_remove(best))
+        hits
     }
 
     fn is_such(&self, ino: Ino, hit: &Found) -> bool {

@@ -35,6 +35,7 @@ pub(super) struct Scan {
     paths: Vec<String>,
     /// Which directory found is which of ours.
     known: HashMap<Ino, DirIndex>,
+    twins: Vec<(String, Facts)>,
 }
 
 impl Scan {
@@ -44,6 +45,7 @@ impl Scan {
             dirs: Vec::new(),
             paths: Vec::new(),
             known: HashMap::new(),
+            twins: Vec::new(),
         };
         let root = scan.read(medium, String::new())?;
         scan.known.insert(Ino::ROOT, root);
@@ -73,6 +75,32 @@ impl Scan {
         }
     }
 
+    /// Says that the object at a place is what is left of an interrupted rename of `owner`.
+    pub fn claim_twin(&mut self, dir: Ino, lower: &str, owner: Ino) {
+        let Some(index) = self.known.get(&dir).copied() else {
+            return;
+        };
+        if let Some(found) = self.dirs[index.0].get_mut(&names::fold(lower)) {
+            found.owner = Some(owner);
+            let path = join(&self.paths[index.0], &found.name);
+            self.twins.push((path, found.facts));
+        }
+    }
+
+    /// Paths of what nobody needs: twins, and files without owner that wait for a name.
+    pub fn leftovers(&self) -> Vec<(String, Facts)> {
+        let mut left = self.twins.clone();
+        if let Some(index) = self.known.get(&Ino::TMP) {
+            let unowned = self.dirs[index.0]
+                .values()
+                .filter(|found| found.owner.is_none());
+            left.extend(
+                unowned.map(|found| (join(&self.paths[index.0], &found.name), found.facts)),
+            );
+        }
+        left
+    }
+
     /// Objects without owner whose directory is known.
     pub fn unknown(&self) -> Vec<(Ino, Found)> {
         let mut dirs: Vec<_> = self
@@ -91,19 +119,6 @@ impl Scan {
                 .collect::<Vec<_>>()
         };
         dirs.into_iter().flat_map(of).collect()
-    }
-
-    /// Paths of the files in `dir` that nobody owns.
-    pub fn unclaimed(&self, dir: Ino) -> Vec<(String, Facts)> {
-        let Some(index) = self.known.get(&dir) else {
-            return Vec::new();
-        };
-        let unowned = self.dirs[index.0]
-            .values()
-            .filter(|found| found.owner.is_none());
-        unowned
-            .map(|found| (join(&self.paths[index.0], &found.name), found.facts))
-            .collect()
     }
 
     fn read<M: Medium>(&mut self, medium: &M, path: String) -> io::Result<DirIndex> {
