@@ -22,7 +22,7 @@ pub fn step(name: &'static str) -> Result<()> {
 ///
 /// The variable `WENDY_FAILPOINTS` holds `step=actions` pairs separated by `;`. Actions:
 /// `return(kill)` ends the process as a power cut would, `return(enospc)` and `return(eio)` fail
-/// the step, `pause` waits, and a count as in `2*off->return(kill)` aims at a later visit.
+/// the step, `return(stop)` stops the process until it gets SIGCONT, `pause` waits, and a count as in `2*off->return(kill)` aims at a later visit.
 #[cfg(feature = "failpoints")]
 pub mod failpoints {
     use std::{
@@ -71,6 +71,10 @@ pub mod failpoints {
             Some("kill") => {
                 let _ = process::kill_process(process::getpid(), process::Signal::KILL);
                 unreachable!("SIGKILL cannot be held back")
+            }
+            Some("stop") => {
+                let _ = process::kill_process(process::getpid(), process::Signal::STOP);
+                Ok(())
             }
             Some("enospc") => Err(Error::os(format!("step {name}"), Errno::NOSPC)),
             Some("eio") => Err(Error::os(format!("step {name}"), Errno::IO)),
