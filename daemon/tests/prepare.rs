@@ -1,5 +1,11 @@
 //! Devices become stores, or stay what they were.
 
+#![allow(
+    clippy::unwrap_used,
+    missing_docs,
+    reason = "a test that fails says so"
+)]
+
 mod bench;
 
 use std::{

@@ -4,6 +4,11 @@
 //! it has none.
 
 #![allow(dead_code, reason = "each test program uses a part of it")]
+#![allow(
+    clippy::unwrap_used,
+    missing_debug_implementations,
+    reason = "a test that fails says so"
+)]
 
 use std::{
     collections::BTreeMap,
@@ -276,6 +281,15 @@ impl Live {
             },
             request,
         )
+    }
+
+    /// The image below, as far as the upper layer hides something of it.
+    pub fn lower(&self) -> PathBuf {
+        let lower = self.directory.path().join("lower");
+        fs::create_dir_all(lower.join("usr/share/doc/old")).unwrap();
+        fs::create_dir_all(lower.join("etc")).unwrap();
+        fs::write(lower.join("etc/motd"), "welcome").unwrap();
+        lower
     }
 
     /// What must come back: everything but what is left out of every save.
