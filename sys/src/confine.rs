@@ -12,9 +12,9 @@ use rustix::{
     fs::Gid,
     process::{DumpableBehavior, Resource, Rlimit, Uid, set_dumpable_behavior, setrlimit},
     thread::{
-        CapabilitySet, CapabilitySets, clear_ambient_capability_set,
-        remove_capability_from_bounding_set, set_capabilities, set_keep_capabilities,
-        set_no_new_privs, set_thread_groups, set_thread_res_gid, set_thread_res_uid,
+        CapabilitySet, CapabilitySets, clear_ambient_capability_set, set_capabilities,
+        set_keep_capabilities, set_no_new_privs, set_thread_groups, set_thread_res_gid,
+        set_thread_res_uid,
     },
 };
 
@@ -46,7 +46,7 @@ impl Default for Limits {
 
 /// Gives up everything but reading, for ever.
 ///
-/// Afterwards the process is `nobody` with the one capability to read files whose permission bits
+/// Needs `CAP_SETUID`, `CAP_SETGID` and `CAP_DAC_READ_SEARCH`. Afterwards the process is `nobody` with the one capability to read files whose permission bits
 /// forbid it (`CAP_DAC_READ_SEARCH`), gains nothing by exec, leaves no core, cannot be traced,
 /// starts no process and grows no file; any system call that reading does not need kills it.
 pub fn confine(limits: Limits) -> Result<()> {
@@ -60,20 +60,14 @@ pub fn confine(limits: Limits) -> Result<()> {
 /// Becomes `nobody`, but keeps the capability to read everything.
 fn drop_identity() -> Result<()> {
     let what = || "give up privileges".to_owned();
-    let kept = CapabilitySet::DAC_READ_SEARCH;
-    for capability in CapabilitySet::all().iter() {
-        // Capabilities this kernel does not know give EINVAL and need no dropping.
-        match remove_capability_from_bounding_set(capability) {
-            Ok(()) | Err(rustix::io::Errno::INVAL) => {}
-            Err(errno) => return Err(errno).during(what),
-        }
-    }
     clear_ambient_capability_set().during(what)?;
+    // The bounding set may stay: it matters at exec only, which gains nothing and is forbidden.
     set_keep_capabilities(true).during(what)?;
     let (uid, gid) = (Uid::from_raw(NOBODY), Gid::from_raw(NOBODY));
     set_thread_groups(&[]).during(what)?;
     set_thread_res_gid(gid, gid, gid).during(what)?;
     set_thread_res_uid(uid, uid, uid).during(what)?;
+    let kept = CapabilitySet::DAC_READ_SEARCH;
     let sets = CapabilitySets {
         effective: kept,
         permitted: kept,
