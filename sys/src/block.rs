@@ -132,8 +132,11 @@ impl BlockDevice {
 
     /// Makes the kernel know exactly `wanted`: partitions that differ are deleted, missing ones
     /// added. Partitions that stay as they are may be in use. Needs no parser in the kernel.
+    ///
+    /// To be called under [`BlockDevice::lock_whole_disk`]. Waits up to five seconds for programs
+    /// that only look at a partition which has to go, then fails with `EBUSY`.
     pub fn tell_partitions(&self, wanted: &[PartitionExtent]) -> Result<()> {
-        partitions::tell(self, wanted)
+        partitions::tell(self, wanted, partitions::PATIENCE)
     }
 
     /// The node of partition `number` of this disk.

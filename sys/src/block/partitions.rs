@@ -8,6 +8,8 @@ use std::{
     os::fd::AsFd,
     path::{Path, PathBuf},
     str::FromStr,
+    thread,
+    time::{Duration, Instant},
 };
 
 use super::{BlockDevice, node_of, sysfs};
@@ -19,6 +21,10 @@ use crate::{
 
 /// sysfs counts in sectors of 512 bytes, whatever the disk's own sector size is.
 const SYSFS_SECTOR: u64 = 512;
+
+/// How long programs such as udev may look at a partition that has to go.
+pub(super) const PATIENCE: Duration = Duration::from_secs(5);
+const PAUSE: Duration = Duration::from_millis(50);
 
 /// Place of a partition on its disk.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -37,7 +43,23 @@ pub(super) fn known(disk: DevNum) -> Result<Vec<PartitionExtent>> {
     Ok(extents)
 }
 
-pub(super) fn tell(disk: &BlockDevice, wanted: &[PartitionExtent]) -> Result<()> {
+pub(super) fn tell(
+    disk: &BlockDevice,
+    wanted: &[PartitionExtent],
+    patience: Duration,
+) -> Result<()> {
+    let deadline = Instant::now() + patience;
+    loop {
+        match change_once(disk, wanted) {
+            Err(error) if error.errno() == Some(Errno::BUSY) && Instant::now() < deadline => {
+                thread::sleep(PAUSE);
+            }
+            result => return result,
+        }
+    }
+}
+
+fn change_once(disk: &BlockDevice, wanted: &[PartitionExtent]) -> Result<()> {
     let known = known(disk.identity().devnum)?;
     for stale in known.iter().filter(|extent| !wanted.contains(extent)) {
         change(disk, PartitionChange::Delete, stale)?;

@@ -1,4 +1,4 @@
-use std::{fs, os::unix::fs::FileExt};
+use std::{fs, os::unix::fs::FileExt, time::Duration};
 
 use rustix::fs::FlockOperation;
 
@@ -98,6 +98,7 @@ fn the_kernel_learns_partitions_one_by_one() {
     }
     let stick = disk(16 * MIB);
     let device = BlockDevice::open(stick.node(), Access::Write).unwrap();
+    let _lock = keep_udev_off(&device);
     device
         .tell_partitions(&[extent(1, 1, 4), extent(2, 5, 4)])
         .unwrap();
@@ -122,7 +123,7 @@ fn the_kernel_learns_partitions_one_by_one() {
         device.partitions().unwrap(),
         [extent(1, 1, 4), extent(2, 6, 8), extent(7, 14, 1)]
     );
-    let busy = device.tell_partitions(&[]).unwrap_err();
+    let busy = partitions::tell(&device, &[], Duration::ZERO).unwrap_err();
     assert_eq!(busy.errno(), Some(Errno::BUSY));
     drop(first);
     device.tell_partitions(&[]).unwrap();
