@@ -78,7 +78,8 @@ impl JobHandle {
 
     /// Does the work and keeps its result. A panic ends the job, never the daemon.
     pub(super) fn run<E: Into<Failure>>(self, work: impl FnOnce(&JobHandle) -> Result<Facts, E>) {
-        self.phase(Phase::Inspecting);
+        self.job.enter(Phase::None);
+        info!(job = %self.id(), operation = self.job.operation().as_str(), "job started");
         let result = catch_unwind(AssertUnwindSafe(|| work(&self).map_err(Into::into)))
             .unwrap_or_else(|panic| Err(Failure::panicked(&*panic)));
         match &result {

@@ -12,7 +12,7 @@ use wendy_sys::Cancel;
 
 use super::{
     Blocker, DeviceId, Failure, FailureKind, JobId, JobState, JobView, KEEP_FINISHED, ObjectId,
-    Outcome, Phase, Request,
+    Operation, Outcome, Phase, Request,
 };
 
 #[derive(Debug)]
@@ -78,6 +78,10 @@ impl Job {
 
     pub(super) fn id(&self) -> JobId {
         self.id
+    }
+
+    pub(super) fn operation(&self) -> Operation {
+        self.request.operation
     }
 
     pub(super) fn uid(&self) -> u32 {

@@ -151,3 +151,28 @@ async fn who_never_listens_holds_up_nobody() {
     assert_eq!(wendy.state().await.unwrap(), "volatile");
     drop(stream);
 }
+
+#[tokio::test]
+async fn huge_messages_leave_nothing_behind() {
+    let system = System::start(ALLOW).await;
+    let nobody = system.connect(NOBODY).await;
+    flood(&nobody, AT_ONCE).await;
+    let memory = system.daemon_memory();
+    let huge = "x".repeat(16 << 20);
+    for _ in 0..4 {
+        let wendy = Some("org.ubuntu.Wendy");
+        // Not what the method takes, so nobody keeps it.
+        let body = (huge.as_str(), 1_u32);
+        let root = "/org/ubuntu/Wendy";
+        nobody
+            .call_method(wendy, root, wendy, "PlanPrepare", &body)
+            .await
+            .unwrap_err();
+    }
+    flood(&nobody, AT_ONCE).await;
+    let memory_after = system.daemon_memory();
+    assert!(
+        memory_after < memory + (4 << 20),
+        "{memory} bytes before, {memory_after} after"
+    );
+}

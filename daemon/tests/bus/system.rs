@@ -70,6 +70,7 @@ impl System {
         let mut system = System::without_polkit().await;
         system.start_polkitd(rules).await;
         let daemon = Command::new(env!("CARGO_BIN_EXE_wendyd"))
+            .envs(unit_environment())
             .env("DBUS_SYSTEM_BUS_ADDRESS", system.address())
             .spawn()
             .unwrap();
@@ -145,6 +146,7 @@ impl System {
         let daemon = Command::new(std::env::current_exe().unwrap())
             .args(["--exact", double::TEST_NAME, "--nocapture"])
             .env(double::ENV, "1")
+            .envs(unit_environment())
             .env("DBUS_SYSTEM_BUS_ADDRESS", self.address())
             .stdout(Stdio::null())
             .spawn()
@@ -238,6 +240,19 @@ pub fn source(path: &str) -> PathBuf {
         .parent()
         .unwrap()
         .join(path)
+}
+
+/// What systemd would set for the daemon.
+fn unit_environment() -> Vec<(String, String)> {
+    let unit = fs::read_to_string(source("systemd/wendyd.service")).unwrap();
+    let lines = unit
+        .lines()
+        .filter_map(|line| line.strip_prefix("Environment="));
+    let words = lines.flat_map(str::split_whitespace);
+    words
+        .map(|word| word.split_once('=').unwrap())
+        .map(|(k, v)| (k.into(), v.into()))
+        .collect()
 }
 
 /// The rules of a stock system bus, with wendy's and polkit's own.
