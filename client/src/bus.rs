@@ -6,7 +6,9 @@ use futures_util::StreamExt;
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 use wendy_dbus::proxies::WendyProxy;
 use wendy_dbus::{BUS_NAME, paths};
-use zbus::fdo::{DBusProxy, ManagedObjects, ObjectManagerProxy, PropertiesProxy};
+use zbus::fdo::{
+    DBusProxy, ManagedObjects, NameOwnerChangedStream, ObjectManagerProxy, PropertiesProxy,
+};
 use zbus::message::{Message, Type};
 use zbus::proxy::CacheProperties;
 use zbus::{Connection, MatchRule, MessageStream};
@@ -29,7 +31,11 @@ pub struct Bus {
 impl Bus {
     /// Connects. The daemon is started by the first call, if it is not running.
     pub async fn connect() -> Result<Self, Failure> {
-        let connection = patiently(Connection::system()).await?;
+        let unreachable = |error| {
+            let message = format!("the system bus cannot be reached: {error}");
+            Failure::new(Exit::NoDaemon, message).advise("is the service dbus running?")
+        };
+        let connection = Connection::system().await.map_err(unreachable)?;
         Ok(Self { connection })
     }
 
@@ -82,13 +88,11 @@ impl Bus {
         Ok(receiver)
     }
 
-    /// Comes back when the daemon has left the bus.
-    pub async fn daemon_left(&self) -> Result<(), Failure> {
+    /// Has something to tell when the daemon leaves the bus, from now on.
+    pub async fn departures(&self) -> Result<NameOwnerChangedStream, Failure> {
         let bus = DBusProxy::new(&self.connection).await?;
         let gone = [(0, BUS_NAME), (2, "")];
-        let mut changes = bus.receive_name_owner_changed_with_args(&gone).await?;
-        changes.next().await;
-        Ok(())
+        Ok(bus.receive_name_owner_changed_with_args(&gone).await?)
     }
 
     async fn objects(&self) -> zbus::Result<ManagedObjects> {

@@ -155,9 +155,8 @@ impl From<zbus::Error> for Failure {
             zbus::Error::FDO(error) => fdo_failure(&error),
             zbus::Error::InputOutput(error) => Self::new(
                 Exit::NoDaemon,
-                format!("the system bus cannot be reached: {error}"),
-            )
-            .advise("is this a running system with D-Bus?"),
+                format!("the connection to the system bus broke: {error}"),
+            ),
             error => Self::new(
                 Exit::Failed,
                 format!("the daemon gave no proper answer: {error}"),

@@ -3,6 +3,10 @@
 //! Signals are subscribed to before the call, so that not even the shortest job is missed. The
 //! first Ctrl-C asks the job to stop and waits until it has; the second one leaves.
 
+use std::pin::pin;
+use std::time::Duration;
+
+use futures_util::StreamExt;
 use serde::Serialize;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use wendy_dbus::facts::Facts;
@@ -12,6 +16,7 @@ use wendy_dbus::paths;
 use wendy_dbus::proxies::{Finished, JobProxy};
 use wendy_dbus::words::{JobState, Word};
 use zbus::OwnedObjectPath;
+use zbus::fdo::NameOwnerChangedStream;
 use zbus::message::Message;
 
 use crate::bus::{Bus, Signals};
@@ -20,6 +25,9 @@ use crate::output::Output;
 use crate::output::json::JobView;
 use crate::output::progress::Progress;
 use crate::world::Object;
+
+/// How long a call may still answer after Ctrl-C.
+const GRACE: Duration = Duration::from_secs(2);
 
 /// How a job ended.
 struct End {
@@ -48,64 +56,84 @@ pub async fn run(
     output: &Output,
     start: impl Future<Output = wendy_dbus::Result<OwnedObjectPath>>,
 ) -> Result<Facts, Failure> {
-    let signals = bus.signals(paths::JOBS).await?;
-    let mut interrupts = signal(SignalKind::interrupt())?;
-    let path = tokio::select! {
-        started = start => started?,
-        _ = interrupts.recv() => return Err(Failure::new(Exit::Cancelled, "cancelled before it began")),
+    let mut ears = Ears::open(bus).await?;
+    let mut start = pin!(start);
+    let (path, stop) = tokio::select! {
+        started = &mut start => (started?, false),
+        _ = ears.interrupts.recv() => (begun_after_all(start).await?, true),
     };
-    let follower = Follower::new(bus, output, path, interrupts, Interrupt::Cancels);
-    follower.follow(signals).await
+    let mut follower = Follower::new(bus, output, path, Interrupt::Cancels);
+    if stop {
+        follower.interrupted().await?;
+    }
+    follower.follow(ears).await
+}
+
+/// The job of a call that Ctrl-C came in between, if it began all the same: it must not go on
+/// unnoticed. Otherwise leaving the bus withdraws the call and any prompt with it.
+async fn begun_after_all(
+    start: impl Future<Output = wendy_dbus::Result<OwnedObjectPath>>,
+) -> Result<OwnedObjectPath, Failure> {
+    let withdrawn = |_| Failure::new(Exit::Cancelled, "cancelled before it began");
+    Ok(tokio::time::timeout(GRACE, start)
+        .await
+        .map_err(withdrawn)??)
 }
 
 /// Follows a job that somebody else started. Ctrl-C leaves and the job goes on.
 pub async fn watch(bus: &Bus, output: &Output, job: OwnedObjectPath) -> Result<Facts, Failure> {
-    let signals = bus.signals(paths::JOBS).await?;
-    let interrupts = signal(SignalKind::interrupt())?;
-    Follower::new(bus, output, job, interrupts, Interrupt::Leaves)
-        .follow(signals)
+    let ears = Ears::open(bus).await?;
+    Follower::new(bus, output, job, Interrupt::Leaves)
+        .follow(ears)
         .await
+}
+
+/// All that can be heard while a job is at work.
+struct Ears {
+    signals: Signals,
+    departures: NameOwnerChangedStream,
+    interrupts: Signal,
+}
+
+impl Ears {
+    async fn open(bus: &Bus) -> Result<Self, Failure> {
+        Ok(Self {
+            signals: bus.signals(paths::JOBS).await?,
+            departures: bus.departures().await?,
+            interrupts: signal(SignalKind::interrupt())?,
+        })
+    }
 }
 
 struct Follower<'a> {
     bus: &'a Bus,
     output: &'a Output,
     path: OwnedObjectPath,
-    interrupts: Signal,
     interrupt: Interrupt,
     cancelling: bool,
     progress: Progress,
 }
 
 impl<'a> Follower<'a> {
-    fn new(
-        bus: &'a Bus,
-        output: &'a Output,
-        path: OwnedObjectPath,
-        interrupts: Signal,
-        interrupt: Interrupt,
-    ) -> Self {
+    fn new(bus: &'a Bus, output: &'a Output, path: OwnedObjectPath, interrupt: Interrupt) -> Self {
         let progress = Progress::new(output);
         Self {
             bus,
             output,
             path,
-            interrupts,
             interrupt,
             cancelling: false,
             progress,
         }
     }
 
-    async fn follow(mut self, mut signals: Signals) -> Result<Facts, Failure> {
-        let bus = self.bus;
-        let mut lost = std::pin::pin!(bus.daemon_left());
+    async fn follow(mut self, mut ears: Ears) -> Result<Facts, Failure> {
         let mut end = self.look().await?;
         while end.is_none() {
             end = tokio::select! {
-                Some(message) = signals.recv() => self.hear(&message).await?,
-                _ = self.interrupts.recv() => self.interrupted().await?,
-                left = &mut lost => { left?; return Err(daemon_lost()) }
+                Some(signal) = ears.signals.recv() => self.hear(&signal).await?,
+                _ = ears.interrupts.recv() => self.interrupted().await?,
+                Some(_) = ears.departures.next() => return Err(daemon_lost()),
             };
         }
         let job = self.job().await.ok();

@@ -3,6 +3,7 @@
 //! Each time something moves, the whole picture is read anew and compared with the one before, so
 //! that what is printed is always true together.
 
+use futures_util::StreamExt;
 use serde::Serialize;
 use tokio::signal::unix::{SignalKind, signal};
 use wendy_dbus::objects::Job;
@@ -71,15 +72,14 @@ async fn one_job(bus: &Bus, number: u64, output: &Output) -> Result<(), Failure>
 async fn everything(bus: &Bus, output: &Output) -> Result<(), Failure> {
     let mut signals = bus.signals(paths::ROOT).await?;
     let mut interrupts = signal(SignalKind::interrupt())?;
-    let mut lost = std::pin::pin!(bus.daemon_left());
+    let mut departures = bus.departures().await?;
     let mut before = bus.world().await?;
     output.note("Watching, until Ctrl-C.");
     loop {
         tokio::select! {
             Some(_) = signals.recv() => {}
             _ = interrupts.recv() => return Ok(()),
-            left = &mut lost => {
-                left?;
+            Some(_) = departures.next() => {
                 return Err(Failure::new(Exit::NoDaemon, "the daemon of wendy has stopped"));
             }
         }

@@ -127,8 +127,7 @@ fn draw(bar: &ProgressBar, job: &Job) {
         reason = "clamped to steps"
     )]
     let position = (job.progress.clamp(0.0, 1.0) * 1000.0) as u64;
+    bar.set_position(position);
     bar.set_prefix(phase(job));
     bar.set_message(details(job, units::now()));
-    bar.set_position(position);
-    bar.tick();
 }
