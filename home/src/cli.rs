@@ -5,11 +5,18 @@ use clap::{Args, Parser, Subcommand};
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
-use wendy_home::home::{Home, Options, Reconciled};
+use wendy_home::home::{Home, Options, Reconciled, new_root};
 use wendy_home::medium::directory::DirectoryMedium;
+use wendy_home::medium::preview::Preview;
+use wendy_home::store::Store;
+use wendy_home::store::superblock::Superblock;
 
 mod create;
+mod dump;
+mod export;
+mod fsck;
 mod mount;
+mod status;
 
 /// A home directory on an ordinary FAT stick.
 #[derive(Debug, Parser)]
@@ -25,6 +32,14 @@ enum Command {
     Create(create::Create),
     /// Show a home at a directory, until it is unmounted or this process is asked to end
     Mount(mount::Mount),
+    /// Say what a home holds and how it is
+    Status(status::Status),
+    /// Check a home and repair it
+    Fsck(fsck::Fsck),
+    /// Write a home as a tar archive, without mounting it
+    Export(export::Export),
+    /// Print all metadata as JSON, one line for each name
+    Dump(dump::Dump),
 }
 
 /// Whose home it is on this machine.
@@ -57,6 +72,10 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     match &arguments.command {
         Command::Create(create) => create.run(),
         Command::Mount(mount) => mount.run(),
+        Command::Status(status) => status.run(),
+        Command::Fsck(fsck) => fsck.run(),
+        Command::Export(export) => export.run(),
+        Command::Dump(dump) => dump.run(),
     }
 }
 
@@ -66,7 +85,47 @@ fn open_medium(path: &Path) -> anyhow::Result<DirectoryMedium> {
 
 fn open_home(path: &Path, options: Options) -> anyhow::Result<(Home<DirectoryMedium>, Reconciled)> {
     let medium = open_medium(path)?;
+    medium
+        .lock()
+        .with_context(|| format!("{} is in use already", path.display()))?;
     Home::open(medium, options).with_context(|| format!("cannot open the home {}", path.display()))
+}
+
+type Previewed = Home<Preview<DirectoryMedium>>;
+
+/// Opens a home to look at it only, also while it is in use.
+fn preview(path: &Path, options: Options) -> anyhow::Result<(Previewed, Reconciled)> {
+    let medium = Preview(open_medium(path)?);
+    Home::open(medium, options).with_context(|| format!("cannot open the home {}", path.display()))
+}
+
+fn superblock(path: &Path) -> anyhow::Result<Superblock> {
+    let opened = Store::open(&open_medium(path)?, &new_root())?;
+    Ok(opened.store.superblock().clone())
+}
+
+fn print_reconciled(found: &Reconciled) {
+    let counts = [
+        (found.adopted, "appeared"),
+        (found.edited, "changed"),
+        (found.renamed, "got another name"),
+        (found.missing, "disappeared"),
+        (
+            found.relocated,
+            "moved to their place after an interruption",
+        ),
+        (found.lost, "have no name and are kept in .wendy/lost"),
+    ];
+    for (count, what) in counts.into_iter().filter(|(count, _)| *count > 0) {
+        println!("Since the last use {count} files or directories {what}.");
+    }
+}
+
+fn caller() -> (u32, u32) {
+    (
+        rustix::process::getuid().as_raw(),
+        rustix::process::getgid().as_raw(),
+    )
 }
 
 /// Owner and group of a directory.

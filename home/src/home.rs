@@ -37,11 +37,13 @@ mod durability;
 mod namespace;
 pub mod reconcile;
 mod settle;
+mod walk;
 
 pub use attributes::{Attributes, Change, SetXattr};
 pub use content::OpenedFile;
 pub use namespace::{Listing, NewNode, RenameMode};
 pub use reconcile::Reconciled;
+pub use walk::Visited;
 
 /// Result of an operation, failing like the system call of the same name.
 pub type Result<T> = std::result::Result<T, Errno>;
@@ -150,6 +152,23 @@ pub fn exists<M: Medium>(medium: &M) -> bool {
     medium
         .facts(".wendy/super.0")
         .is_ok_and(|facts| facts.size > 0)
+}
+
+/// Renames the files of a damaged store, so that a new one can be made beside them.
+///
+/// # Errors
+/// Those of the medium.
+pub fn set_aside<M: Medium>(medium: &M) -> io::Result<()> {
+    for name in ["super.0", "super.1", "ckpt.0", "ckpt.1", "log.0", "log.1"] {
+        let path = format!(".wendy/{name}");
+        if medium.facts(&path).is_err() {
+            continue;
+        }
+        let candidates = (0..1000u32).map(|number| format!("{path}.damaged{number}"));
+        let mut free = candidates.filter(|to| medium.facts(to).is_err());
+        medium.rename(&path, &free.next().ok_or(io::ErrorKind::AlreadyExists)?)?;
+    }
+    medium.sync_all()
 }
 
 impl<M: Medium> Home<M> {

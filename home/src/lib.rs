@@ -18,6 +18,7 @@
 //! arbitrary bytes, and nothing on it may name a place outside the home.
 
 pub mod codec;
+pub mod export;
 pub mod fs;
 pub mod home;
 pub mod ids;

@@ -10,6 +10,7 @@ use std::os::fd::BorrowedFd;
 pub mod directory;
 #[cfg(test)]
 pub mod fake;
+pub mod preview;
 
 /// What the lower filesystem can hold.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -45,8 +45,8 @@ use superblock::Superblock;
 
 /// Bytes of each log.
 pub const LOG_SIZE: u64 = if cfg!(test) { 256 << 10 } else { 4 << 20 };
-/// Largest checkpoint accepted: ten million files.
-const CHECKPOINT_MAX: u64 = 2 << 30;
+/// Largest checkpoint accepted: some three million files.
+const CHECKPOINT_MAX: u64 = 512 << 20;
 
 /// Why a store cannot be opened.
 #[derive(Debug, thiserror::Error)]

@@ -197,6 +197,15 @@ impl Table {
         true
     }
 
+    /// Number of directories above `dir`.
+    #[must_use]
+    pub fn depth(&self, dir: Ino) -> usize {
+        let above = |at: &Ino| self.names(*at).first().map(|name| name.dir);
+        std::iter::successors(above(&dir), above)
+            .take(DEPTH_MAX)
+            .count()
+    }
+
     /// The alias a new entry `name` of `dir` needs; `None` if its plain encoding is free.
     #[must_use]
     pub fn alias_for(&self, dir: Ino, name: &[u8]) -> Option<String> {

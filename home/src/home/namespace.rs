@@ -8,6 +8,9 @@ use crate::names;
 use crate::record::{Lower, Place, Print, TARGET_MAX};
 use std::sync::Arc;
 
+/// Deepest directory that takes new names: as deep as a path of `PATH_MAX` bytes can lead.
+const DEPTH_MAX: usize = 2048;
+
 /// What to make.
 #[derive(Clone, Debug)]
 pub struct NewNode {
@@ -332,6 +335,7 @@ impl<M: Medium> State<M> {
         match (alive, names::is_valid(name)) {
             (false, _) => Err(Errno::NOENT),
             (true, false) => Err(Errno::INVAL),
+            (true, true) if self.table.depth(dir) >= DEPTH_MAX => Err(Errno::NAMETOOLONG),
             (true, true) => Ok(()),
         }
     }
@@ -351,6 +355,7 @@ impl<M: Medium> State<M> {
         match (into_itself, alive) {
             (true, _) => Err(Errno::INVAL),
             (_, false) => Err(Errno::NOENT),
+            _ if self.table.depth(dir) >= DEPTH_MAX => Err(Errno::NAMETOOLONG),
             _ => Ok(()),
         }
     }

@@ -42,11 +42,19 @@ pub struct Reconciled {
     pub lost: u64,
 }
 
+impl Reconciled {
+    /// Whether anything was found.
+    #[must_use]
+    pub fn is_anything(&self) -> bool {
+        *self != Self::default()
+    }
+}
+
 impl<M: Medium> Home<M> {
     pub(super) fn reconcile(&self) -> io::Result<Reconciled> {
         let scan = Scan::of(&*self.medium)?;
         let reconciled = self.reconcile_with(scan).map_err(io::Error::from)?;
-        if reconciled != Reconciled::default() {
+        if reconciled.is_anything() {
             tracing::info!(?reconciled, "took over what changed on the medium");
         }
         Ok(reconciled)

@@ -50,6 +50,17 @@ impl DirectoryMedium {
         self.root.as_fd()
     }
 
+    /// Keeps all others out who ask, until the medium is dropped.
+    ///
+    /// # Errors
+    /// `WouldBlock` when someone else has it.
+    pub fn lock(&self) -> io::Result<()> {
+        Ok(fs::flock(
+            &self.root,
+            fs::FlockOperation::NonBlockingLockExclusive,
+        )?)
+    }
+
     /// Hides an object from other systems' users, where the filesystem knows how.
     ///
     /// Only cosmetic, so failure is none: only FAT has the attribute.

@@ -3,6 +3,9 @@
 use super::{Broken, DEPTH_MAX, Directory, Entry, Ino, Inode, Kind, Lower, NameRef, Node};
 use super::{Place, Record, Table, Xattrs, lower_name, names};
 
+/// No inode number reaches this: a forged one must not use up all that are left.
+const INO_END: Ino = Ino(1 << 62);
+
 impl Table {
     /// Changes the table as `record` says.
     ///
@@ -39,6 +42,7 @@ impl Table {
                 self.remove_lower(*ino);
                 Ok(())
             }
+            Record::NextIno(ino) if *ino > INO_END => Err(Broken::NoInode(*ino)),
             Record::NextIno(ino) => {
                 self.next = self.next.max(*ino);
                 Ok(())
@@ -55,7 +59,7 @@ impl Table {
             return Ok(());
         }
         // Numbers are never used twice: a lower of a dead inode must not become that of a new one.
-        if ino < Ino::FIRST || ino.0 == u64::MAX || self.lowers.contains_key(&ino) {
+        if !(Ino::FIRST..INO_END).contains(&ino) || self.lowers.contains_key(&ino) {
             return Err(Broken::NoInode(ino));
         }
         let node = Node {

@@ -63,7 +63,7 @@ impl Table {
         let mut lowers: Vec<_> = self
             .lowers
             .iter()
-            .map(|(ino, l)| (self.depth(*ino), ino, l))
+            .map(|(ino, l)| (self.lower_depth(*ino), ino, l))
             .collect();
         lowers.sort_unstable_by_key(|(depth, ino, _)| (*depth, **ino));
         lowers
@@ -72,7 +72,7 @@ impl Table {
             .collect()
     }
 
-    fn depth(&self, ino: Ino) -> usize {
+    fn lower_depth(&self, ino: Ino) -> usize {
         let above = |at: &Ino| self.lowers.get(at).map(|lower| lower.place.dir);
         std::iter::successors(above(&ino), above).count()
     }

@@ -7,8 +7,8 @@ use crate::table::lowers::TMP_DIR;
 use std::collections::{BTreeMap, HashMap};
 use std::io;
 
-/// Deepest directory read; deeper than any path.
-const DEPTH_MAX: usize = 2048;
+/// Deepest directory read; deeper than any of ours.
+const DEPTH_MAX: usize = 65_536;
 
 /// Index of a directory in a [`Scan`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

@@ -1,0 +1,43 @@
+//! `wendy-home export`.
+
+use super::{Identity, preview};
+use anyhow::Context as _;
+use clap::Args;
+use std::fs::File;
+use std::io::{BufWriter, IsTerminal as _};
+use std::path::PathBuf;
+use std::process::ExitCode;
+use wendy_home::export::export;
+
+/// Write a home as a tar archive, with all that the stick cannot hold by itself.
+#[derive(Debug, Args)]
+pub struct Export {
+    /// Directory on the stick that holds the home
+    directory: PathBuf,
+    /// File to write, or - for standard output
+    archive: PathBuf,
+    #[command(flatten)]
+    identity: Identity,
+}
+
+impl Export {
+    pub fn run(&self) -> anyhow::Result<ExitCode> {
+        let (home, _) = preview(&self.directory, self.identity.options(super::caller()))?;
+        if self.archive.as_os_str() == "-" {
+            if std::io::stdout().is_terminal() {
+                anyhow::bail!("not writing an archive to a terminal: give a file name");
+            }
+            export(&home, &mut BufWriter::new(std::io::stdout().lock()))?;
+            return Ok(ExitCode::SUCCESS);
+        }
+        let file = File::create_new(&self.archive)
+            .with_context(|| format!("cannot make {}", self.archive.display()))?;
+        let mut out = BufWriter::new(file);
+        let count = export(&home, &mut out).context("cannot write the archive")?;
+        out.into_inner()
+            .map_err(std::io::IntoInnerError::into_error)?
+            .sync_all()?;
+        println!("Wrote {count} names to {}.", self.archive.display());
+        Ok(ExitCode::SUCCESS)
+    }
+}

@@ -1,0 +1,191 @@
+//! Writing the whole home as a tar archive (POSIX.1-2001 `pax`, pubs.opengroup.org, utility *pax*).
+//!
+//! Everything a home holds is in it: modes, owners, links, nanosecond times, extended attributes
+//! (as `SCHILY.xattr.`, which GNU tar, bsdtar and star read). Sockets are left out, as tar does.
+
+use crate::home::{Attributes, Home, Visited};
+use crate::ids::Ino;
+use crate::medium::Medium;
+use crate::record::Kind;
+use std::collections::HashMap;
+use std::io::{self, Write};
+
+const BLOCK: usize = 512;
+const CHUNK: usize = 1 << 20;
+
+/// Writes everything in `home` to `out`; returns the number of names written.
+///
+/// # Errors
+/// Those of reading the medium and of `out`.
+pub fn export<M: Medium>(home: &Home<M>, out: &mut impl Write) -> io::Result<u64> {
+    let mut first_names: HashMap<Ino, Vec<u8>> = HashMap::new();
+    let mut count = 0;
+    home.walk::<io::Error>(|visited| {
+        let Attributes {
+            ino, kind, links, ..
+        } = visited.attributes;
+        let path = archive_path(visited);
+        let earlier = first_names.get(&ino).filter(|_| kind != Kind::Directory);
+        match (kind, earlier) {
+            (Kind::Socket, _) => return Ok(()),
+            (_, Some(earlier)) => write_header(home, out, visited, (b'1', earlier))?,
+            (Kind::Symlink, None) => {
+                write_header(home, out, visited, (b'2', &home.read_link(ino)?))?;
+            }
+            _ => write_header(home, out, visited, (type_flag(kind), b""))?,
+        }
+        if kind == Kind::File && earlier.is_none() {
+            write_content(home, out, &visited.attributes)?;
+        }
+        if links > 1 && kind != Kind::Directory {
+            first_names.entry(ino).or_insert(path);
+        }
+        count += 1;
+        Ok(())
+    })?;
+    out.write_all(&[0; 2 * BLOCK])?;
+    out.flush()?;
+    Ok(count)
+}
+
+fn archive_path(visited: &Visited) -> Vec<u8> {
+    match visited.path.as_slice() {
+        b"" => b"./".to_vec(),
+        path if visited.attributes.kind == Kind::Directory => [b"./", path, b"/"].concat(),
+        path => [b"./", path].concat(),
+    }
+}
+
+fn type_flag(kind: Kind) -> u8 {
+    match kind {
+        Kind::CharDevice => b'3',
+        Kind::BlockDevice => b'4',
+        Kind::Directory => b'5',
+        Kind::Fifo => b'6',
+        _ => b'0',
+    }
+}
+
+fn write_header<M: Medium>(
+    home: &Home<M>,
+    out: &mut impl Write,
+    visited: &Visited,
+    (flag, link): (u8, &[u8]),
+) -> io::Result<()> {
+    let a = &visited.attributes;
+    let size = if flag == b'0' { a.size } else { 0 };
+    let path = archive_path(visited);
+    let mut pax = Vec::new();
+    add_pax(&mut pax, b"path", &path);
+    if !link.is_empty() {
+        add_pax(&mut pax, b"linkpath", link);
+    }
+    let time = |time: crate::ids::Time| format!("{}.{:09}", time.seconds, time.nanos);
+    add_pax(&mut pax, b"size", size.to_string().as_bytes());
+    add_pax(&mut pax, b"mtime", time(a.times.modified).as_bytes());
+    add_pax(&mut pax, b"atime", time(a.times.accessed).as_bytes());
+    add_pax(&mut pax, b"uid", a.uid.to_string().as_bytes());
+    add_pax(&mut pax, b"gid", a.gid.to_string().as_bytes());
+    let names = home.xattr_names(a.ino)?;
+    for name in names.split(|b| *b == 0).filter(|name| !name.is_empty()) {
+        add_pax(
+            &mut pax,
+            &[b"SCHILY.xattr.", name].concat(),
+            &home.xattr(a.ino, name)?,
+        );
+    }
+    out.write_all(&ustar(b"./PaxHeaders/x", b"", b'x', pax.len() as u64, a))?;
+    write_padded(out, &pax)?;
+    out.write_all(&ustar(&path, link, flag, size, a))
+}
+
+/// One `length key=value` line; the length counts its own digits.
+fn add_pax(pax: &mut Vec<u8>, key: &[u8], value: &[u8]) {
+    let rest = key.len() + value.len() + 3;
+    let mut length = rest + 1;
+    while length != rest + length.to_string().len() {
+        length = rest + length.to_string().len();
+    }
+    pax.extend(length.to_string().as_bytes());
+    pax.push(b' ');
+    pax.extend(key);
+    pax.push(b'=');
+    pax.extend(value);
+    pax.push(b'\n');
+}
+
+/// The old header; what does not fit stands in the pax header before it.
+fn ustar(path: &[u8], link: &[u8], flag: u8, size: u64, a: &Attributes) -> [u8; BLOCK] {
+    let mut header = [0; BLOCK];
+    put(&mut header[..100], &path[..path.len().min(99)]);
+    put_octal(&mut header[100..108], u64::from(a.mode));
+    put_octal(&mut header[108..116], u64::from(a.uid));
+    put_octal(&mut header[116..124], u64::from(a.gid));
+    put_octal(&mut header[124..136], size);
+    put_octal(
+        &mut header[136..148],
+        a.times.modified.seconds.try_into().unwrap_or(0),
+    );
+    put(&mut header[148..156], b"        ");
+    header[156] = flag;
+    put(&mut header[157..257], &link[..link.len().min(99)]);
+    put(&mut header[257..265], b"ustar\x0000");
+    if matches!(flag, b'3' | b'4') {
+        let device = u64::from(a.device);
+        put_octal(&mut header[329..337], rustix::fs::major(device).into());
+        put_octal(&mut header[337..345], rustix::fs::minor(device).into());
+    }
+    let sum: u64 = header.iter().map(|b| u64::from(*b)).sum();
+    put(&mut header[148..156], format!("{sum:06o}\0 ").as_bytes());
+    header
+}
+
+fn put(field: &mut [u8], value: &[u8]) {
+    field[..value.len()].copy_from_slice(value);
+}
+
+/// Octal digits and a NUL; too large a number leaves zero, the pax header has it.
+fn put_octal(field: &mut [u8], value: u64) {
+    let digits = field.len() - 1;
+    let text = format!("{value:0digits$o}");
+    let text = if text.len() > digits {
+        "0".repeat(digits)
+    } else {
+        text
+    };
+    put(field, text.as_bytes());
+}
+
+fn write_content<M: Medium>(
+    home: &Home<M>,
+    out: &mut impl Write,
+    a: &Attributes,
+) -> io::Result<()> {
+    home.open_file(a.ino)?;
+    let copied = copy_content(home, out, a);
+    home.release(a.ino)?;
+    copied
+}
+
+fn copy_content<M: Medium>(home: &Home<M>, out: &mut impl Write, a: &Attributes) -> io::Result<()> {
+    let mut offset = 0;
+    while offset < a.size {
+        let bytes = home.read(a.ino, offset, CHUNK)?;
+        if bytes.is_empty() {
+            return Err(io::ErrorKind::UnexpectedEof.into());
+        }
+        out.write_all(&bytes)?;
+        offset += bytes.len() as u64;
+    }
+    pad(out, a.size)
+}
+
+fn write_padded(out: &mut impl Write, bytes: &[u8]) -> io::Result<()> {
+    out.write_all(bytes)?;
+    pad(out, bytes.len() as u64)
+}
+
+fn pad(out: &mut impl Write, length: u64) -> io::Result<()> {
+    let rest = usize::try_from(length % BLOCK as u64).unwrap_or(0);
+    out.write_all(&[0; BLOCK][..(BLOCK - rest) % BLOCK])
+}

@@ -1,0 +1,114 @@
+//! What the tests with real programs share.
+
+// Each test file uses its own part of this.
+#![allow(dead_code)]
+
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Output, Stdio};
+use std::time::{Duration, Instant};
+
+/// The program under test.
+pub const PROGRAM: &str = env!("CARGO_BIN_EXE_wendy-home");
+
+/// A command; tests start programs by themselves, `wendy_sys::tool` is for the product.
+#[allow(clippy::disallowed_methods)]
+pub fn command(program: impl AsRef<std::ffi::OsStr>) -> Command {
+    Command::new(program)
+}
+
+/// Runs `wendy-home`.
+pub fn wendy_home(arguments: &[&str]) -> Output {
+    command(PROGRAM).args(arguments).output().unwrap()
+}
+
+/// Runs `wendy-home`, which must succeed.
+pub fn succeed(arguments: &[&str]) -> String {
+    let output = wendy_home(arguments);
+    let errors = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(output.status.success(), "{arguments:?}: {errors}");
+    String::from_utf8(output.stdout).unwrap()
+}
+
+/// Finds a program by name: in `PATH`, then among the tools cargo installed for these tests.
+pub fn find(name: &str) -> Option<PathBuf> {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let tools = std::env::var_os("WENDY_TOOLS").map(PathBuf::from);
+    let home = std::env::var_os("HOME").map(|home| Path::new(&home).join(".cache/wendy/tools"));
+    let own = [tools, home]
+        .into_iter()
+        .flatten()
+        .map(|root| root.join("bin"));
+    std::env::split_paths(&path)
+        .chain(own)
+        .map(|dir| dir.join(name))
+        .find(|file| file.is_file())
+}
+
+/// Says loudly why a test could not run. Where `WENDY_TESTS_MUST_RUN` is set that is a failure.
+pub fn skip(why: &str) {
+    assert!(
+        std::env::var_os("WENDY_TESTS_MUST_RUN").is_none(),
+        "cannot run: {why}"
+    );
+    eprintln!("skipped: {why}");
+}
+
+/// Waits for a condition.
+pub fn wait_until(what: &str, limit: Duration, mut holds: impl FnMut() -> bool) {
+    let end = Instant::now() + limit;
+    while !holds() {
+        assert!(Instant::now() < end, "waited in vain: {what}");
+        std::thread::yield_now();
+    }
+}
+
+/// A mounted home, unmounted when dropped.
+#[derive(Debug)]
+pub struct Mounted {
+    server: Child,
+    target: PathBuf,
+}
+
+impl Mounted {
+    pub fn new(directory: &Path, target: &Path, options: &[&str]) -> Self {
+        let mut server = command(PROGRAM)
+            .arg("mount")
+            .args(options)
+            .args([directory, target])
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut line = String::new();
+        let stdout = server.stdout.take().unwrap();
+        std::io::BufRead::read_line(&mut std::io::BufReader::new(stdout), &mut line).unwrap();
+        assert_eq!(line, "ready\n");
+        Self {
+            server,
+            target: target.to_owned(),
+        }
+    }
+
+    /// Unmounts and waits for the orderly end.
+    pub fn end(mut self) {
+        self.unmount();
+        assert!(self.server.wait().unwrap().success());
+    }
+
+    fn unmount(&self) {
+        let _ = command("umount").arg(&self.target).status();
+    }
+}
+
+impl Drop for Mounted {
+    fn drop(&mut self) {
+        if matches!(self.server.try_wait(), Ok(None)) {
+            let _ = command("umount").arg("-l").arg(&self.target).status();
+            let _ = self.server.wait();
+        }
+    }
+}
+
+/// Whether this process may mount FUSE filesystems.
+pub fn can_mount() -> bool {
+    Path::new("/dev/fuse").exists() && rustix::process::getuid().is_root()
+}

@@ -1,0 +1,153 @@
+//! The mounted filesystem, on a lower directory of this machine.
+
+mod common;
+
+use common::{Mounted, can_mount, command, find, skip, succeed};
+use std::fs;
+use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, symlink};
+use std::path::{Path, PathBuf};
+
+struct Places {
+    /// Keeps the directories until the end.
+    _dir: tempfile::TempDir,
+    stick: PathBuf,
+    home: PathBuf,
+}
+
+fn places() -> Option<Places> {
+    if !can_mount() {
+        skip("mounting needs root and /dev/fuse");
+        return None;
+    }
+    let dir = tempfile::tempdir().unwrap();
+    let (stick, home) = (dir.path().join("stick"), dir.path().join("home"));
+    [&stick, &home]
+        .into_iter()
+        .for_each(|path| fs::create_dir(path).unwrap());
+    fs::set_permissions(dir.path(), fs::Permissions::from_mode(0o755)).unwrap();
+    succeed(&["create", stick.to_str().unwrap()]);
+    Some(Places {
+        _dir: dir,
+        stick,
+        home,
+    })
+}
+
+#[test]
+fn a_home_shows_the_same_after_the_next_login() {
+    let Some(Places { _dir, stick, home }) = places() else {
+        return;
+    };
+    let mounted = Mounted::new(&stick, &home, &[]);
+    fs::create_dir(home.join("dir")).unwrap();
+    fs::write(home.join("dir/a:b"), "text").unwrap();
+    fs::set_permissions(home.join("dir/a:b"), fs::Permissions::from_mode(0o4751)).unwrap();
+    fs::hard_link(home.join("dir/a:b"), home.join("hard")).unwrap();
+    symlink("dir/a:b", home.join("soft")).unwrap();
+    let before = home.join("hard").metadata().unwrap();
+    mounted.end();
+    assert_eq!(fs::read(stick.join("dir/a\u{F03A}b")).unwrap(), b"text");
+
+    let mounted = Mounted::new(&stick, &home, &[]);
+    let after = home.join("soft").metadata().unwrap();
+    let facts = |m: &fs::Metadata| (m.ino(), m.mode(), m.nlink(), m.mtime_nsec(), m.ctime_nsec());
+    assert_eq!(facts(&after), facts(&before));
+    mounted.end();
+}
+
+#[test]
+fn owners_follow_the_person() {
+    let Some(Places { _dir, stick, home }) = places() else {
+        return;
+    };
+    let mounted = Mounted::new(&stick, &home, &["--uid", "1000", "--gid", "1000"]);
+    fs::write(home.join("mine"), "").unwrap();
+    std::os::unix::fs::chown(home.join("mine"), Some(1000), Some(1000)).unwrap();
+    mounted.end();
+    let mounted = Mounted::new(&stick, &home, &["--uid", "2001", "--gid", "2002"]);
+    let facts = home.join("mine").metadata().unwrap();
+    assert_eq!((facts.uid(), facts.gid()), (2001, 2002));
+    mounted.end();
+}
+
+#[test]
+fn two_cannot_use_one_home() {
+    let Some(Places { _dir, stick, home }) = places() else {
+        return;
+    };
+    let mounted = Mounted::new(&stick, &home, &[]);
+    let second = common::wendy_home(&["mount", stick.to_str().unwrap(), home.to_str().unwrap()]);
+    assert!(String::from_utf8_lossy(&second.stderr).contains("in use already"));
+    mounted.end();
+}
+
+#[test]
+fn pjdfstest_finds_no_failure() {
+    let Some(Places { _dir, stick, home }) = places() else {
+        return;
+    };
+    for options in [&[][..], &["--no-passthrough"]] {
+        let mounted = Mounted::new(&stick, &home, options);
+        fs::set_permissions(&home, fs::Permissions::from_mode(0o755)).unwrap();
+        if !run_pjdfstest(&home) {
+            return skip("cargo install pjdfstest --version 0.2.2 --locked");
+        }
+        mounted.end();
+    }
+}
+
+#[test]
+fn fsx_finds_no_difference() {
+    let Some(Places { _dir, stick, home }) = places() else {
+        return;
+    };
+    let Some(fsx) = find("fsx") else {
+        return skip("cargo install fsx --locked");
+    };
+    for options in [&[][..], &["--no-passthrough"]] {
+        let mounted = Mounted::new(&stick, &home, options);
+        let count = std::env::var("FSX_OPERATIONS").unwrap_or_else(|_| "3000".into());
+        let output = command(&fsx)
+            .args(["-N", &count, "-S", "7"])
+            .arg(home.join("file"))
+            .output()
+            .unwrap();
+        assert!(
+            output.status.success(),
+            "{}",
+            String::from_utf8_lossy(&output.stdout)
+        );
+        fs::remove_file(home.join("file")).unwrap();
+        mounted.end();
+    }
+}
+
+fn run_pjdfstest(home: &Path) -> bool {
+    let Some(pjdfstest) = find("pjdfstest") else {
+        return false;
+    };
+    let (inside, outside) = (home.join("pjdfstest"), tempfile::tempdir().unwrap());
+    fs::create_dir_all(&inside).unwrap();
+    fs::set_permissions(&inside, fs::Permissions::from_mode(0o777)).unwrap();
+    let output = command(pjdfstest)
+        .args([
+            "-c",
+            concat!(env!("CARGO_MANIFEST_DIR"), "/tests/pjdfstest.toml"),
+            "-s",
+        ])
+        .arg(outside.path())
+        .arg("-p")
+        .arg(&inside)
+        .output()
+        .unwrap();
+    let said = String::from_utf8_lossy(&output.stdout);
+    let failed: Vec<&str> = said
+        .lines()
+        .filter(|line| line.contains("FAILED"))
+        .collect();
+    assert!(
+        output.status.success() && said.contains(" 0 failed"),
+        "{failed:#?}"
+    );
+    true
+}

@@ -1,0 +1,98 @@
+//! The tools, on homes in ordinary directories.
+
+mod common;
+
+use common::{succeed, wendy_home};
+use std::fs;
+use std::path::Path;
+
+fn text(path: &Path) -> &str {
+    path.to_str().unwrap()
+}
+
+#[test]
+fn a_directory_becomes_a_home_with_all_it_holds() {
+    let dir = tempfile::tempdir().unwrap();
+    let home = dir.path().join("pershome");
+    fs::create_dir(&home).unwrap();
+    fs::write(home.join("letter.txt"), "dear").unwrap();
+    succeed(&["create", text(&home)]);
+    let readme = fs::read_to_string(home.join(".wendy/VERSION.txt")).unwrap();
+    assert!(readme.contains("YOUR FILES ARE NOT IN HERE"));
+    let dump = succeed(&["dump", text(&home)]);
+    assert!(dump.contains("\"path\":\"letter.txt\""));
+    assert!(!wendy_home(&["create", text(&home)]).status.success());
+}
+
+#[test]
+fn status_and_fsck_tell_and_change_nothing() {
+    let dir = tempfile::tempdir().unwrap();
+    succeed(&["create", text(dir.path())]);
+    fs::write(dir.path().join("new"), "from outside").unwrap();
+    let before = fs::read(dir.path().join(".wendy/log.0")).unwrap();
+    let status: serde_json::Value =
+        serde_json::from_str(&succeed(&["status", "--json", text(dir.path())])).unwrap();
+    assert_eq!(status["since_last_use"]["adopted"], 1);
+    assert_eq!(status["files"], 1);
+    assert_eq!(
+        wendy_home(&["fsck", text(dir.path())]).status.code(),
+        Some(4)
+    );
+    assert_eq!(fs::read(dir.path().join(".wendy/log.0")).unwrap(), before);
+    assert_eq!(
+        wendy_home(&["fsck", "--repair", text(dir.path())])
+            .status
+            .code(),
+        Some(1)
+    );
+    assert_eq!(
+        wendy_home(&["fsck", text(dir.path())]).status.code(),
+        Some(0)
+    );
+}
+
+#[test]
+fn damaged_metadata_is_rebuilt_from_the_files() {
+    let dir = tempfile::tempdir().unwrap();
+    succeed(&["create", text(dir.path())]);
+    fs::write(dir.path().join("kept"), "content").unwrap();
+    for name in ["super.0", "super.1"] {
+        fs::write(dir.path().join(".wendy").join(name), [0x55; 4096]).unwrap();
+    }
+    let report = succeed_with(1, &["fsck", "--repair", "--json", text(dir.path())]);
+    assert!(report.contains("\"rebuilt\":true"), "{report}");
+    assert!(succeed(&["dump", text(dir.path())]).contains("\"path\":\"kept\""));
+    assert!(dir.path().join(".wendy/super.0.damaged0").exists());
+}
+
+#[test]
+fn a_home_of_a_newer_format_is_left_alone() {
+    let dir = tempfile::tempdir().unwrap();
+    succeed(&["create", text(dir.path())]);
+    let path = dir.path().join(".wendy/super.0");
+    let mut bytes = fs::read(&path).unwrap();
+    bytes[8] = 9;
+    fs::write(&path, bytes).unwrap();
+    let output = wendy_home(&["fsck", "--repair", text(dir.path())]);
+    assert!(!output.status.success());
+    assert!(String::from_utf8_lossy(&output.stderr).contains("newer wendy-home"));
+    assert!(!dir.path().join(".wendy/super.0.damaged0").exists());
+}
+
+#[test]
+fn what_is_no_home_is_named() {
+    let dir = tempfile::tempdir().unwrap();
+    let output = wendy_home(&["status", text(dir.path())]);
+    assert!(String::from_utf8_lossy(&output.stderr).contains("wendy-home create"));
+}
+
+fn succeed_with(code: i32, arguments: &[&str]) -> String {
+    let output = wendy_home(arguments);
+    assert_eq!(
+        output.status.code(),
+        Some(code),
+        "{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
+    String::from_utf8(output.stdout).unwrap()
+}
