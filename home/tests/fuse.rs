@@ -1,5 +1,7 @@
 //! The mounted filesystem, on a lower directory of this machine.
 
+#![allow(clippy::unwrap_used, reason = "helpers of tests fail as tests do")]
+
 mod common;
 
 use common::{Mounted, can_mount, command, find, skip, succeed};

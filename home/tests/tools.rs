@@ -1,5 +1,7 @@
 //! The tools, on homes in ordinary directories.
 
+#![allow(clippy::unwrap_used, reason = "helpers of tests fail as tests do")]
+
 mod common;
 
 use common::{succeed, wendy_home};

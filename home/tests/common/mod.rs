@@ -2,10 +2,13 @@
 
 // Each test file uses its own part of this.
 #![allow(dead_code)]
+#![allow(clippy::unwrap_used, reason = "helpers of tests fail as tests do")]
 
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::time::{Duration, Instant};
+
+pub mod uml;
 
 /// The program under test.
 pub const PROGRAM: &str = env!("CARGO_BIN_EXE_wendy-home");

@@ -1,0 +1,176 @@
+//! A user-mode Linux with a FAT medium: a real vfat driver without a real machine.
+//!
+//! Needs the Debian packages `user-mode-linux`, `busybox-static` and `dosfstools`, and root.
+
+use super::{command, find, skip, wait_until};
+use nix::sys::signal::{Signal, killpg};
+use nix::unistd::Pid;
+use std::fs::{self, File};
+use std::os::unix::process::CommandExt as _;
+use std::path::{Path, PathBuf};
+use std::process::Child;
+use std::time::Duration;
+
+/// Longer than any job takes.
+const LIMIT: Duration = Duration::from_secs(600);
+
+/// A FAT medium and a directory for what the machine says.
+#[derive(Debug)]
+pub struct Uml {
+    dir: tempfile::TempDir,
+}
+
+/// A machine at work.
+#[derive(Debug)]
+pub struct Running<'a> {
+    uml: &'a Uml,
+    child: Child,
+}
+
+impl Uml {
+    /// A new FAT32 medium of `size` bytes; `None`, said loudly, where the tools are missing.
+    pub fn new(size: u64) -> Option<Self> {
+        for tool in ["linux.uml", "busybox", "mkfs.vfat", "fsck.vfat"] {
+            if find(tool).is_none() {
+                skip("install user-mode-linux, busybox-static and dosfstools");
+                return None;
+            }
+        }
+        if !rustix::process::getuid().is_root() {
+            skip("the machine's root is the host's: needs root");
+            return None;
+        }
+        let uml = Self {
+            dir: tempfile::tempdir().unwrap(),
+        };
+        File::create(uml.image()).unwrap().set_len(size).unwrap();
+        let made = command("mkfs.vfat")
+            .args(["-F", "32"])
+            .arg(uml.image())
+            .output()
+            .unwrap();
+        assert!(made.status.success());
+        Some(uml)
+    }
+
+    /// A file beside the medium, visible inside and outside of the machine.
+    pub fn file(&self, name: &str) -> PathBuf {
+        self.dir.path().join(name)
+    }
+
+    /// Runs a script inside to its end; what the machine said.
+    pub fn run(&self, job: &str) -> String {
+        let mut running = self.start(job);
+        wait_until("the machine powers off", LIMIT, || running.ended());
+        let said = self.said();
+        assert!(said.contains("job ended with 0"), "{said}");
+        said
+    }
+
+    /// Starts a script inside.
+    pub fn start(&self, job: &str) -> Running<'_> {
+        let script = self.file("job");
+        fs::write(&script, job).unwrap();
+        let console = File::create(self.file("console")).unwrap();
+        let child = command("linux.uml")
+            .args([
+                "mem=256M",
+                "root=/dev/root",
+                "rootfstype=hostfs",
+                "rootflags=/",
+                "rw",
+                "quiet",
+            ])
+            .arg(concat!(
+                "init=",
+                env!("CARGO_MANIFEST_DIR"),
+                "/tests/uml/init.sh"
+            ))
+            .arg(format!("job={}", script.display()))
+            .arg(format!("ubd0={}", self.image().display()))
+            .args(["con=null", "con0=null,fd:1"])
+            .stdin(std::process::Stdio::null())
+            .stdout(console.try_clone().unwrap())
+            .stderr(console)
+            .process_group(0)
+            .spawn()
+            .unwrap();
+        Running { uml: self, child }
+    }
+
+    /// What the machine said last.
+    pub fn said(&self) -> String {
+        String::from_utf8_lossy(&fs::read(self.file("console")).unwrap_or_default()).into_owned()
+    }
+
+    /// Repairs the medium as a mount would; says whether anything was wrong.
+    pub fn fsck(&self) -> bool {
+        let run = || {
+            command("fsck.vfat")
+                .arg("-a")
+                .arg(self.image())
+                .output()
+                .unwrap()
+        };
+        let wrong = !run().status.success();
+        // One repair may bring another to light: a directory cut to nothing goes in the second run.
+        let clean = (0..4).any(|_| run().status.success());
+        assert!(clean, "fsck.vfat finds no end");
+        wrong
+    }
+
+    fn image(&self) -> PathBuf {
+        self.dir.path().join("medium")
+    }
+}
+
+impl Running<'_> {
+    fn ended(&mut self) -> bool {
+        std::thread::sleep(Duration::from_millis(20));
+        self.child.try_wait().unwrap().is_some()
+    }
+
+    /// Waits for a condition outside of the machine.
+    pub fn wait_until(&mut self, what: &str, mut holds: impl FnMut() -> bool) {
+        wait_until(what, LIMIT, || {
+            let over = self.ended() && !holds();
+            assert!(
+                !over,
+                "the machine ended before {what}: {}",
+                self.uml.said()
+            );
+            holds()
+        });
+    }
+
+    /// Pulls the plug: nothing in the machine gets to do anything more.
+    pub fn pull(mut self) {
+        let group = Pid::from_raw(i32::try_from(self.child.id()).unwrap());
+        killpg(group, Signal::SIGKILL).unwrap();
+        self.child.wait().unwrap();
+        // The helpers of the machine are not ours to wait for, but they must be gone as well.
+        wait_until("all of the machine is gone", LIMIT, || {
+            killpg(group, None).is_err()
+        });
+    }
+}
+
+impl Drop for Running<'_> {
+    fn drop(&mut self) {
+        if matches!(self.child.try_wait(), Ok(None)) {
+            let group = Pid::from_raw(i32::try_from(self.child.id()).unwrap());
+            let _ = killpg(group, Signal::SIGKILL);
+            let _ = self.child.wait();
+        }
+    }
+}
+
+/// Shell words that mount the home of the stick at /mnt/home, with `options`.
+pub fn mount_home(program: &Path, options: &str) -> String {
+    let program = program.display();
+    format!(
+        "[ -d /mnt/stick/pershome ] || {program} create /mnt/stick/pershome\n\
+         {program} mount {options} /mnt/stick/pershome /mnt/home > /mnt/ready &\n\
+         until grep -q ready /mnt/ready; do kill -0 $!; busybox usleep 20000; done\n"
+    )
+}

@@ -1,0 +1,142 @@
+//! The mounted filesystem over the real vfat driver, in a user-mode Linux.
+//!
+//! `WENDY_HOME_TRIALS` sets how often the plug is pulled (default 3).
+
+#![allow(clippy::unwrap_used, reason = "helpers of tests fail as tests do")]
+
+mod common;
+
+use common::uml::{Uml, mount_home};
+use common::{PROGRAM, find, skip};
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+const MIB: u64 = 1 << 20;
+const END: &str = "umount /mnt/home\nwait\n";
+
+fn program() -> &'static Path {
+    Path::new(PROGRAM)
+}
+
+#[test]
+fn pjdfstest_finds_no_failure_on_vfat() {
+    // One test writes behind a gap of 2 GiB, and FAT knows no holes.
+    let Some(uml) = Uml::new(3072 * MIB) else {
+        return;
+    };
+    let Some(pjdfstest) = find("pjdfstest") else {
+        return skip("cargo install pjdfstest --version 0.2.2 --locked");
+    };
+    let config = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/pjdfstest.toml");
+    let said = uml.run(&format!(
+        "{mount}mkdir -m 777 /mnt/home/in\nchmod 755 /mnt/home\n\
+         {pjdfstest} -c {config} -s /mnt/other -p /mnt/home/in > {log} || true\nrmdir /mnt/home/in\n{END}",
+        mount = mount_home(program(), ""),
+        pjdfstest = pjdfstest.display(),
+        log = uml.file("log").display(),
+    ));
+    let log = fs::read_to_string(uml.file("log")).unwrap();
+    let failed: Vec<&str> = log.lines().filter(|line| line.contains("FAILED")).collect();
+    assert!(log.contains("Summary: 0 failed"), "{failed:#?}\n{said}");
+    assert!(!uml.fsck());
+}
+
+#[test]
+fn what_is_fsynced_survives_a_pulled_stick() {
+    let Some(uml) = Uml::new(256 * MIB) else {
+        return;
+    };
+    let trials = std::env::var("WENDY_HOME_TRIALS").map_or(3, |count| count.parse().unwrap());
+    let mut promises = 0;
+    for trial in 1..=trials {
+        promises += pull_once(&uml, trial);
+    }
+    println!("{trials} trials, {promises} promises kept");
+    assert!(promises > 10 * trials, "the work got nowhere");
+}
+
+/// Works, pulls the plug at some moment, repairs, mounts again and checks; number of promises kept.
+fn pull_once(uml: &Uml, trial: u64) -> u64 {
+    let workload = workload();
+    let ledger = uml.file("ledger");
+    let _ = fs::remove_file(&ledger);
+    let mount = mount_home(program(), "--commit 1 --settle-now");
+    let (work, ledger_path) = (workload.display(), ledger.display());
+    let tree = format!("/mnt/home/w{trial}");
+    let seed = trial * 7919;
+    let mut running = uml.start(&format!(
+        "{mount}rm -rf /mnt/home/w*\n{work} work {tree} {ledger_path} {seed}\n"
+    ));
+    running.wait_until("the work has begun", || ledger.exists());
+    // Any moment will do, but another one each time, with and without settling going on.
+    let end = Instant::now() + Duration::from_millis(seed % 3331);
+    running.wait_until("the plug is pulled", || Instant::now() > end);
+    running.pull();
+    uml.fsck();
+    let said = uml.run(&format!(
+        "{mount}{work} check {tree} {ledger_path}\nfind /mnt/home > /dev/null\n{END}"
+    ));
+    assert!(
+        !uml.fsck(),
+        "trial {trial}: the repaired medium was not left in order"
+    );
+    let kept = said
+        .split("promises=")
+        .nth(1)
+        .and_then(|rest| rest.split(' ').next());
+    kept.unwrap_or_else(|| panic!("trial {trial}: {said}"))
+        .parse()
+        .unwrap()
+}
+
+#[test]
+fn what_strangers_change_on_vfat_is_taken_over() {
+    let Some(uml) = Uml::new(128 * MIB) else {
+        return;
+    };
+    let mount = mount_home(program(), "");
+    uml.run(&format!(
+        "{mount}cd /mnt/home\nmkdir dir\necho one > dir/one\necho two > two\necho three > three\n\
+         chmod 750 two\nln -s two link\necho 1 > Makefile\necho 2 > makefile\necho 3 > 'a:b. '\n\
+         echo 4 > CON\ncd /\n{END}"
+    ));
+    uml.run(
+        "cd /mnt/stick/pershome\n\
+         [ \"$(cat two)\" = two ]\n[ \"$(cat Makefile)\" = 1 ]\n\
+         mv dir folder\nmv folder/one 'one more'\necho longer than before > two\nrm three\n\
+         mkdir new\necho new > new/file\n",
+    );
+    uml.run(&format!(
+        "{mount}cd /mnt/home\n[ \"$(cat 'one more')\" = one ]\n[ -d folder ]\n[ ! -e dir ]\n\
+         [ ! -e three ]\n[ \"$(cat two)\" = 'longer than before' ]\n[ \"$(stat -c %a two)\" = 750 ]\n\
+         [ \"$(readlink link)\" = two ]\n[ \"$(cat new/file)\" = new ]\n[ \"$(cat makefile)\" = 2 ]\n\
+         [ \"$(cat 'a:b. ')\" = 3 ]\n[ \"$(cat CON)\" = 4 ]\ncd /\n{END}"
+    ));
+    assert!(!uml.fsck());
+}
+
+#[test]
+fn an_idle_home_writes_nothing() {
+    let Some(uml) = Uml::new(64 * MIB) else {
+        return;
+    };
+    let mount = mount_home(program(), "--commit 1");
+    let said = uml.run(&format!(
+        "{mount}echo text > /mnt/home/file\nmv /mnt/home/file /mnt/home/name\nsleep 6\nsync\n\
+         b=$(awk '{{print $5}}' /sys/block/ubda/stat)\n\
+         sleep 5\nsync\nc=$(awk '{{print $5}}' /sys/block/ubda/stat)\necho \"writes while idle: $((c-b))\"\n\
+         [ -e /mnt/stick/pershome/name ]\n{END}"
+    ));
+    assert!(said.contains("writes while idle: 0"), "{said}");
+}
+
+/// The program of `examples/crash_workload.rs`, which cargo builds beside the tests.
+fn workload() -> PathBuf {
+    let built = program().parent().unwrap().join("examples/crash_workload");
+    assert!(
+        built.exists(),
+        "build it: cargo build -p wendy-home --examples"
+    );
+    built
+}
