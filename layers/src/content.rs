@@ -1,26 +1,39 @@
 //! The data of one regular file: cloned where the filesystem can, else read, hashed and written
 //! once, holes kept as holes.
+//!
+//! Large files go to the device without a stay in the page cache, which a live system needs for
+//! other things; see [`crate::pace`] for what the small ones do there.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use rustix::fd::BorrowedFd;
-use rustix::fs::{SeekFrom, ftruncate, ioctl_ficlone, seek};
+use rustix::fs::{OFlags, SeekFrom, fcntl_setfl, ftruncate, ioctl_ficlone, seek};
 use rustix::io::{Errno, pread, pwrite};
 
 use crate::facts::Facts;
 use crate::hash::{BLOCK, DataHash};
+use crate::pace::Pace;
 use crate::progress::check;
 use crate::{EntryPath, Error, Progress, Result};
 
 /// Data moved between two looks at the cancel flag.
 const CHUNK: usize = 1 << 20;
 
+/// Size from which a file is written past the page cache.
+const LARGE: u64 = 1 << 20;
+
 /// What copying data needs besides the two files; one per thread.
 pub(crate) struct Buffer(Vec<u8>);
 
 impl Buffer {
     pub fn new() -> Self {
-        Self(vec![0; CHUNK])
+        Self(vec![0; CHUNK + BLOCK])
+    }
+
+    /// A chunk aligned as writing past the page cache demands.
+    fn chunk(&mut self) -> &mut [u8] {
+        let start = self.0.as_ptr().align_offset(BLOCK);
+        &mut self.0[start..start + CHUNK]
     }
 }
 
@@ -29,6 +42,7 @@ pub(crate) struct Copier<'a> {
     pub progress: &'a dyn Progress,
     /// Whether source and destination may share blocks; false after the first refusal.
     pub clones: &'a AtomicBool,
+    pub pace: &'a Pace,
 }
 
 /// The two ends of one copy.
@@ -52,9 +66,13 @@ impl Copier<'_> {
             return hash_file(buffer, ends.to, facts, self.progress)
                 .map_err(|failure| failure.named(ends));
         }
-        let mut write = |offset: u64, data: &[u8]| write_all(ends.to, offset, data);
+        let mut output = Output::new(ends.to, facts);
+        let mut write = |offset: u64, data: &[u8]| output.write(offset, data);
         let content = transfer(buffer, ends.from, facts, self.progress, &mut write)
             .map_err(|failure| failure.named(ends))?;
+        self.pace
+            .cached(output.cached)
+            .map_err(|errno| Error::write((ends.path)(), errno))?;
         if facts.is_sparse() || content.size < facts.size {
             ftruncate(ends.to, content.size).map_err(|errno| Error::write((ends.path)(), errno))?;
         }
@@ -112,7 +130,7 @@ fn transfer(
     while let Some((mut at, end)) = next {
         while at < end {
             check(progress).map_err(|_| Failure::Cancelled)?;
-            let data = fill(from, at, end, &mut buffer.0).map_err(Failure::Read)?;
+            let data = fill(from, at, end, buffer.chunk()).map_err(Failure::Read)?;
             hash.update(at, data);
             sink(at, data).map_err(Failure::Write)?;
             progress.advance(data.len() as u64, 0);
@@ -176,6 +194,49 @@ fn fill<'b>(
         }
     }
     Ok(&buffer[..filled])
+}
+
+/// The file that is written.
+struct Output<'a> {
+    to: BorrowedFd<'a>,
+    /// Whether whole blocks go past the page cache.
+    direct: bool,
+    /// Bytes that went into the page cache.
+    cached: u64,
+}
+
+impl<'a> Output<'a> {
+    fn new(to: BorrowedFd<'a>, facts: &Facts) -> Self {
+        let large = facts.size >= LARGE && !facts.is_sparse();
+        Self {
+            to,
+            direct: large && fcntl_setfl(to, OFlags::DIRECT).is_ok(),
+            cached: 0,
+        }
+    }
+
+    fn write(&mut self, offset: u64, data: &[u8]) -> Result<(), Errno> {
+        let whole = if self.direct {
+            data.len() - data.len() % BLOCK
+        } else {
+            0
+        };
+        let rest = match write_all(self.to, offset, &data[..whole]) {
+            Ok(()) => whole,
+            // Blocks of this device are larger than ours.
+            Err(Errno::INVAL) => 0,
+            Err(error) => return Err(error),
+        };
+        if rest == data.len() {
+            return Ok(());
+        }
+        if self.direct {
+            fcntl_setfl(self.to, OFlags::empty())?;
+            self.direct = false;
+        }
+        self.cached += (data.len() - rest) as u64;
+        write_all(self.to, offset + rest as u64, &data[rest..])
+    }
 }
 
 fn write_all(to: BorrowedFd<'_>, offset: u64, data: &[u8]) -> Result<(), Errno> {

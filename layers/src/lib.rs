@@ -6,7 +6,7 @@
 //!
 //! All of it works on directory descriptors and never leaves the trees handed in. An inode that
 //! exists in the destination is never written to: generations share inodes, and the older one must
-//! stay as it is. Nothing here syncs; the caller does when all is written.
+//! stay as it is. Nothing is promised to be on the device before the caller has synced it.
 
 mod attributes;
 mod content;
@@ -20,9 +20,12 @@ mod links;
 pub mod manifest;
 mod mirror;
 mod names;
+mod pace;
 mod place;
 mod progress;
 mod remove;
+#[cfg(feature = "testing")]
+pub mod testing;
 mod totals;
 mod walk;
 

@@ -18,11 +18,12 @@ use crate::content::{Buffer, Copier};
 use crate::index::{Builder, Index};
 use crate::links::Links;
 use crate::manifest::{self, Records};
+use crate::pace::Pace;
 use crate::place::Place;
 use crate::progress::check;
 use crate::totals::Counter;
 use crate::walk::{self, Queue, Step, Work};
-use crate::{EntryPath, Exclude, Progress, Result, Totals};
+use crate::{EntryPath, Error, Exclude, Progress, Result, Totals};
 
 use dir::DirState;
 
@@ -89,7 +90,7 @@ pub fn copy(job: &Job<'_>, previous: Option<Previous<'_>>) -> Result<Copied> {
     Mirror {
         previous: tree,
         fresh: true,
-        ..Mirror::new(job, known)
+        ..Mirror::new(job, known)?
     }
     .run()
 }
@@ -101,7 +102,7 @@ pub fn copy(job: &Job<'_>, previous: Option<Previous<'_>>) -> Result<Copied> {
 /// # Errors
 /// As [`copy`].
 pub fn refresh(job: &Job<'_>, index: &Index) -> Result<Copied> {
-    Mirror::new(job, Some(index)).run()
+    Mirror::new(job, Some(index))?.run()
 }
 
 struct Mirror<'a> {
@@ -113,6 +114,7 @@ struct Mirror<'a> {
     fresh: bool,
     watch: Watch<'a>,
     clones: AtomicBool,
+    pace: Pace,
     index: Builder,
     links: Links<DirState>,
     total: Counter,
@@ -142,8 +144,9 @@ struct Worker {
 type Dir = std::sync::Arc<Place<DirState>>;
 
 impl<'a> Mirror<'a> {
-    fn new(job: &'a Job<'a>, known: Option<&'a Index>) -> Self {
-        Self {
+    fn new(job: &'a Job<'a>, known: Option<&'a Index>) -> Result<Self> {
+        let pace = Pace::new(job.dest).map_err(|e| Error::write(EntryPath::new(""), e))?;
+        Ok(Self {
             job,
             known,
             previous: None,
@@ -153,12 +156,13 @@ impl<'a> Mirror<'a> {
                 failed: AtomicBool::new(false),
             },
             clones: AtomicBool::new(true),
+            pace,
             index: Builder::new(known),
             links: Links::new(),
             total: Counter::default(),
             written: Counter::default(),
             unsettled: Mutex::default(),
-        }
+        })
     }
 
     fn run(self) -> Result<Copied> {
@@ -204,6 +208,7 @@ impl<'a> Mirror<'a> {
         Copier {
             progress: &self.watch,
             clones: &self.clones,
+            pace: &self.pace,
         }
     }
 

@@ -51,7 +51,7 @@ struct State<T> {
     error: Option<Error>,
 }
 
-/// Most threads that help: more only wait for one device.
+/// Enough to keep a device busy while two or more processors copy; more only wait.
 const THREADS: usize = 4;
 
 /// Runs `step` for `first` and all work pushed meanwhile, on several threads, each with a
@@ -72,11 +72,8 @@ pub(crate) fn run<T: Send + Sync, W>(
         stopped: AtomicBool::new(false),
     };
     let work = || queue.work(&mut worker(), &step);
-    let helpers = std::thread::available_parallelism()
-        .map_or(1, usize::from)
-        .clamp(2, THREADS);
     std::thread::scope(|scope| {
-        for _ in 1..helpers {
+        for _ in 1..THREADS {
             let builder = std::thread::Builder::new()
                 .name("layers".into())
                 .stack_size(STACK);
@@ -139,14 +136,15 @@ impl<T> Queue<T> {
     }
 
     fn fail(&self, error: Error) {
-        let error_before = &mut self.lock().error;
+        let mut state = self.lock();
         // Threads told to stop because of a failure report that they were cancelled.
-        if matches!(error_before, None | Some(Error::Cancelled)) {
-            *error_before = Some(error);
+        if matches!(state.error, None | Some(Error::Cancelled)) {
+            state.error = Some(error);
         }
         self.stop();
     }
 
+    /// To be called with the state locked, or a thread about to wait misses it.
     fn stop(&self) {
         self.stopped.store(true, Ordering::Relaxed);
         self.wake.notify_all();
@@ -178,12 +176,13 @@ struct Busy<'a, T>(&'a Queue<T>);
 
 impl<T> Drop for Busy<'_, T> {
     fn drop(&mut self) {
+        let mut state = self.0.lock();
+        state.busy -= 1;
         if std::thread::panicking() {
             self.0.stop();
         }
-        let mut state = self.0.lock();
-        state.busy -= 1;
-        if state.busy == 0 && state.stack.is_empty() {
+        if state.busy == 0 {
+            // What lies on the stack may turn out to be no work at all.
             self.0.wake.notify_all();
         }
     }
@@ -230,6 +229,22 @@ mod tests {
             seen.into_inner(),
             (1..=7).map(|depth| 3u64.pow(depth)).sum::<u64>()
         );
+    }
+
+    #[test]
+    fn nobody_waits_for_work_that_is_none() {
+        for _ in 0..2000 {
+            let top = Place::top(0);
+            run(
+                Work::Dirs(Arc::clone(&top), names(0)),
+                || (),
+                |(), queue, _| {
+                    queue.push(Work::Dirs(Arc::clone(&top), Names::default()));
+                    Ok(())
+                },
+            )
+            .unwrap();
+        }
     }
 
     #[test]

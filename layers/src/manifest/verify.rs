@@ -234,7 +234,8 @@ fn examine_file(
     buffer: &mut Buffer,
     progress: &dyn Progress,
 ) -> Result<u64, Failure> {
-    let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
+    let careful = OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::NOATIME;
+    let flags = OFlags::RDONLY | OFlags::CLOEXEC | careful;
     let file = openat(dir, name, flags, Mode::empty()).map_err(Failure::Read)?;
     let facts = Facts::of(file.as_fd()).map_err(Failure::Read)?;
     let xattrs = Target::Open(file.as_fd()).read().map_err(Failure::Read)?;

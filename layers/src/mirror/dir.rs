@@ -49,11 +49,12 @@ impl Mirror<'_> {
         let from = open_below(self.job.upper, b".").map_err(|errno| Error::read(top(), errno))?;
         let found = find(from).map_err(|errno| Error::read(top(), errno))?;
         let fail = |errno| Error::write(top(), errno);
-        let to = Facts::of(self.job.dest).map_err(fail)?;
-        let existing = (!self.fresh).then_some(&to);
+        let to = open_below(self.job.dest, b".").map_err(fail)?;
         if self.fresh {
-            unlock(self.job.dest).map_err(fail)?;
+            unlock(to.as_fd()).map_err(fail)?;
         }
+        let existing = Facts::of(to.as_fd()).map_err(fail)?;
+        let existing = (!self.fresh).then_some(&existing);
         self.state(None, c"", (found.facts, found.xattrs), existing)
             .map(Place::top)
     }
