@@ -34,15 +34,19 @@ mod attributes;
 mod batch;
 mod content;
 mod durability;
+mod making;
 mod namespace;
 pub mod reconcile;
+mod renaming;
 mod settle;
 mod walk;
 
 pub use attributes::{Attributes, Change, SetXattr};
 pub use content::OpenedFile;
-pub use namespace::{Listing, NewNode, RenameMode};
+pub use making::NewNode;
+pub use namespace::Listing;
 pub use reconcile::Reconciled;
+pub use renaming::RenameMode;
 pub use walk::Visited;
 
 /// Result of an operation, failing like the system call of the same name.

@@ -124,6 +124,68 @@ fn fsx_finds_no_difference() {
     }
 }
 
+#[test]
+fn writers_at_once_leave_nothing_undeletable() {
+    let Some(Places { _dir, stick, home }) = places() else {
+        return;
+    };
+    let mounted = Mounted::new(&stick, &home, &["--commit", "1", "--settle-now"]);
+    std::thread::scope(|scope| {
+        for writer in 0..4 {
+            let home = &home;
+            scope.spawn(move || shuffle(home, writer));
+        }
+    });
+    for entry in fs::read_dir(&home).unwrap() {
+        let path = entry.unwrap().path();
+        let removed = if path.is_dir() {
+            fs::remove_dir_all(&path)
+        } else {
+            fs::remove_file(&path)
+        };
+        removed.unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+    }
+    mounted.end();
+    let left: Vec<_> = fs::read_dir(&stick)
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name())
+        .collect();
+    assert_eq!(left, [".wendy"]);
+    assert_eq!(fs::read_dir(stick.join(".wendy/tmp")).unwrap().count(), 0);
+}
+
+/// Makes, moves, links and removes the same few names as all others; what fails, fails.
+fn shuffle(home: &Path, writer: u64) {
+    let mut random = writer * 1_000_003 + 12345;
+    let mut next = |end: u64| {
+        random = random
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1_442_695_040_888_963_407);
+        (random >> 33) % end
+    };
+    for _ in 0..1500 {
+        let mut path = || {
+            let (dir, name) = (next(4), ["a", "A", "b:", "con"][next(4) as usize]);
+            if dir == 0 {
+                home.join(name)
+            } else {
+                home.join(format!("dir{dir}")).join(name)
+            }
+        };
+        let (a, b) = (path(), path());
+        let _ = match next(8) {
+            0 => fs::create_dir_all(a.parent().unwrap()),
+            1 => fs::create_dir(&a),
+            2 => fs::remove_dir(&a),
+            3 => fs::remove_file(&a),
+            4 => fs::hard_link(&a, &b),
+            5 => symlink("nowhere", &a),
+            6 => fs::rename(&a, &b),
+            _ => fs::write(&a, vec![b'x'; next(20_000) as usize]),
+        };
+    }
+}
+
 fn run_pjdfstest(home: &Path) -> bool {
     let Some(pjdfstest) = find("pjdfstest") else {
         return false;

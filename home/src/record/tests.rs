@@ -1,4 +1,6 @@
+use super::wire::KINDS;
 use super::*;
+use crate::codec::Writer;
 use proptest::prelude::*;
 
 pub(crate) fn any_record() -> impl Strategy<Value = Record> {
