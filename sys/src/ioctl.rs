@@ -55,7 +55,6 @@ mod raw {
     nix::ioctl_read!(getfslabel, 0x94, 49, [u8; FSLABEL_MAX]);
     nix::ioctl_write_ptr!(setfslabel, 0x94, 50, [u8; FSLABEL_MAX]);
     nix::ioctl_write_ptr_bad!(loop_configure, 0x4C0A, loop_config);
-    nix::ioctl_none_bad!(loop_clr_fd, 0x4C01);
     nix::ioctl_none_bad!(loop_ctl_get_free, 0x4C82);
     nix::ioctl_read_bad!(loop_get_status64, 0x4C05, loop_info64);
 }
@@ -144,12 +143,6 @@ pub(crate) fn set_label(fd: BorrowedFd<'_>, label: &[u8; FSLABEL_MAX]) -> Result
 pub(crate) fn loop_configure(fd: BorrowedFd<'_>, config: &loop_config) -> Result<()> {
     // SAFETY: `loop_config` is the kernel's own structure.
     unsafe { raw::loop_configure(fd.as_raw_fd(), config) }.map(drop)
-}
-
-/// Detaches a loop device, at once or when its last user is gone.
-pub(crate) fn loop_clear(fd: BorrowedFd<'_>) -> Result<()> {
-    // SAFETY: the request takes no argument.
-    unsafe { raw::loop_clr_fd(fd.as_raw_fd()) }.map(drop)
 }
 
 /// Number of a free loop device; another program may be faster in using it.

@@ -44,12 +44,11 @@ pub struct LoopOptions {
     pub size_limit: u64,
 }
 
-/// An attached loop device. Dropping it detaches it, or leaves that to the last unmount.
+/// An attached loop device. It is detached when this is dropped and nobody else uses it.
 #[derive(Debug)]
 pub struct Loop {
     fd: OwnedFd,
     node: PathBuf,
-    ours: bool,
 }
 
 impl Loop {
@@ -74,10 +73,7 @@ impl Loop {
                     .map(|()| fd)
             });
             match attached {
-                Ok(fd) => {
-                    let ours = true;
-                    return Ok(Self { fd, node, ours });
-                }
+                Ok(fd) => return Ok(Self { fd, node }),
                 Err(error) if taken_by_another(&error) => taken = error,
                 Err(error) => return Err(error),
             }
@@ -86,7 +82,7 @@ impl Loop {
     }
 
     /// The loop device that shows the file `backing` already, if there is one. It stays attached
-    /// while this is held, and dropping this does not detach it.
+    /// while this is held.
     ///
     /// To be asked before attaching a file that holds a filesystem: two devices over one file
     /// would be two filesystems that destroy each other.
@@ -104,8 +100,7 @@ impl Loop {
                 continue;
             };
             if ioctl::loop_backing(fd.as_fd()) == Ok((stat.st_dev, stat.st_ino)) {
-                let ours = false;
-                return Ok(Some(Self { fd, node, ours }));
+                return Ok(Some(Self { fd, node }));
             }
         }
         Ok(None)
@@ -125,18 +120,6 @@ impl Loop {
 impl AsFd for Loop {
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.fd()
-    }
-}
-
-impl Drop for Loop {
-    fn drop(&mut self) {
-        if !self.ours {
-            return;
-        }
-        // A failure leaves the device to autoclear, when the descriptor closes.
-        if let Err(error) = ioctl::loop_clear(self.fd.as_fd()) {
-            tracing::debug!(node = %self.node.display(), %error, "loop device not detached yet");
-        }
     }
 }
 
