@@ -2,20 +2,20 @@
 
 use std::{
     fs::{self, File},
-    os::unix::fs::symlink,
+    os::fd::AsFd,
     path::{Path, PathBuf},
 };
 
 use tempfile::TempDir;
-use wendy_sys::{Cancel, tool::Tool};
+use wendy_sys::{Cancel, loopdev::Loop, tool::Tool};
 
-use crate::world::LENT;
+use crate::world::{LENT, link_programs};
 
 /// An image of a medium, in a directory that also takes the sticks of the scenes.
 pub struct Medium(TempDir);
 
 impl Medium {
-    /// With the same squashfs wherever a stack looks for it.
+    /// With the same squashfs wherever a stack looks for it; beside it the same as a filesystem.
     pub fn make() -> Self {
         let place = tempfile::tempdir().unwrap();
         let tree = place.path().join("tree");
@@ -35,11 +35,23 @@ impl Medium {
             fs::copy(&image, content.join(name)).unwrap();
         }
         make_ext4(&place.path().join("medium"), Some(&content));
+        make_ext4(&place.path().join("rootfs.img"), Some(&tree));
         Self(place)
     }
 
     pub fn path(&self) -> &Path {
         self.0.path()
+    }
+
+    /// Whether a loop device still shows a file of this directory.
+    pub fn is_attached(&self) -> bool {
+        let files = fs::read_dir(self.path())
+            .unwrap()
+            .map(|file| file.unwrap().path());
+        files.filter(|file| file.is_file()).any(|file| {
+            let file = File::open(file).unwrap();
+            Loop::showing(file.as_fd()).unwrap().is_some()
+        })
     }
 }
 
@@ -58,9 +70,7 @@ fn make_stock_tree(tree: &Path) {
     for directory in LENT.iter().chain(&["etc", "run", "tmp"]) {
         fs::create_dir_all(tree.join(directory)).unwrap();
     }
-    for library in ["lib", "lib64", "bin", "sbin"] {
-        symlink(format!("usr/{library}"), tree.join(library)).unwrap();
-    }
+    link_programs(tree);
     fs::write(tree.join("etc/stock"), "from the image").unwrap();
 }
 

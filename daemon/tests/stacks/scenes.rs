@@ -17,10 +17,11 @@ use wendyd::{
 
 use crate::{
     medium::make_ext4,
+    snapshot,
     world::{Initramfs, mount_tmpfs, set_command_line},
 };
 
-const MIB: u64 = 1 << 20;
+pub const MIB: u64 = 1 << 20;
 
 /// Where a store keeps the upper layer of its default session, and the next generation's.
 const FIRST: &str = "casper/sessions/aaaa/generations/1/upper";
@@ -41,12 +42,29 @@ const SCENES: [(&str, Scene); 10] = [
     ("an installed system with a live command line", pretending),
 ];
 
-pub fn names() -> impl Iterator<Item = &'static str> {
-    SCENES.iter().map(|(name, _)| *name)
+/// These need device-mapper.
+const SNAPSHOT_SCENES: [(&str, Scene); 2] = [
+    ("dracut's snapshot in memory", snapshot::volatile),
+    ("dracut's snapshot on a stick", snapshot::kept),
+];
+
+/// Those this kernel can play.
+pub fn names() -> Vec<&'static str> {
+    let snapshots: &[_] = if snapshot::possible() {
+        &SNAPSHOT_SCENES
+    } else {
+        &[]
+    };
+    SCENES
+        .iter()
+        .chain(snapshots)
+        .map(|(name, _)| *name)
+        .collect()
 }
 
 pub fn play(name: OsString, medium: OsString) {
-    let (_, scene) = SCENES.iter().find(|(known, _)| *known == name).unwrap();
+    let mut scenes = SCENES.iter().chain(&SNAPSHOT_SCENES);
+    let (_, scene) = scenes.find(|(known, _)| *known == name).unwrap();
     scene(Path::new(&medium));
 }
 
@@ -314,7 +332,7 @@ fn assert_image(live: &Live, image_name: &str, image: Image) {
     assert!(live.boot_medium.contains(&image.shown) && live.boot_medium.contains(&image.disk));
 }
 
-fn assert_state(live: Live, state: State, reason: &str) {
+pub fn assert_state(live: Live, state: State, reason: &str) {
     let base = live.base.to_string();
     let (stack, space) = (live.stack, live.usage().unwrap_or_default());
     let told = stacks::live_state(&Ok(live));
@@ -358,6 +376,6 @@ fn fill_the_upper_layer(file: &str) {
     assert_eq!(error.raw_os_error(), Some(Errno::NOSPC.raw_os_error()));
 }
 
-fn name(file: &Path) -> &str {
+pub fn name(file: &Path) -> &str {
     file.file_name().unwrap().to_str().unwrap()
 }

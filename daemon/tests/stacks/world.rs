@@ -3,14 +3,15 @@
 use std::{
     env,
     fs::{self, File},
-    os::fd::AsFd,
-    path::Path,
+    os::{fd::AsFd, unix::fs::symlink},
+    path::{Path, PathBuf},
 };
 
 use nix::{
     sched::{CloneFlags, unshare},
     unistd::chroot,
 };
+use rustix::fs::OFlags;
 use rustix::mount::{
     MountFlags, MountPropagationFlags, mount, mount_bind, mount_bind_recursive, mount_change,
     mount_move,
@@ -18,6 +19,7 @@ use rustix::mount::{
 use wendy_sys::{
     DevNum,
     block::{Access, BlockDevice},
+    dir,
     loopdev::{Loop, LoopOptions},
 };
 
@@ -51,6 +53,7 @@ impl Initramfs {
             fs::create_dir(&place).unwrap();
             mount_bind(Path::new("/").join(lent), place).unwrap();
         }
+        link_programs(Path::new("/mnt"));
         move_over_root("/mnt");
         mount_tmpfs("/run", "32m");
         Self {
@@ -61,7 +64,7 @@ impl Initramfs {
 
     /// Mounts the file `name` of the machine's directory; returns its device.
     pub fn mount_file(&mut self, name: &str, place: &str, flags: MountFlags) -> DevNum {
-        let path = wendy_sys::dir::open_beneath(&self.files, name, rustix::fs::OFlags::RDWR);
+        let path = dir::open_beneath(&self.files, name, OFlags::RDWR);
         self.mount_image(path.unwrap(), "ext4", place, flags)
     }
 
@@ -82,17 +85,28 @@ impl Initramfs {
         place: &str,
         flags: MountFlags,
     ) -> DevNum {
-        let read_only = flags.contains(MountFlags::RDONLY);
+        let node = self.attach(image, flags.contains(MountFlags::RDONLY));
+        fs::create_dir_all(place).unwrap();
+        mount(&node, place, fs_type, flags, None).unwrap();
+        number_of(&node)
+    }
+
+    /// Shows a file of the machine's directory as a block device.
+    pub fn attach_file(&mut self, name: &str) -> PathBuf {
+        let file = dir::open_beneath(&self.files, name, OFlags::RDONLY).unwrap();
+        self.attach(file, true)
+    }
+
+    /// Shows `image` as a block device.
+    pub fn attach(&mut self, image: impl AsFd, read_only: bool) -> PathBuf {
         let options = LoopOptions {
             read_only,
             ..LoopOptions::default()
         };
         let device = Loop::attach(image.as_fd(), options).unwrap();
-        fs::create_dir_all(place).unwrap();
-        mount(device.node(), place, fs_type, flags, None).unwrap();
-        let number = number_of(device.node());
+        let node = device.node().to_owned();
         self.loops.push(device);
-        number
+        node
     }
 
     /// Mounts a device that is mounted already.
@@ -109,6 +123,14 @@ impl Initramfs {
     /// Stacks the overlay and makes it the root directory, with what lies below `/run`.
     pub fn hand_over(&self, source: &str, layers: &str, command_line: &str) {
         self.stack(source, layers);
+        move_over_root("/root");
+        set_command_line(command_line);
+    }
+
+    /// Makes the filesystem on `device` the root directory, with what lies below `/run`.
+    pub fn hand_over_device(&self, device: &str, fs_type: &str, command_line: &str) {
+        mount(device, "/root", fs_type, MountFlags::empty(), None).unwrap();
+        carry_over();
         move_over_root("/root");
         set_command_line(command_line);
     }
@@ -136,9 +158,21 @@ impl Initramfs {
             layers.as_c_str(),
         )
         .unwrap();
-        for carried in LENT.iter().chain(&["run"]) {
-            mount_move(format!("/{carried}"), format!("/root/{carried}")).unwrap();
-        }
+        carry_over();
+    }
+}
+
+/// The names by which programs and libraries are looked for, leading into `/usr`.
+pub fn link_programs(root: &Path) {
+    for directory in ["lib", "lib64", "bin", "sbin"] {
+        symlink(format!("usr/{directory}"), root.join(directory)).unwrap();
+    }
+}
+
+/// Moves the mounts that every system needs into the new root directory.
+fn carry_over() {
+    for carried in LENT.iter().chain(&["run"]) {
+        mount_move(format!("/{carried}"), format!("/root/{carried}")).unwrap();
     }
 }
 
