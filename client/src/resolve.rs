@@ -99,12 +99,19 @@ pub fn product(device: &Device) -> String {
 
 fn stores<'a>(world: &'a World, name: &str) -> Vec<&'a Object<Store>> {
     let fits = |store: &&Object<Store>| {
-        let place = world
-            .device(&store.device)
-            .map_or("", |device| &device.device_node);
-        store.name == name || is_id(&store.path, name) || is_place(place, name)
+        store.name == name || is_id(&store.path, name) || is_on(world, store, name)
     };
     world.stores.iter().filter(fits).collect()
+}
+
+/// Whether this is the device the store is on, or the whole disk around it: who prepared `sda` need
+/// not know that the store is on `sda1`.
+fn is_on(world: &World, store: &Store, name: &str) -> bool {
+    let Some(device) = world.device(&store.device) else {
+        return false;
+    };
+    let disk = world.device(&device.parent);
+    is_place(&device.device_node, name) || disk.is_some_and(|it| is_place(&it.device_node, name))
 }
 
 fn sessions<'a>(
