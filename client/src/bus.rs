@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use futures_util::StreamExt;
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
+use tokio::time::{Instant, timeout, timeout_at};
 use wendy_dbus::proxies::WendyProxy;
 use wendy_dbus::{BUS_NAME, paths};
 use zbus::fdo::{
@@ -18,6 +19,9 @@ use crate::world::World;
 
 /// How long reading may take, the start of the daemon included.
 const PATIENCE: Duration = Duration::from_secs(30);
+
+/// How long what was done may take to show on the bus.
+const LAG: Duration = Duration::from_secs(2);
 
 /// Signals in the order they were sent.
 pub type Signals = UnboundedReceiver<Message>;
@@ -55,6 +59,17 @@ impl Bus {
         let root = self.properties(paths::ROOT, BUS_NAME).await?;
         let objects = patiently(self.objects()).await?;
         Ok(World::read(&root, objects)?)
+    }
+
+    /// Everything, once it shows what was just done; whatever it shows if that takes too long.
+    pub async fn world_once(&self, shows: impl Fn(&World) -> bool) -> Result<World, Failure> {
+        let mut signals = self.signals(paths::ROOT).await?;
+        let patience = Instant::now() + LAG;
+        let mut world = self.world().await?;
+        while !shows(&world) && timeout_at(patience, signals.recv()).await.is_ok() {
+            world = self.world().await?;
+        }
+        Ok(world)
     }
 
     /// All properties of one interface of an object.
@@ -104,6 +119,6 @@ impl Bus {
 
 async fn patiently<T>(call: impl Future<Output = zbus::Result<T>>) -> Result<T, Failure> {
     let late = |_| Failure::new(Exit::NoDaemon, "the daemon of wendy does not answer");
-    let answer = tokio::time::timeout(PATIENCE, call).await.map_err(late)?;
+    let answer = timeout(PATIENCE, call).await.map_err(late)?;
     Ok(answer?)
 }

@@ -88,8 +88,7 @@ fn verify_reads_all_stores_or_one_session() {
     let fake = Fake::start();
     checked(&fake, "complete", 0);
     let shown = fake.run(&["verify"]).worked();
-    let expected =
-        "\"My stick\": 1,203 files read, 31 MB\n  \"Biofuel report\" is as it was saved\n";
+    let expected = "\"My stick\": 1,203 files and directories read, 31 MB\n  \"Biofuel report\" is as it was saved\n";
     assert_eq!(shown, expected);
     fake.run(&["verify", "Biofuel report"]).worked();
     fake.run(&["verify", "--store", "sdb1"]).worked();

@@ -38,7 +38,7 @@ This will be lost:
   the file system sda vfat, \"HOLIDAY\", 16 GB, 3.1 GB used
 This will be made:
   the partition 16 GB
-  the store \"My stick\", 16 GB, ext4
+  the store \"My stick\", 16 GB
 To do it without being asked: --yes --token ";
     assert!(shown.starts_with(expected), "{shown}");
     assert_eq!(prepared(&fake), 0);

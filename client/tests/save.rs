@@ -18,10 +18,9 @@ fn a_save_says_what_was_saved_and_how_to_boot_it() {
     let ran = fake.run(&["save", "Evening"]);
     assert_eq!(ran.err, "Copying …\nWriting to the medium …\n");
     let shown = ran.worked();
-    let first = "Saved \"Evening\" on \"My stick\": 1,203 files, 31 MB (8.2 MB written) in 0 s.\n";
+    let first = "Saved \"Evening\" on \"My stick\": 1,203 files and directories, 31 MB (8.2 MB written) in 0 s.\n";
     assert!(shown.starts_with(first), "{shown}");
-    let boot =
-        "start the same image with this added to its kernel command line:\n    persistence\n";
+    let boot = "start the same image with this on its kernel command line:\n    persistence\n";
     assert!(shown.ends_with(boot), "{shown}");
     let call = format!("SaveSession /org/ubuntu/Wendy {STORE} \"Evening\" None None None");
     assert_eq!(last_call(&fake), call);
@@ -92,7 +91,7 @@ fn a_session_of_another_start_is_not_overwritten_by_chance() {
 fn a_dry_run_forecasts_and_writes_nothing() {
     let fake = Fake::start();
     let expected = "\
-It would save \"Biofuel report\" on \"My stick\": 1,203 files to write, 31 MB.
+It would save \"Biofuel report\" on \"My stick\": 1,203 files and directories to write, 31 MB.
 It needs 33 MB of 6.2 GB that are free: there is room.
 It takes about 4 s.
 Left out: /swapfile
@@ -103,8 +102,13 @@ Left out: /swapfile
     );
     assert!(last_call(&fake).starts_with("PlanSave "));
     fake.world().save_plan.fits = false;
+    fake.world().save_plan.exclude = vec!["/proc".into(); 9];
     let shown = fake.run(&["save", "Evening", "--dry-run"]).worked();
     assert!(shown.contains("that is too little"), "{shown}");
+    assert!(
+        shown.ends_with(" and 3 more (--json lists them)\n"),
+        "{shown}"
+    );
 }
 
 #[test]
@@ -135,7 +139,7 @@ fn of_two_stores_one_has_to_be_chosen() {
     fake.world().stores.insert(path.to_string(), second);
     let ran = fake.run(&["save", "Evening"]);
     assert!(
-        ran.err.contains("--store: \"Blue\", \"My stick\""),
+        ran.err.contains("\"Blue\" on sdb1, \"My stick\" on sdb1"),
         "{ran:?}"
     );
     ran.failed(4, "there are 2 stores to save to");
@@ -152,8 +156,11 @@ fn cautions_are_put_in_words() {
     let shown = fake.run(&["save", "Evening"]).worked();
     assert!(shown.contains("Note: a database was open"), "{shown}");
     assert!(shown.contains("Note: 1 file kept changing"), "{shown}");
+    assert!(!shown.contains("make it the default"), "{shown}");
+    fake.world().facts.kernel_parameters = None;
+    let shown = fake.run(&["save", "Evening"]).worked();
     assert!(
-        shown.contains("make it the default first: wendyctl default \"Evening\""),
+        shown.contains("make it the default: wendyctl default \"Evening\""),
         "{shown}"
     );
 }

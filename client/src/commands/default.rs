@@ -25,6 +25,8 @@ pub async fn run(args: &args::Default, output: &Output) -> Result<(), Failure> {
     let session = resolve::session(&world, &args.chosen.session, args.chosen.store.as_deref())?;
     let store = StoreProxy::new(bus.connection(), &session.store).await?;
     store.set_default(&session.path).await?;
+    let world = bus.world_once(|world| world.is_default(session)).await?;
+    let session = world.session(&session.path).unwrap_or(session);
     output.object(&DefaultView {
         event: "default",
         id: session.id(),

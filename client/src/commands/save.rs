@@ -16,6 +16,9 @@ use crate::output::{Output, units};
 use crate::resolve;
 use crate::world::{Object, World};
 
+/// Patterns that people are shown; what cannot travel is a long list.
+const SHOWN_PATTERNS: usize = 6;
+
 #[derive(Serialize)]
 struct PlanView<'a> {
     plan: SavePlanView<'a>,
@@ -59,7 +62,9 @@ pub async fn run(args: &args::Save, output: &Output) -> Result<(), Failure> {
     let save = wendy.save_session(&target.store.path, target.name, &options);
     let facts = follow::run(&bus, output, save).await?;
     let took = u64::try_from(units::now() - begun).unwrap_or(0);
-    report(&bus.world().await?, &target, &facts, took, output)
+    let session = facts.session.as_ref();
+    let shown = |world: &World| session.is_none_or(|path| world.session(path).is_some());
+    report(&bus.world_once(shown).await?, &target, &facts, took, output)
 }
 
 fn target<'a>(args: &'a args::Save, world: &'a World) -> Result<Target<'a>, Failure> {
@@ -98,9 +103,15 @@ fn usual_store(world: &World) -> Result<&Object<Store>, Failure> {
         (None, [only]) => Ok(only),
         (None, []) => Err(no_store(world)),
         (None, several) => {
-            let names: Vec<String> = several.iter().map(|store| quoted(&store.name)).collect();
+            let place = |store: &Object<Store>| {
+                format!("{} on {}", quoted(&store.name), safe(world.place(store)))
+            };
+            let places: Vec<String> = several.iter().copied().map(place).collect();
             let message = format!("there are {} stores to save to", several.len());
-            let advice = format!("choose one with --store: {}", names.join(", "));
+            let advice = format!(
+                "choose one with --store NAME or DEVICE: {}",
+                places.join(", ")
+            );
             Err(Failure::new(Exit::NotFound, message).advise(advice))
         }
     }
@@ -192,7 +203,7 @@ fn show(target: &Target<'_>, plan: &SavePlan, output: &Output) -> Result<(), Fai
     } else {
         "save"
     };
-    let entries = units::things(plan.changed_entries, "file", "files");
+    let entries = units::entries(plan.changed_entries);
     let bytes = units::size(plan.changed_bytes);
     let place = quoted(&target.store.name);
     let name = quoted(&plan.name);
@@ -211,9 +222,23 @@ fn show(target: &Target<'_>, plan: &SavePlan, output: &Output) -> Result<(), Fai
     if let Some(seconds) = plan.seconds {
         output.line(format!("It takes about {}.", units::span(seconds)))?;
     }
-    plan.exclude
+    say_left_out(&plan.exclude, output)
+}
+
+fn say_left_out(patterns: &[String], output: &Output) -> Result<(), Failure> {
+    let shown: Vec<String> = patterns
         .iter()
-        .try_for_each(|left| output.line(format!("Left out: {}", safe(left))))
+        .take(SHOWN_PATTERNS)
+        .map(|left| safe(left))
+        .collect();
+    let more = match patterns.len() - shown.len() {
+        0 => String::new(),
+        more => format!(" and {more} more (--json lists them)"),
+    };
+    if shown.is_empty() {
+        return Ok(());
+    }
+    output.line(format!("Left out: {}{more}", shown.join(", ")))
 }
 
 fn report(
@@ -257,11 +282,7 @@ fn amounts(facts: &Facts) -> String {
     let (Some(entries), Some(bytes)) = (facts.entries, facts.bytes) else {
         return String::new();
     };
-    let whole = format!(
-        ": {}, {}",
-        units::things(entries, "file", "files"),
-        units::size(bytes)
-    );
+    let whole = format!(": {}, {}", units::entries(entries), units::size(bytes));
     match facts.written_bytes {
         Some(written) if written != bytes => format!("{whole} ({} written)", units::size(written)),
         _ => whole,
@@ -279,27 +300,24 @@ fn caution(warning: &str, facts: &Facts) -> String {
             format!("{files} kept changing while they were copied; save again when it is quiet")
         }
         "not-default" => {
-            "a stock image boots another session of this store; 'wendyctl default' changes that"
-                .into()
+            "this store boots another session by default; 'wendyctl default' changes that".into()
         }
         other => safe(other),
     }
 }
 
 fn say_how_to_boot(target: &Target<'_>, facts: &Facts, output: &Output) -> Result<(), Failure> {
-    let Some(parameters) = facts
-        .kernel_parameters
-        .as_deref()
-        .filter(|words| !words.is_empty())
-    else {
-        return Ok(());
-    };
-    if facts.default == Some(false) {
-        let make = format!("wendyctl default {}", quoted(target.name));
-        output.line(format!("To boot it, make it the default first: {make}"))?;
+    match facts.kernel_parameters.as_deref() {
+        None | Some("") if facts.default == Some(false) => {
+            let make = format!("wendyctl default {}", quoted(target.name));
+            output.line(format!("To boot it, make it the default: {make}"))
+        }
+        None | Some("") => Ok(()),
+        Some(parameters) => {
+            let how =
+                "To carry on from here, start the same image with this on its kernel command line:";
+            output.line(how)?;
+            output.line(format!("    {}", safe(parameters)))
+        }
     }
-    output.line(
-        "To carry on from here, start the same image with this added to its kernel command line:",
-    )?;
-    output.line(format!("    {}", safe(parameters)))
 }

@@ -64,7 +64,10 @@ fn print_store(world: &World, store: &Object<Store>, output: &Output) -> Result<
 
 /// A store in a line: `"My stick" on sda1: 6.2 GB of 8.0 GB free`.
 fn title(world: &World, store: &Object<Store>) -> String {
-    let name = quoted(&store.name);
+    let name = match store.name.as_str() {
+        "" => "store without a name".into(),
+        name => quoted(name),
+    };
     let place = safe(world.place(store));
     if !store.foreign.is_empty() {
         return format!(

@@ -109,7 +109,7 @@ fn say(
         damaged: facts.damaged.unwrap_or(0),
         sessions: sessions.iter().map(CheckedView::new).collect(),
     })?;
-    let entries = units::things(facts.entries.unwrap_or(0), "file", "files");
+    let entries = units::entries(facts.entries.unwrap_or(0));
     let bytes = units::size(facts.bytes.unwrap_or(0));
     output.line(format!("{}: {entries} read, {bytes}", quoted(&store.name)))?;
     sessions

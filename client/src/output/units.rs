@@ -10,6 +10,9 @@ const DECIMAL: [(&str, u64); 5] = [
     ("kB", 1_000),
 ];
 
+/// Seconds after which only the date says something.
+const LONG_AGO: u64 = 60 * 86_400;
+
 /// Bytes as people read them on a stick: decimal, two digits that matter.
 pub fn size(bytes: u64) -> String {
     let Some((unit, scale)) = DECIMAL.iter().find(|(_, scale)| bytes >= *scale) else {
@@ -40,6 +43,11 @@ pub fn things(number: u64, one: &str, many: &str) -> String {
     format!("{} {}", count(number), if number == 1 { one } else { many })
 }
 
+/// A number of entries of a tree.
+pub fn entries(number: u64) -> String {
+    things(number, "file or directory", "files and directories")
+}
+
 /// A span of time in its largest unit, or two: `45 s`, `3 min`, `2 h 5 min`, `3 days`.
 pub fn span(seconds: u64) -> String {
     match seconds {
@@ -57,6 +65,7 @@ pub fn moment(at: i64, now: i64) -> String {
     }
     let clock = clock(at, &TimeZone::system());
     match u64::try_from(now.saturating_sub(at)) {
+        Ok(LONG_AGO..) => clock,
         Ok(0) => format!("now ({clock})"),
         Ok(ago) => format!("{} ago ({clock})", span(ago)),
         Err(_) => format!("in the future ({clock})"),
@@ -192,6 +201,7 @@ mod tests {
         assert_eq!(moment(0, 5), "never");
         assert!(moment(100, 100 + 180).starts_with("3 min ago ("));
         assert!(moment(200, 100).starts_with("in the future ("));
+        assert!(moment(100, 100_000_000).starts_with("1970-01-0"));
         assert!(moment(i64::MAX, 0).contains("second"));
     }
 }

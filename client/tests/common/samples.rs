@@ -139,6 +139,12 @@ pub fn prepare_plan() -> PreparePlan {
         size: 15_900_000_000,
         ..Piece::default()
     };
+    let new_store = Piece {
+        kind: "store".into(),
+        size: 15_800_000_000,
+        name: Some("My stick".into()),
+        ..Piece::default()
+    };
     PreparePlan {
         device: disk(4),
         mode: "device".into(),
@@ -147,7 +153,7 @@ pub fn prepare_plan() -> PreparePlan {
         size: 15_800_000_000,
         destroys: true,
         lost: vec![lost],
-        made: vec![made],
+        made: vec![made, new_store],
         warnings: vec![],
     }
 }

@@ -51,7 +51,9 @@ pub async fn run(args: &args::Prepare, output: &Output) -> Result<(), Failure> {
     agree(args, device, &plan, &fingerprint, output)?;
     let options = options(args, device, (!token.is_empty()).then_some(token));
     let facts = follow::run(&bus, output, wendy.prepare_device(&device.path, &options)).await?;
-    report(&bus.world().await?, facts.store.as_ref(), output)
+    let store = facts.store.as_ref();
+    let shown = |world: &World| store.is_none_or(|path| world.store(path).is_some());
+    report(&bus.world_once(shown).await?, store, output)
 }
 
 fn options(args: &args::Prepare, device: &Device, token: Option<String>) -> PrepareOptions {
@@ -131,7 +133,9 @@ fn ask(device: &Object<Device>, plan: &PreparePlan, output: &Output) -> Result<(
 
 fn report(world: &World, store: Option<&OwnedObjectPath>, output: &Output) -> Result<(), Failure> {
     let Some(store) = store.and_then(|path| world.store(path)) else {
-        return output.line("The store is ready.");
+        let later =
+            "The device is prepared; 'wendyctl sessions' shows its store once the system sees it.";
+        return output.line(later);
     };
     output.object(&PreparedView {
         event: "prepared",

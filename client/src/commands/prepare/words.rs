@@ -20,12 +20,6 @@ pub fn plan(device: &Object<Device>, plan: &PreparePlan) -> Vec<String> {
     }
     lines.push("This will be made:".into());
     lines.extend(plan.made.iter().map(|made| format!("  {}", piece(made))));
-    let room = units::size(plan.size);
-    let filesystem = safe(&plan.filesystem);
-    lines.push(format!(
-        "  the store {}, {room}, {filesystem}",
-        quoted(&plan.name)
-    ));
     lines.extend(
         plan.warnings
             .iter()
@@ -56,13 +50,14 @@ fn piece(piece: &Piece) -> String {
         .as_deref()
         .map(|node| format!(" {}", safe(short(node))));
     let mut details = Vec::new();
-    details.extend(
-        piece
-            .name
-            .as_deref()
-            .filter(|name| !name.is_empty())
-            .map(quoted),
-    );
+    let name = piece.name.as_deref().filter(|name| !name.is_empty());
+    details.extend(name.map(|name| {
+        if piece.kind == "partition" {
+            safe(name)
+        } else {
+            quoted(name)
+        }
+    }));
     details.extend(
         piece
             .filesystem
