@@ -2,7 +2,7 @@
 
 use std::ffi::CStr;
 use std::fmt;
-use std::io::{self, Write};
+use std::io::{self, BufWriter, Write};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use xxhash_rust::xxh3::Xxh3Default;
@@ -16,7 +16,7 @@ pub struct Writer {
 }
 
 struct Stream {
-    to: Box<dyn Write + Send>,
+    to: BufWriter<Box<dyn Write + Send>>,
     sum: Xxh3Default,
     records: u64,
     dirs: u32,
@@ -29,14 +29,14 @@ impl fmt::Debug for Writer {
 }
 
 impl Writer {
-    /// A manifest that goes to `to`, which should buffer.
+    /// A manifest that goes to `to`.
     ///
     /// # Errors
     /// [`Error::Stream`] when `to` fails.
     pub fn new(to: impl Write + Send + 'static) -> Result<Self> {
         let sum = Xxh3Default::new();
         let mut stream = Stream {
-            to: Box::new(to),
+            to: BufWriter::new(Box::new(to)),
             sum,
             records: 0,
             dirs: 0,
