@@ -143,8 +143,8 @@ pub enum Error {
     /// Stopped on request.
     #[error("cancelled; nothing complete was lost")]
     Cancelled,
-    /// A tree could not be copied, compared or removed.
-    #[error(transparent)]
+    /// A tree could not be copied, compared or removed. The text leaves out which file it was.
+    #[error("{}", without_names(.0))]
     Copy(wendy_layers::Error),
     /// The kernel or a tool failed.
     #[error("{what} failed: {source}")]
@@ -193,14 +193,25 @@ pub(crate) fn os(what: &str) -> impl Fn(wendy_sys::Errno) -> wendy_sys::Error + 
 impl Error {
     /// Says of a failure of the kernel what it means for the medium called `what`.
     pub(crate) fn about(self, what: &str) -> Error {
-        let Error::System { source, .. } = &self else {
-            return self;
-        };
-        match source.errno() {
+        if let Error::Copy(error) = &self {
+            // With the name of the file, which the caller must not see.
+            tracing::warn!(%error, "copying failed");
+        }
+        match self.errno() {
             Some(Errno::NOSPC | Errno::DQUOT) => Error::Full(what.to_owned()),
             Some(Errno::ROFS) => Error::ReadOnly(what.to_owned()),
             Some(Errno::NODEV | Errno::NXIO) => Error::Gone(what.to_owned()),
             _ => self,
+        }
+    }
+
+    fn errno(&self) -> Option<Errno> {
+        match self {
+            Error::System { source, .. } => source.errno(),
+            Error::Copy(wendy_layers::Error::NoSpace { .. }) => Some(Errno::NOSPC),
+            Error::Copy(wendy_layers::Error::Write { source, .. }) => Some(*source),
+            Error::Copy(wendy_layers::Error::Stream { source, .. }) => Errno::from_io_error(source),
+            _ => None,
         }
     }
 
@@ -231,6 +242,25 @@ impl Error {
             Error::Cancelled => FailureKind::Cancelled,
             Error::System { .. } | Error::Copy(_) => FailureKind::Failed,
         }
+    }
+}
+
+/// What everybody on the bus may hear of a failed copy: the names of files are not among it.
+fn without_names(error: &wendy_layers::Error) -> String {
+    use wendy_layers::Error as Copying;
+    match error {
+        Copying::Read { source, .. } => {
+            format!("a file cannot be read ({source}); the journal names it")
+        }
+        Copying::Write { source, .. } => {
+            format!("a file cannot be written to the medium ({source}); check the medium")
+        }
+        Copying::Attribute { size, .. } => format!(
+            "a file has an attribute of {size} bytes, which the filesystem of the medium cannot hold; \
+             prepare the medium again"
+        ),
+        Copying::NoSpace { .. } => "the medium is full; free some space there".to_owned(),
+        other => other.to_string(),
     }
 }
 

@@ -18,11 +18,7 @@ mod request;
 mod table;
 mod used;
 
-use std::{
-    path::PathBuf,
-    thread,
-    time::{Duration, Instant},
-};
+use std::path::PathBuf;
 
 use wendy_store::{Stack, StoreId};
 use wendy_sys::{
@@ -31,16 +27,16 @@ use wendy_sys::{
 };
 
 use super::{During, Error, Result, Watch};
-use crate::jobs::Phase;
+use crate::{
+    jobs::Phase,
+    patience::{FOR_DEVICE, patiently},
+};
 
 pub use found::{Found, Piece};
 pub use inspect::Known;
 pub use place::{MIN_STORE, Place};
 pub use plan::PreparePlan;
 pub use request::{Mode, PrepareRequest};
-
-const PATIENCE: Duration = Duration::from_secs(1);
-const PAUSE: Duration = Duration::from_millis(20);
 
 /// A device that is to become a store.
 #[derive(Debug, Clone)]
@@ -112,7 +108,10 @@ impl Target {
     /// to be mounted by ourselves.
     fn open(&self, mode: Mode) -> Result<BlockDevice> {
         let name = &self.known.device;
-        let held = self.open_alone().map_err(|error| match error.errno() {
+        let held = patiently(FOR_DEVICE, || {
+            BlockDevice::open(&self.node, Access::Exclusive)
+        })
+        .map_err(|error| match error.errno() {
             Some(Errno::BUSY) => Error::InUse {
                 what: name.clone(),
                 by: "another program or a mount".to_owned(),
@@ -130,19 +129,6 @@ impl Target {
             held.share().during("opening the device")
         } else {
             Ok(held)
-        }
-    }
-
-    /// A filesystem that has just been unmounted may hold its device a moment longer.
-    fn open_alone(&self) -> wendy_sys::Result<BlockDevice> {
-        let deadline = Instant::now() + PATIENCE;
-        loop {
-            match BlockDevice::open(&self.node, Access::Exclusive) {
-                Err(error) if error.errno() == Some(Errno::BUSY) && Instant::now() < deadline => {
-                    thread::sleep(PAUSE);
-                }
-                other => return other,
-            }
         }
     }
 

@@ -3,8 +3,6 @@
 use std::{
     os::fd::{AsFd, BorrowedFd},
     path::{Path, PathBuf},
-    thread,
-    time::{Duration, Instant},
 };
 
 use rustix::fs::{FlockOperation, OFlags, StatVfsMountFlags, flock, fstat, fstatvfs};
@@ -18,7 +16,10 @@ use wendy_sys::{
 };
 
 use super::records;
-use crate::error::{During, Error, Result, os};
+use crate::{
+    error::{During, Error, Result, os},
+    patience::{FOR_DEVICE, FOR_LOCK, patiently},
+};
 
 /// Where a store is.
 #[derive(Debug, Clone)]
@@ -71,24 +72,27 @@ impl OpenStore {
         let outer = mount_device(&location.fs_type, &device.proc_path(), flags, name)?;
         let fallback = StoreId::derived(&location.fs_uuid);
         let record = records::read_store(outer.as_fd(), fallback, name)?;
-        let Some(file) = record.image.clone() else {
-            return Ok(OpenStore {
-                root: outer,
-                record,
-                image: None,
-                location,
-                _device: device,
-            });
+        let (root, record, image) = match record.image.clone() {
+            None => (outer, record, None),
+            Some(file) => {
+                let (root, image) = open_image(outer, &file, flags, name)?;
+                let record = records::read_store(root.as_fd(), fallback, name)?;
+                (root, record, Some(image))
+            }
         };
-        let (root, image) = open_image(outer, &file, flags, name)?;
-        let record = records::read_store(root.as_fd(), fallback, name)?;
-        Ok(OpenStore {
+        let store = OpenStore {
             root,
             record,
-            image: Some(image),
+            image,
             location,
             _device: device,
-        })
+        };
+        // Reports errors of the past, which nobody has asked for yet, so that later calls report
+        // those of what we write.
+        if let Err(error) = store.sync() {
+            tracing::warn!(%error, "earlier writes to the store had failed");
+        }
+        Ok(store)
     }
 
     /// The root directory.
@@ -201,19 +205,12 @@ fn open_device(location: &Location) -> Result<BlockDevice> {
     Ok(device)
 }
 
-/// How long udev may look at a disk that has just been plugged in before we call it busy.
-const PATIENCE: Duration = Duration::from_secs(2);
-const PAUSE: Duration = Duration::from_millis(20);
-
 fn lock(device: &BlockDevice, name: &str) -> Result<()> {
-    let deadline = Instant::now() + PATIENCE;
-    loop {
-        match flock(device, FlockOperation::NonBlockingLockExclusive) {
-            Ok(()) => return Ok(()),
-            Err(Errno::AGAIN | Errno::INTR) if Instant::now() < deadline => thread::sleep(PAUSE),
-            Err(Errno::AGAIN) => return Err(Error::Busy(name.to_owned())),
-            Err(errno) => return Err(os("locking the store")(errno)).during("locking the store"),
-        }
+    let what = "locking the store";
+    let exclusive = FlockOperation::NonBlockingLockExclusive;
+    match patiently(FOR_LOCK, || flock(device, exclusive).map_err(os(what))) {
+        Err(error) if error.errno() == Some(Errno::AGAIN) => Err(Error::Busy(name.to_owned())),
+        other => other.during(what),
     }
 }
 
@@ -223,7 +220,10 @@ fn mount_device(
     flags: MountFlags,
     name: &str,
 ) -> Result<DetachedMount> {
-    mount::detached(fs_type, Some(node), &[], flags).map_err(|error| match error.errno() {
+    patiently(FOR_DEVICE, || {
+        mount::detached(fs_type, Some(node), &[], flags)
+    })
+    .map_err(|error| match error.errno() {
         Some(Errno::BUSY) => Error::InUse {
             what: name.to_owned(),
             by: "a mount of another kind".to_owned(),

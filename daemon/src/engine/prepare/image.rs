@@ -29,6 +29,7 @@ use super::{
 use crate::{
     error::{During, Error, Result, os},
     jobs::Phase,
+    patience::{FOR_DEVICE, patiently},
 };
 
 /// The image while it is made.
@@ -67,8 +68,8 @@ pub(super) fn room(
 /// Makes the image, the store in it and the marker beside it.
 pub(super) fn loopback(work: &Work<'_>, device: &BlockDevice) -> Result<()> {
     let fs_type = holder(work.found).ok_or_else(|| Error::Changed(work.plan.device.clone()))?;
-    let root = mount::detached(fs_type, Some(&device.proc_path()), &[], MountFlags::STORE)
-        .during("mounting the filesystem")?;
+    let root =
+        mount_as(fs_type, device, &[], MountFlags::STORE).during("mounting the filesystem")?;
     clear(work, &root)?;
     let done = make_image(work, &root).and_then(|()| publish(work, &root));
     if done.is_err() {
@@ -182,13 +183,19 @@ fn mount_to_look(fs_type: &str, device: &BlockDevice) -> Result<DetachedMount> {
         "btrfs" => &[("rescue", Some("nologreplay"))],
         _ => &[],
     };
-    mount::detached(
-        fs_type,
-        Some(&device.proc_path()),
-        params,
-        MountFlags::UNTRUSTED,
-    )
-    .during("looking into the filesystem")
+    mount_as(fs_type, device, params, MountFlags::UNTRUSTED).during("looking into the filesystem")
+}
+
+/// A mount that was for looking, and is gone, may forbid one for writing a moment longer.
+fn mount_as(
+    fs_type: &str,
+    device: &BlockDevice,
+    params: &[(&str, Option<&str>)],
+    flags: MountFlags,
+) -> wendy_sys::Result<DetachedMount> {
+    patiently(FOR_DEVICE, || {
+        mount::detached(fs_type, Some(&device.proc_path()), params, flags)
+    })
 }
 
 fn file_size(root: BorrowedFd<'_>, name: &str) -> Result<Option<u64>> {

@@ -1,0 +1,76 @@
+//! Waiting a moment for what is about to become free.
+
+use std::{
+    thread,
+    time::{Duration, Instant},
+};
+
+use wendy_sys::{Errno, Result};
+
+const PAUSE: Duration = Duration::from_millis(20);
+
+/// How long a device may stay claimed by what is already over.
+pub const FOR_DEVICE: Duration = Duration::from_secs(2);
+
+/// How long somebody may look at a device that has just changed.
+pub const FOR_LOCK: Duration = Duration::from_secs(10);
+
+/// Tries again while something is busy, for as long as `patience`.
+///
+/// A filesystem that was just unmounted holds its device until every copy of its descriptor is
+/// closed, those in a program that is being started included; udev looks at a new medium at once.
+///
+/// # Errors
+/// Of the last attempt.
+pub fn patiently<T>(patience: Duration, mut attempt: impl FnMut() -> Result<T>) -> Result<T> {
+    let deadline = Instant::now() + patience;
+    loop {
+        match attempt() {
+            Err(error) if is_busy(error.errno()) && Instant::now() < deadline => {
+                thread::sleep(PAUSE)
+            }
+            other => return other,
+        }
+    }
+}
+
+/// What a held device and a held lock say.
+fn is_busy(errno: Option<Errno>) -> bool {
+    matches!(errno, Some(Errno::BUSY | Errno::AGAIN | Errno::INTR))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn failing(errno: Errno) -> Result<()> {
+        Err(wendy_sys::Error::Os {
+            what: "test".to_owned(),
+            source: errno.into(),
+        })
+    }
+
+    #[test]
+    fn what_is_busy_is_tried_again() {
+        let mut attempts = 0;
+        let result = patiently(FOR_DEVICE, || {
+            attempts += 1;
+            if attempts < 3 {
+                failing(Errno::BUSY)
+            } else {
+                Ok(())
+            }
+        });
+        assert!(result.is_ok() && attempts == 3);
+    }
+
+    #[test]
+    fn other_failures_are_not() {
+        let mut attempts = 0;
+        let result = patiently(FOR_DEVICE, || {
+            attempts += 1;
+            failing(Errno::IO)
+        });
+        assert!(result.is_err() && attempts == 1);
+    }
+}
