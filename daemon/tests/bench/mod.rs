@@ -64,7 +64,7 @@ impl Stick {
 
     /// A stick that `make` wrote something to before it was plugged in.
     pub fn made(size: u64, make: impl FnOnce(&Path)) -> Stick {
-        let directory = tempfile::tempdir().unwrap();
+        let directory = in_memory();
         let image = directory.path().join("stick.img");
         File::create_new(&image).unwrap().set_len(size).unwrap();
         make(&image);
@@ -142,6 +142,14 @@ impl Stick {
     }
 }
 
+/// A directory of its own in memory, where there is a place for that: what is tested waits for the
+/// medium often enough.
+fn in_memory() -> TempDir {
+    tempfile::tempdir_in("/dev/shm")
+        .or_else(|_| tempfile::tempdir())
+        .unwrap()
+}
+
 /// A partition that the kernel knows.
 pub struct Partition {
     held: BlockDevice,
@@ -204,16 +212,30 @@ pub fn prepare_as(target: &Target, mode: Mode) -> Result<()> {
 
 /// An upper layer given by hand, and where saves of it are remembered.
 pub struct Live {
-    pub directory: TempDir,
+    pub directory: Directory,
     pub base: BaseImage,
+}
+
+/// A directory of this test, or of the one that started it.
+pub enum Directory {
+    Own(TempDir),
+    Given(PathBuf),
+}
+
+impl Directory {
+    pub fn path(&self) -> &Path {
+        match self {
+            Directory::Own(directory) => directory.path(),
+            Directory::Given(path) => path,
+        }
+    }
 }
 
 impl Live {
     /// A small session: files, a link, a whiteout, an opaque directory.
     pub fn new() -> Live {
-        let directory = tempfile::tempdir().unwrap();
         let live = Live {
-            directory,
+            directory: Directory::Own(in_memory()),
             base: image(b"one"),
         };
         fs::create_dir(live.upper()).unwrap();
@@ -240,6 +262,14 @@ impl Live {
         )
         .unwrap();
         live
+    }
+
+    /// One that another process has made.
+    pub fn at(directory: PathBuf) -> Live {
+        Live {
+            directory: Directory::Given(directory),
+            base: image(b"one"),
+        }
     }
 
     pub fn upper(&self) -> PathBuf {
