@@ -22,8 +22,8 @@ use zbus::message::Message;
 use crate::bus::{Bus, Signals};
 use crate::error::{Exit, Failure};
 use crate::output::Output;
-use crate::output::json::JobView;
 use crate::output::progress::Progress;
+use crate::output::views::JobView;
 use crate::world::Object;
 
 /// How long a call may still answer after Ctrl-C.

@@ -37,6 +37,7 @@ fn runs() -> Vec<(&'static str, Fake, Vec<&'static str>)> {
         run("sessions", &["sessions"]),
         run("session show SESSION", &["session", "show", "11112222"]),
         run("jobs", &["jobs"]),
+        run("jobs --cancel JOB", &["jobs", "--cancel", "7"]),
         run(token, &["prepare", "sda", "--name", "x", "--dry-run"]),
         run(
             "prepare DEVICE --name NAME --yes",
@@ -58,6 +59,10 @@ fn busy() -> Fake {
     {
         let mut world = fake.world();
         world.system.running_session = SESSION.to_path();
+        world
+            .sessions
+            .values_mut()
+            .for_each(|session| session.saved = i64::from(u32::MAX));
         world.prepare_plan.destroys = false;
         let mut job = samples::job("switch-upper-layer");
         job.blockers = vec![(42, "editor".into(), "/home".into())];

@@ -18,6 +18,25 @@ fn status_says_what_will_become_of_the_changes() {
 }
 
 #[test]
+fn status_tells_what_is_saved_already() {
+    let fake = Fake::start();
+    let now = std::time::SystemTime::now()
+        .duration_since(std::time::UNIX_EPOCH)
+        .unwrap();
+    let now = i64::try_from(now.as_secs()).unwrap();
+    fake.world()
+        .sessions
+        .values_mut()
+        .for_each(|session| session.saved = now - 1);
+    let shown = fake.run(&["status"]).worked();
+    assert!(shown.contains(" s ago ("), "{shown}");
+    assert!(
+        shown.ends_with("To keep the rest, too: wendyctl save \"Biofuel report\"\n"),
+        "{shown}"
+    );
+}
+
+#[test]
 fn status_warns_before_the_room_is_used_up() {
     let fake = Fake::start();
     fake.world().system.upper_used = 900_000_000;

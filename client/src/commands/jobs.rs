@@ -11,8 +11,8 @@ use crate::args;
 use crate::bus::Bus;
 use crate::error::{Exit, Failure};
 use crate::output::escape::safe;
-use crate::output::json::JobView;
 use crate::output::table::{Align, Table};
+use crate::output::views::JobView;
 use crate::output::{Output, progress, units};
 use crate::world::World;
 
@@ -21,11 +21,21 @@ struct JobsView<'a> {
     jobs: Vec<JobView<'a>>,
 }
 
+#[derive(Serialize)]
+struct CancelledView {
+    event: &'static str,
+    job: String,
+}
+
 /// Prints the jobs, or cancels one.
 pub async fn run(args: &args::Jobs, output: &Output) -> Result<(), Failure> {
     let bus = Bus::connect().await?;
     if let Some(number) = args.cancel {
         cancel(&bus, number).await?;
+        output.object(&CancelledView {
+            event: "cancelling",
+            job: number.to_string(),
+        })?;
         return output.line(format!("Job {number} was asked to stop."));
     }
     let world = bus.world().await?;

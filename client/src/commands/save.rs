@@ -11,7 +11,7 @@ use crate::bus::Bus;
 use crate::error::{Exit, Failure};
 use crate::follow;
 use crate::output::escape::{quoted, safe};
-use crate::output::json::{SavePlanView, SessionView};
+use crate::output::views::{SavePlanView, SessionView};
 use crate::output::{Output, units};
 use crate::resolve;
 use crate::world::{Object, World};
@@ -162,8 +162,7 @@ fn namesake<'a>(
         return Ok(None);
     };
     let running = world.system.running_session == session.path;
-    let saved_since_start = started().is_some_and(|started| session.saved > started);
-    if running || saved_since_start {
+    if running || session.is_of_this_start() {
         return Ok(Some(session));
     }
     let message = format!(
@@ -176,13 +175,6 @@ fn namesake<'a>(
         quoted(name)
     );
     Err(Failure::new(Exit::NotAgreed, message).advise(advice))
-}
-
-/// When this system was started, in seconds since 1970.
-fn started() -> Option<i64> {
-    let stat = std::fs::read_to_string("/proc/stat").ok()?;
-    let line = stat.lines().find_map(|line| line.strip_prefix("btime "))?;
-    line.trim().parse().ok()
 }
 
 fn options(args: &args::Save, target: &Target<'_>) -> SaveOptions {

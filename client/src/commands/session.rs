@@ -5,7 +5,7 @@ use crate::bus::Bus;
 use crate::commands::sessions;
 use crate::error::Failure;
 use crate::output::escape::{quoted, safe};
-use crate::output::json::SessionView;
+use crate::output::views::SessionView;
 use crate::output::{Output, units};
 use crate::resolve;
 

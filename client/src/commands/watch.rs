@@ -17,7 +17,7 @@ use crate::commands::jobs;
 use crate::error::{Exit, Failure};
 use crate::follow;
 use crate::output::escape::{quoted, safe};
-use crate::output::json::{DeviceView, JobView, SessionView, StoreView};
+use crate::output::views::{DeviceView, JobView, SessionView, StoreView};
 use crate::output::{Output, progress};
 use crate::resolve;
 use crate::world::{Object, World};

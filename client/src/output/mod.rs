@@ -8,6 +8,7 @@ pub mod json;
 pub mod progress;
 pub mod table;
 pub mod units;
+pub mod views;
 
 use std::fmt::Display;
 use std::io::{self, IsTerminal, Write};
@@ -94,7 +95,7 @@ impl Output {
             return;
         }
         if self.json {
-            eprintln!("{}", json::line(&json::FailureView::new(failure)));
+            eprintln!("{}", json::line(&views::FailureView::new(failure)));
             return;
         }
         eprintln!("wendyctl: {}", escape::safe(&failure.message));

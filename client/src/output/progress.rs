@@ -6,7 +6,7 @@ use wendy_dbus::objects::Job;
 use wendy_dbus::words::{Phase, Word};
 
 use crate::error::Failure;
-use crate::output::json::JobView;
+use crate::output::views::JobView;
 use crate::output::{Output, escape, units};
 use crate::world::Object;
 

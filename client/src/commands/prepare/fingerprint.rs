@@ -13,7 +13,8 @@ use sha2::{Digest, Sha256};
 use wendy_dbus::objects::Device;
 use wendy_dbus::plans::PreparePlan;
 
-use crate::output::json::{self, DeviceView, PreparePlanView};
+use crate::output::json;
+use crate::output::views::{DeviceView, PreparePlanView};
 use crate::world::Object;
 
 /// Changes when what is covered changes.

@@ -17,7 +17,7 @@ use crate::error::{Exit, Failure};
 use crate::follow;
 use crate::output::Output;
 use crate::output::escape::quoted;
-use crate::output::json::{PreparePlanView, StoreView};
+use crate::output::views::{PreparePlanView, StoreView};
 use crate::resolve;
 use crate::world::{Object, World, short};
 
