@@ -155,9 +155,9 @@ fn writers_at_once_leave_nothing_undeletable() {
 }
 
 /// Makes, moves, links and removes the same few names as all others; what fails, fails.
-fn shuffle(home: &Path, writer: u64) {
+fn shuffle(home: &Path, writer: usize) {
     let mut random = writer * 1_000_003 + 12345;
-    let mut next = |end: u64| {
+    let mut next = |end: usize| {
         random = random
             .wrapping_mul(6_364_136_223_846_793_005)
             .wrapping_add(1_442_695_040_888_963_407);
@@ -165,7 +165,7 @@ fn shuffle(home: &Path, writer: u64) {
     };
     for _ in 0..1500 {
         let mut path = || {
-            let (dir, name) = (next(4), ["a", "A", "b:", "con"][next(4) as usize]);
+            let (dir, name) = (next(4), ["a", "A", "b:", "con"][next(4)]);
             if dir == 0 {
                 home.join(name)
             } else {
@@ -181,7 +181,7 @@ fn shuffle(home: &Path, writer: u64) {
             4 => fs::hard_link(&a, &b),
             5 => symlink("nowhere", &a),
             6 => fs::rename(&a, &b),
-            _ => fs::write(&a, vec![b'x'; next(20_000) as usize]),
+            _ => fs::write(&a, vec![b'x'; next(20_000)]),
         };
     }
 }
