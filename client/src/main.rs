@@ -11,6 +11,7 @@ mod error;
 mod follow;
 mod output;
 mod resolve;
+mod saved;
 mod world;
 
 use std::process::ExitCode;

@@ -28,13 +28,6 @@ impl<T> Object<T> {
     }
 }
 
-impl Object<Session> {
-    /// Whether it was saved since this system was started, so that this system went on from it.
-    pub fn is_of_this_start(&self) -> bool {
-        started().is_some_and(|started| self.saved > started)
-    }
-}
-
 impl<T> Deref for Object<T> {
     type Target = T;
 
@@ -116,13 +109,6 @@ impl World {
         self.device(&store.device)
             .map_or("", |device| short(&device.device_node))
     }
-}
-
-/// When this system was started, in seconds since 1970.
-fn started() -> Option<i64> {
-    let stat = std::fs::read_to_string("/proc/stat").ok()?;
-    let line = stat.lines().find_map(|line| line.strip_prefix("btime "))?;
-    line.trim().parse().ok()
 }
 
 /// A node without its directory: `sda1`.

@@ -56,13 +56,10 @@ fn runs() -> Vec<(&'static str, Fake, Vec<&'static str>)> {
 /// A world in which every key has something to say.
 fn busy() -> Fake {
     let fake = Fake::start();
+    fake.run(&["save", "--session", "11112222"]).worked();
     {
         let mut world = fake.world();
         world.system.running_session = SESSION.to_path();
-        world
-            .sessions
-            .values_mut()
-            .for_each(|session| session.saved = i64::from(u32::MAX));
         world.prepare_plan.destroys = false;
         let mut job = samples::job("switch-upper-layer");
         job.blockers = vec![(42, "editor".into(), "/home".into())];

@@ -1,7 +1,7 @@
 //! `wendyctl status`: what will become of the changes.
 
 use serde::Serialize;
-use wendy_dbus::objects::{Session, System};
+use wendy_dbus::objects::System;
 use wendy_dbus::words::{JobState, State, Word};
 
 use crate::bus::Bus;
@@ -9,7 +9,8 @@ use crate::error::Failure;
 use crate::output::escape::{quoted, safe};
 use crate::output::views::{JobView, SessionView};
 use crate::output::{Output, progress, units};
-use crate::world::{Object, World};
+use crate::saved;
+use crate::world::World;
 
 /// Part of the room for changes above which people are warned.
 const NEARLY_FULL_PERCENT: u64 = 80;
@@ -56,7 +57,7 @@ fn view(world: &World) -> StatusView<'_> {
         used: system.upper_used,
         size: system.upper_size,
         running_session: running.map(|session| SessionView::new(world, session)),
-        last_save: last_save(world).map(|session| SessionView::new(world, session)),
+        last_save: saved::last(world).map(|session| SessionView::new(world, session)),
         jobs: world.jobs.iter().map(JobView::new).collect(),
         version: &system.version,
         capabilities: &system.capabilities,
@@ -139,20 +140,12 @@ fn warning(system: &System) -> Option<String> {
     })
 }
 
-/// The session that was saved last since the system was started.
-fn last_save(world: &World) -> Option<&Object<Session>> {
-    world
-        .sessions
-        .iter()
-        .find(|session| session.is_of_this_start())
-}
-
 /// The next step for somebody whose changes would be lost.
 fn advice(world: &World) -> Option<String> {
     if State::from_word(&world.system.state) != Some(State::Volatile) {
         return None;
     }
-    if let Some(session) = last_save(world) {
+    if let Some(session) = saved::last(world) {
         let (name, when) = (
             quoted(&session.name),
             units::moment(session.saved, units::now()),
