@@ -13,6 +13,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
 
 use rustix::fd::{BorrowedFd, OwnedFd};
+use rustix::io::Errno;
 
 use crate::content::{Buffer, Copier};
 use crate::index::{Builder, Index};
@@ -210,6 +211,12 @@ impl<'a> Mirror<'a> {
             clones: &self.clones,
             pace: &self.pace,
         }
+    }
+
+    /// Marks a boundary at which a test can make the machine fail.
+    fn mark(name: &'static str, path: &dyn Fn() -> EntryPath) -> Result<()> {
+        wendy_sys::step(name)
+            .map_err(|error| Error::write(path(), error.errno().unwrap_or(Errno::IO)))
     }
 
     /// Notes a file that changed while it was copied.

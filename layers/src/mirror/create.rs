@@ -22,6 +22,7 @@ impl Mirror<'_> {
         open: &Open,
         (name, facts): (&CStr, &Facts),
     ) -> Result<Outcome<Made>> {
+        Self::mark("copy.create", &|| dir.path_of(name))?;
         if facts.is_file() {
             self.file(worker, dir, open, (name, facts))
         } else {
@@ -61,6 +62,7 @@ impl Mirror<'_> {
             self.unsettled(path);
         }
         facts.size = content.size;
+        Self::mark("copy.attributes", &path)?;
         apply(to.as_fd(), &facts, &xattrs, &path)?;
         let hash = hash::entry(&facts, &xattrs, &content.hash.to_le_bytes());
         Ok(Outcome::Done(Made {

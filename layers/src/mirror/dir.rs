@@ -239,6 +239,7 @@ impl Mirror<'_> {
         if dir.data.fresh {
             return Ok(());
         }
+        Self::mark("copy.remove", &|| dir.path_of(name))?;
         unlock(to).map_err(|errno| Error::write(dir.path(), errno))?;
         dir.data.dirty.store(true, Ordering::Release);
         remove_entry(to, name, &Quiet(&self.watch), &|| dir.path_of(name))
@@ -281,6 +282,7 @@ impl Mirror<'_> {
             return Ok(());
         }
         let fail = |errno| Error::write(dir.path(), errno);
+        Self::mark("copy.seal", &|| dir.path())?;
         let to = dir.open(self.job.dest).map_err(fail)?;
         if !dir.data.fresh {
             unlock(to.as_fd()).map_err(fail)?;

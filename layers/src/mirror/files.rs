@@ -163,6 +163,7 @@ impl Mirror<'_> {
         if !Facts::at(previous.as_fd(), name).is_ok_and(|it| facts.looks_like(&it)) {
             return Ok(false);
         }
+        Self::mark("copy.share", &|| dir.path_of(name))?;
         match linkat(previous, name, &open.to, name, AtFlags::empty()) {
             Ok(()) => Ok(true),
             // Too many names already, immutable, or of another filesystem: copy instead.
