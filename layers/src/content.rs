@@ -63,6 +63,8 @@ impl Copier<'_> {
     /// Copies the file described by `facts`; bytes appended since then stay behind.
     pub fn copy(&self, buffer: &mut Buffer, ends: &Ends<'_>, facts: &Facts) -> Result<Content> {
         if facts.size > 0 && self.clone(ends) {
+            // The clone has the size of this moment, not of the facts.
+            ftruncate(ends.to, facts.size).map_err(|errno| Error::write((ends.path)(), errno))?;
             return hash_file(buffer, ends.to, facts, self.progress)
                 .map_err(|failure| failure.named(ends));
         }

@@ -53,3 +53,16 @@ fn on_ext4() {
 fn on_btrfs() {
     on("btrfs", &[]);
 }
+
+#[test]
+fn on_the_filesystem_of_the_upper_itself() {
+    let disk = Disk::format(1 << 30, "btrfs", &[]).unwrap();
+    let on = disk.mount().unwrap();
+    let upper = nasty_upper(&on).unwrap();
+    let copy = Copy::new(&upper, &on, "copy");
+    let first = copy.first();
+    copy.second(&first);
+    let found = differences(copy.upper.as_fd(), copy.dest.as_fd(), Depth::Everything).unwrap();
+    assert_eq!(found, [""; 0]);
+    assert!(copy.verify().is_intact(), "{:?}", copy.verify());
+}
