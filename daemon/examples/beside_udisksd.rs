@@ -10,6 +10,7 @@
 use std::{
     env,
     error::Error,
+    ffi::OsStr,
     fs,
     io::{BufRead, BufReader},
     path::{Path, PathBuf},
@@ -36,6 +37,9 @@ type Result<T> = std::result::Result<T, Box<dyn Error>>;
 const ROUNDS: usize = 5;
 /// Calls of which the median counts.
 const CALLS: usize = 200;
+
+/// Threads that waited for work end after some seconds.
+const SETTLED: Duration = Duration::from_secs(15);
 
 /// A daemon to measure.
 struct Subject {
@@ -92,27 +96,37 @@ async fn measure(subject: &Subject, idle: Duration) -> Result<Figures> {
     let mut starts = Vec::new();
     for _ in 0..ROUNDS {
         let bus = Bus::start()?;
-        starts.push(bus.start_daemon(subject).await?.1);
+        starts.push(bus.start_daemon(subject, &[]).await?.1);
     }
     let bus = Bus::start()?;
-    let (daemon, _) = bus.start_daemon(subject).await?;
+    let (daemon, _) = bus.start_daemon(subject, &[]).await?;
     let pid = daemon.0.id();
     let connection = bus.connect().await?;
     let manager = ObjectManagerProxy::new(&connection, subject.name, subject.root).await?;
     let list = list_time(&manager).await?;
     let plug = plug_time(&manager).await?;
-    // Threads that waited for work end after some seconds.
-    tokio::time::sleep(Duration::from_secs(15)).await;
-    let before = switches(pid)?;
-    tokio::time::sleep(idle).await;
+    tokio::time::sleep(SETTLED).await;
     Ok(Figures {
         start: median(starts),
         list,
         plug,
         pss: pss(pid)?,
         threads: threads(pid)?.len(),
-        switches: switches(pid)? - before,
+        switches: idle_switches(subject, idle).await?,
     })
+}
+
+/// Switches of a daemon that has been left alone: what other programs do to devices and mounts does
+/// not reach it in network and mount namespaces of its own.
+async fn idle_switches(subject: &Subject, idle: Duration) -> Result<u64> {
+    let bus = Bus::start()?;
+    let alone = ["unshare", "--net", "--mount"];
+    let (daemon, _) = bus.start_daemon(subject, &alone).await?;
+    let pid = daemon.0.id();
+    tokio::time::sleep(SETTLED).await;
+    let before = switches(pid)?;
+    tokio::time::sleep(idle).await;
+    Ok(switches(pid)? - before)
 }
 
 fn print(rows: &[(&str, Figures)], idle: Duration) {
@@ -258,15 +272,24 @@ impl Bus {
         Ok(Builder::address(self.address().as_str()).build().await?)
     }
 
-    /// The daemon, and how long it took until it had answered.
-    async fn start_daemon(&self, subject: &Subject) -> Result<(Process, Duration)> {
+    /// The daemon, started through `wrapper`, and how long it took until it had answered.
+    async fn start_daemon(
+        &self,
+        subject: &Subject,
+        wrapper: &[&str],
+    ) -> Result<(Process, Duration)> {
         let connection = self.connect().await?;
         let bus = DBusProxy::new(&connection).await?;
         let mut owners = bus
             .receive_name_owner_changed_with_args(&[(0, subject.name)])
             .await?;
         let begin = Instant::now();
-        let daemon = Command::new(&subject.program)
+        let mut command = wrapper
+            .iter()
+            .map(OsStr::new)
+            .chain([subject.program.as_os_str()]);
+        let daemon = Command::new(command.next().ok_or("nothing to start")?)
+            .args(command)
             .env("DBUS_SYSTEM_BUS_ADDRESS", self.address())
             .envs(subject.environment.clone())
             .stdout(Stdio::null())

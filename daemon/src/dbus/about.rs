@@ -1,6 +1,6 @@
 //! What a call is about: looked up before the question to polkit, and again after the answer.
 
-use wendy_dbus::{Error, Result};
+use wendy_dbus::Error;
 
 use crate::{
     authority::{Details, rules::Circumstances},
@@ -26,28 +26,25 @@ impl About {
         About::default()
     }
 
-    pub(super) fn device(id: Option<DeviceId>) -> Result<About> {
-        let id = id.ok_or_else(|| not_found("device"))?;
-        Ok(About {
+    pub(super) fn device(id: DeviceId) -> About {
+        About {
             device: Some(id),
             ..About::default()
-        })
+        }
     }
 
-    pub(super) fn store(key: Option<StoreKey>) -> Result<About> {
-        let key = key.ok_or_else(|| not_found("store"))?;
-        Ok(About {
+    pub(super) fn store(key: StoreKey) -> About {
+        About {
             store: Some(key),
             ..About::default()
-        })
+        }
     }
 
-    pub(super) fn session(key: Option<SessionKey>) -> Result<About> {
-        let key = key.ok_or_else(|| not_found("session"))?;
-        Ok(About {
+    pub(super) fn session(key: SessionKey) -> About {
+        About {
             session: Some(key),
             ..About::default()
-        })
+        }
     }
 
     pub(super) fn job(id: JobId) -> About {

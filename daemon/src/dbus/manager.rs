@@ -9,7 +9,7 @@ use wendy_dbus::{
 use zbus::{OwnedObjectPath, interface, message::Header};
 
 use super::{
-    about::{About, not_found},
+    about::About,
     context::{Context, not_supported},
     paths,
     shelf::Shown,
@@ -17,7 +17,7 @@ use super::{
 };
 use crate::{
     model::LiveState,
-    operations::{PrepareRequest, SaveRequest},
+    operations::{Operations, PrepareRequest, SaveRequest},
 };
 
 /// What works, in the words of the contract. A verb that is not in here answers `NotSupported`.
@@ -52,15 +52,10 @@ impl Manager {
         #[zbus(header)] header: Header<'_>,
     ) -> Result<(Dict, String)> {
         let wanted = PrepareWish::read(&options)?;
-        let id = paths::parse_device(&device).ok_or_else(|| not_found("device"))?;
-        let visit = self
-            .context
-            .admit(&header, About::device(Some(id))?)
-            .await?;
+        let id = paths::parse_device(&device)?;
+        let visit = self.context.admit(&header, About::device(id)).await?;
         let request = wanted.possible()?;
-        let plan = move |engine: &dyn crate::operations::Operations, by: &_| {
-            engine.plan_prepare(by, id, request)
-        };
+        let plan = move |engine: &dyn Operations, by: &_| engine.plan_prepare(by, id, request);
         let (facts, token) = self.context.run(visit, plan).await?;
         Ok((dict(&facts), token))
     }
@@ -73,8 +68,8 @@ impl Manager {
         #[zbus(header)] header: Header<'_>,
     ) -> Result<OwnedObjectPath> {
         let wanted = PrepareWish::read(&options)?;
-        let id = paths::parse_device(&device).ok_or_else(|| not_found("device"))?;
-        let about = About::device(Some(id))?.named(&wanted.request.name);
+        let id = paths::parse_device(&device)?;
+        let about = About::device(id).named(&wanted.request.name);
         let visit = self.context.admit(&header, about).await?;
         let request = wanted.possible()?;
         self.context
@@ -91,8 +86,8 @@ impl Manager {
         #[zbus(header)] header: Header<'_>,
     ) -> Result<Dict> {
         let request = save_request(name, &options)?;
-        let key = paths::parse_store(&store).ok_or_else(|| not_found("store"))?;
-        let about = About::store(Some(key))?
+        let key = paths::parse_store(&store)?;
+        let about = About::store(key)
             .and_session(request.session)
             .named(&request.name);
         let visit = self.context.admit(&header, about).await?;
@@ -111,8 +106,8 @@ impl Manager {
         #[zbus(header)] header: Header<'_>,
     ) -> Result<OwnedObjectPath> {
         let request = save_request(name, &options)?;
-        let key = paths::parse_store(&store).ok_or_else(|| not_found("store"))?;
-        let about = About::store(Some(key))?
+        let key = paths::parse_store(&store)?;
+        let about = About::store(key)
             .and_session(request.session)
             .named(&request.name);
         let visit = self.context.admit(&header, about).await?;
@@ -129,7 +124,7 @@ impl Manager {
         #[zbus(header)] header: Header<'_>,
     ) -> Result<OwnedObjectPath> {
         parse::<SwitchOptions>(&options)?;
-        let about = About::session(paths::parse_session(&session))?;
+        let about = About::session(paths::parse_session(&session)?);
         self.context.admit(&header, about).await?;
         not_supported("switch the running system to a session")
     }
@@ -238,9 +233,7 @@ impl PrepareWish {
 
 fn save_request(name: String, options: &Dict) -> Result<SaveRequest> {
     let options: SaveOptions = parse(options)?;
-    let session = options
-        .session
-        .map(|path| paths::parse_session(&path).ok_or_else(|| not_found("session")));
+    let session = options.session.as_ref().map(paths::parse_session);
     Ok(SaveRequest {
         name,
         session: session.transpose()?,

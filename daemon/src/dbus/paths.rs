@@ -1,8 +1,12 @@
 //! Object paths and the ids of the model.
 
-use wendy_dbus::paths::{DevicePath, JobPath, SessionPath, StorePath, none};
+use wendy_dbus::{
+    Result,
+    paths::{DevicePath, JobPath, SessionPath, StorePath, none},
+};
 use zbus::OwnedObjectPath;
 
+use super::about::not_found;
 use crate::{
     jobs::{JobId, ObjectId},
     model::{DeviceId, SessionKey, StoreKey},
@@ -41,21 +45,29 @@ pub(super) fn or_none<T>(id: Option<T>, path: fn(T) -> OwnedObjectPath) -> Owned
     id.map_or_else(none, path)
 }
 
-pub(super) fn parse_device(path: &OwnedObjectPath) -> Option<DeviceId> {
+/// The device a caller names.
+///
+/// # Errors
+/// `NotFound` for whatever is not the path of a device, without a word about the path.
+pub(super) fn parse_device(path: &OwnedObjectPath) -> Result<DeviceId> {
     let DevicePath {
         disk_seq,
         partition,
-    } = DevicePath::parse(path.as_str())?;
-    Some(DeviceId {
+    } = DevicePath::parse(path.as_str()).ok_or_else(|| not_found("device"))?;
+    Ok(DeviceId {
         diskseq: disk_seq,
         partition,
     })
 }
 
-pub(super) fn parse_store(path: &OwnedObjectPath) -> Option<StoreKey> {
-    StorePath::parse(path.as_str()).map(|StorePath(id)| StoreKey(id))
+/// The store a caller names; see [`parse_device`].
+pub(super) fn parse_store(path: &OwnedObjectPath) -> Result<StoreKey> {
+    let StorePath(id) = StorePath::parse(path.as_str()).ok_or_else(|| not_found("store"))?;
+    Ok(StoreKey(id))
 }
 
-pub(super) fn parse_session(path: &OwnedObjectPath) -> Option<SessionKey> {
-    SessionPath::parse(path.as_str()).map(|SessionPath(id)| SessionKey(id))
+/// The session a caller names; see [`parse_device`].
+pub(super) fn parse_session(path: &OwnedObjectPath) -> Result<SessionKey> {
+    let SessionPath(id) = SessionPath::parse(path.as_str()).ok_or_else(|| not_found("session"))?;
+    Ok(SessionKey(id))
 }

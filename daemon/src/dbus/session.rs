@@ -42,10 +42,7 @@ impl Object for SessionObject {
 
 impl SessionObject {
     fn about(&self) -> About {
-        About {
-            session: Some(self.key),
-            ..About::default()
-        }
+        About::session(self.key)
     }
 }
 

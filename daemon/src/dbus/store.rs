@@ -61,17 +61,18 @@ impl Object for StoreObject {
 
 impl StoreObject {
     fn about(&self) -> About {
-        About {
-            store: Some(self.key),
-            ..About::default()
-        }
+        About::store(self.key)
     }
 
     /// A session that is on this store.
     fn own_session(&self, path: &OwnedObjectPath) -> Result<SessionKey> {
-        let key = paths::parse_session(path);
-        let key = key.filter(|key| self.shown.get().sessions.contains(key));
-        key.ok_or_else(|| not_found("session"))
+        let key = paths::parse_session(path)?;
+        let is_here = self.shown.get().sessions.contains(&key);
+        if is_here {
+            Ok(key)
+        } else {
+            Err(not_found("session"))
+        }
     }
 }
 
