@@ -257,7 +257,7 @@ async fn odd_sizes_and_names_are_refused_and_leak_nothing() {
     };
     odd().await;
     let (open, memory) = (system.daemon_descriptors(), system.daemon_memory());
-    for _ in 0..50 {
+    for _ in 0..20 {
         odd().await;
     }
     assert!(system.daemon_descriptors() <= open + 4);
