@@ -16,7 +16,7 @@ pub fn line(value: &impl Serialize) -> String {
     String::from_utf8(bytes).expect("JSON is UTF-8")
 }
 
-/// A value laid out for reading, otherwise like [`line`].
+/// A value laid out for reading, otherwise like [`line()`].
 pub fn pretty(value: &impl Serialize) -> String {
     let value: serde_json::Value =
         serde_json::from_str(&line(value)).expect("a line is valid JSON");
