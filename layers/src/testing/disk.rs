@@ -1,5 +1,6 @@
 //! Filesystems for a test, gone when dropped.
 
+use std::cell::Cell;
 use std::ffi::OsStr;
 use std::fs::File;
 use std::io;
@@ -78,6 +79,8 @@ impl Overlay {
 pub struct Disk {
     node: String,
     kind: String,
+    /// Whether the device is still ours to detach.
+    attached: Cell<bool>,
 }
 
 impl Disk {
@@ -95,6 +98,7 @@ impl Disk {
         let disk = Self {
             node,
             kind: kind.into(),
+            attached: Cell::new(true),
         };
         let quiet = if kind == "ext4" { "-qF" } else { "-q" };
         tool(
@@ -109,18 +113,24 @@ impl Disk {
         &self.node
     }
 
-    /// Mounts it with the kernel's default options.
+    /// Mounts it, once, with the kernel's default options. The device then goes with the mount,
+    /// even if this process is killed.
     ///
     /// # Errors
     /// What the kernel says.
     pub fn mount(&self) -> io::Result<Mounted> {
-        mount(&self.kind, &[("source", Some(&self.node))])
+        let mounted = mount(&self.kind, &[("source", Some(&self.node))])?;
+        tool("losetup", ["--detach", &self.node])?;
+        self.attached.set(false);
+        Ok(mounted)
     }
 }
 
 impl Drop for Disk {
     fn drop(&mut self) {
-        // Still mounted, it goes with the mount.
+        if !self.attached.get() {
+            return;
+        }
         if let Err(error) = tool("losetup", ["--detach", &self.node]) {
             eprintln!("{}: {error}", self.node);
         }
