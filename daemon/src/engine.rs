@@ -10,6 +10,7 @@
 //! - `manage` renames, deletes, checks.
 //! - `source` is what is saved; `world` finds devices and stores; `publish` shows what has changed.
 
+mod gone;
 mod live;
 pub mod manage;
 mod operations;

@@ -2,10 +2,10 @@
 
 use std::time::Instant;
 
-use wendy_sys::{Cancel, block::Identity};
+use wendy_sys::{Cancel, DevNum, block::Identity};
 
 use super::{
-    Engine, Error, Result, Token, Unwatched, manage,
+    Engine, Error, Result, Token, Unwatched, gone, manage,
     prepare::{self, PreparePlan, Target},
     publish, save, world,
 };
@@ -278,12 +278,25 @@ impl Engine {
         objects: Vec<ObjectId>,
         work: impl FnOnce(&JobHandle) -> Result<Facts> + Send + 'static,
     ) -> Result<JobId, Failure> {
+        let devices = self.numbers_of(&objects);
+        let work = move |job: &JobHandle| work(job).map_err(|error| gone::explain(error, &devices));
         let request = Request {
             operation,
             uid: caller.uid,
             objects,
         };
         Ok(self.jobs.start(request, work).map_err(Error::from)?)
+    }
+
+    fn numbers_of(&self, objects: &[ObjectId]) -> Vec<(String, DevNum)> {
+        let world = self.hub.snapshot();
+        let devices = objects.iter().filter_map(|object| match object {
+            ObjectId::Device(id) => world.devices.get(id),
+            _ => None,
+        });
+        devices
+            .map(|device| (device.node.clone(), DevNum::new(device.devnum)))
+            .collect()
     }
 }
 
