@@ -1,13 +1,12 @@
-# Everything a person needs, each target doing its own set-up: demo check deb install vm.
+# Everything a person needs, each target doing its own set-up: demo check bench deb install vm.
 
 PREFIX ?= /usr
 DESTDIR ?=
 CARGO ?= cargo
 CACHE := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/wendy
 DENY := $(CACHE)/tools/bin/cargo-deny
-RELEASE := target/release
 
-.PHONY: all build setup demo check deb install vm clean
+.PHONY: all build setup demo check bench deb install vm clean
 
 all: build
 
@@ -29,6 +28,10 @@ demo: setup build
 # Everything that decides whether a change is good, real boots included.
 check: setup $(DENY) build
 	DENY=$(DENY) tests/check
+
+# Beside cp, rsync, tar and udisksd, in one run; keeps the tables as docs/BENCH.md.
+bench: setup build
+	tests/bench
 
 deb: setup build
 	packaging/build-deb dist

@@ -1,3 +1,10 @@
 //! Stock live systems in an emulated machine, and what a person can do on them with wendy.
 
+mod allowed;
 mod bench;
+mod keep;
+mod loopback;
+mod package;
+mod person;
+mod power;
+mod wendy;

@@ -42,6 +42,7 @@ fn keys(character: char) -> Option<Vec<String>> {
         '\n' => (false, "ret".to_owned()),
         '-' => (false, "minus".to_owned()),
         '.' => (false, "dot".to_owned()),
+        ';' => (false, "semicolon".to_owned()),
         '/' => (false, "slash".to_owned()),
         '\'' => (false, "apostrophe".to_owned()),
         _ => return None,

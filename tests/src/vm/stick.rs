@@ -1,6 +1,7 @@
 //! Sticks: image files that a machine sees as USB storage.
 
 use std::fs::File;
+use std::os::unix::fs::MetadataExt;
 use std::path::PathBuf;
 
 use anyhow::{Result, ensure};
@@ -59,6 +60,11 @@ impl Stick {
     /// The image file.
     pub fn file(&self) -> PathBuf {
         self.dir.path().join("stick.img")
+    }
+
+    /// Whether nothing was ever written to a blank stick.
+    pub fn is_untouched(&self) -> Result<bool> {
+        Ok(std::fs::metadata(self.file())?.blocks() == 0)
     }
 
     /// The serial number, which is also the emulator's name for it.

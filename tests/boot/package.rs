@@ -1,0 +1,31 @@
+//! The package: what it puts into a live system, and that it goes again.
+
+use anyhow::{Result, ensure};
+use wendy_tests::vm::{LiveImage, Suite};
+
+use crate::wendy;
+
+#[test]
+fn the_package_serves_when_asked_and_leaves_nothing_behind() -> Result<()> {
+    let mut vm = wendy::installed(&LiveImage::of(Suite::Trixie)?)?;
+    let complaints = vm.run("systemd-analyze verify --man=no wendyd.service 2>&1")?;
+    ensure!(
+        complaints.is_empty(),
+        "systemd says of the unit: {complaints}"
+    );
+    ensure!(
+        vm.attempt("systemctl is-active wendyd")?.status != 0,
+        "the daemon runs unasked"
+    );
+    vm.run("wendyctl status && systemctl is-active wendyd")?;
+
+    vm.run("dpkg --purge wendy")?;
+    ensure!(
+        vm.attempt("systemctl is-active wendyd")?.status != 0,
+        "the daemon still runs"
+    );
+    let left =
+        vm.run("find / -xdev -iname '*wendy*' -not -path '/var/log/*' -not -path '/proc/*'")?;
+    ensure!(left.is_empty(), "the purge has left {left}");
+    Ok(())
+}

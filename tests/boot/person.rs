@@ -1,0 +1,93 @@
+//! A person at a live system: what they type, and the work they would hate to lose.
+
+use anyhow::{Context, Result};
+use serde_json::Value;
+use wendy_tests::vm::Vm;
+
+pub const MIB: u64 = 1 << 20;
+pub const GIB: u64 = 1 << 30;
+
+/// What the work consists of; one line each, as root.
+const WORK: &[&str] = &[
+    "install -d -o user -g user /home/user/report",
+    "echo 'All about biofuel' > /home/user/report/text",
+    "head -c 20M /dev/urandom > /home/user/report/data",
+    "chown user:user /home/user/report/*",
+    "dpkg -i /run/live/medium/pool/hello_*.deb",
+    "ln -sf ../usr/share/zoneinfo/Europe/Lisbon /etc/localtime",
+    "rm /usr/share/common-licenses/GPL-1",
+    "rm -r /usr/share/zoneinfo/Pacific && mkdir /usr/share/zoneinfo/Pacific",
+    "touch -d '1999-12-31 23:59:59.123456789' /usr/share/zoneinfo/Pacific/Nauru",
+];
+
+/// What proves that it is all there; one line each, as root.
+const PROOF: &[&str] = &[
+    "grep -q biofuel /home/user/report/text",
+    "[ \"$(stat -c %U /home/user/report/data)\" = user ]",
+    "hello | grep -q 'Hello, world!'",
+    "dpkg-query -W -f '${db:Status-Abbrev}' hello | grep -q '^ii'",
+    "[ \"$(readlink /etc/localtime)\" = ../usr/share/zoneinfo/Europe/Lisbon ]",
+    "[ ! -e /usr/share/common-licenses/GPL-1 ]",
+    "[ \"$(ls /usr/share/zoneinfo/Pacific)\" = Nauru ]",
+];
+
+/// Everything below the directories that a boot itself leaves alone, with its metadata.
+const INVENTORY: &str = "find /usr /opt /srv /home/user/report -xdev \
+     \\( -type d -printf '%p %m %U %G %T@\\n' -o -printf '%p %y %m %U %G %s %T@ %l\\n' \\) \
+     | sort > /run/inventory; cat /home/user/report/* | sha256sum >> /run/inventory; \
+     sha256sum < /run/inventory";
+
+/// Works for an hour.
+pub fn work(vm: &mut Vm) -> Result<()> {
+    run_all(vm, WORK)
+}
+
+/// Finds it all as it was left.
+pub fn find_work(vm: &mut Vm) -> Result<()> {
+    run_all(vm, PROOF)
+}
+
+/// A number that tells two states of the system's files apart.
+pub fn inventory(vm: &mut Vm) -> Result<String> {
+    vm.run(INVENTORY)
+}
+
+fn run_all(vm: &mut Vm, lines: &[&str]) -> Result<()> {
+    lines.iter().try_for_each(|line| vm.run(line).map(drop))
+}
+
+/// Makes a store on a device: looks at the plan, then consents to it.
+pub fn prepare(vm: &mut Vm, node: &str, options: &str) -> Result<Value> {
+    let command = prepare_command(vm, node, options)?;
+    wendyctl(vm, &command)
+}
+
+/// The command line that consents to the plan for this device.
+pub fn prepare_command(vm: &mut Vm, node: &str, options: &str) -> Result<String> {
+    let node = vm.run(&format!("readlink -f {node}"))?;
+    let request = format!("prepare {} --name 'My stick' {options}", node.trim());
+    let plan = wendyctl(vm, &format!("{request} --dry-run"))?;
+    let token = text(&plan, "token")?;
+    Ok(format!("{request} --yes --token {token}"))
+}
+
+/// Runs wendyctl as root and gives what it says to programs.
+pub fn wendyctl(vm: &mut Vm, arguments: &str) -> Result<Value> {
+    let said = vm.run(&format!("wendyctl --json {arguments}"))?;
+    let last = said.lines().last().unwrap_or_default();
+    serde_json::from_str(last).with_context(|| format!("wendyctl {arguments} said: {said}"))
+}
+
+/// A number of what wendyctl said.
+pub fn number(facts: &Value, name: &str) -> Result<u64> {
+    facts[name]
+        .as_u64()
+        .with_context(|| format!("no {name} in {facts}"))
+}
+
+/// A text of what wendyctl said.
+pub fn text<'a>(facts: &'a Value, name: &str) -> Result<&'a str> {
+    facts[name]
+        .as_str()
+        .with_context(|| format!("no {name} in {facts}"))
+}

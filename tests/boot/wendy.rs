@@ -1,0 +1,73 @@
+//! wendy's package on a live system, and its long operations caught in the middle.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, bail, ensure};
+use wendy_tests::vm::{LiveImage, Outcome, Vm};
+
+/// A live system on which somebody has installed the package that `make deb` made.
+pub fn installed(image: &LiveImage) -> Result<Vm> {
+    Vm::wake_with(image, &packages()?)
+}
+
+fn packages() -> Result<Vec<PathBuf>> {
+    let dist = Path::new(env!("CARGO_MANIFEST_DIR")).join("../dist");
+    let files = std::fs::read_dir(&dist).context("no package to install: run `make deb` first")?;
+    let mut packages = files
+        .map(|file| Ok(file?.path()))
+        .collect::<Result<Vec<PathBuf>>>()?;
+    packages.retain(|path| path.extension().is_some_and(|extension| extension == "deb"));
+    packages.sort();
+    ensure!(
+        !packages.is_empty(),
+        "no package in {}: run `make deb` first",
+        dist.display()
+    );
+    Ok(packages)
+}
+
+/// A moment in the life of a job.
+#[derive(Debug, Clone, Copy)]
+pub enum Moment {
+    /// It has dealt with that many bytes.
+    Bytes(u64),
+    /// It has come to that phase.
+    Phase(&'static str),
+}
+
+/// Asks for a property of the youngest job.
+const JOB: &str = r#"job() {
+    path=$(busctl --list tree org.ubuntu.Wendy | grep /jobs/ | sort -V | tail -n 1)
+    busctl get-property org.ubuntu.Wendy "$path" org.ubuntu.Wendy.Job "$1" | cut -d' ' -f2
+}"#;
+
+/// Starts a command of wendyctl's in the background and waits for a moment of its job; an error when
+/// the command ends before.
+pub fn start_and_reach(vm: &mut Vm, arguments: &str, moment: Moment) -> Result<()> {
+    vm.run(&format!(
+        "rm -f /run/ended; \
+         (wendyctl --json {arguments} > /run/said 2>&1; echo $? > /run/ended) > /dev/null 2>&1 &"
+    ))?;
+    let reached = match moment {
+        Moment::Bytes(bytes) => format!("[ \"$(job BytesDone)\" -ge {bytes} ]"),
+        Moment::Phase(phase) => format!("[ \"$(job Phase)\" = '\"{phase}\"' ]"),
+    };
+    let wait = format!("until {reached}; do [ ! -s /run/ended ] || exit 1; sleep 0.1; done");
+    if vm.attempt(&format!("{JOB}\n({wait}) 2>/dev/null"))?.status != 0 {
+        bail!(
+            "`{arguments}` ended before {moment:?}: {:?}",
+            wait_for_end(vm)?
+        );
+    }
+    Ok(())
+}
+
+/// Waits for that command to end.
+pub fn wait_for_end(vm: &mut Vm) -> Result<Outcome> {
+    let status = vm.run("until [ -s /run/ended ]; do sleep 0.2; done; cat /run/ended")?;
+    let output = vm.run("cat /run/said")?;
+    Ok(Outcome {
+        status: status.trim().parse()?,
+        output,
+    })
+}
