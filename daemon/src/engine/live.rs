@@ -35,12 +35,15 @@ impl UpperSource for LiveSystem {
         let upper = live
             .open_upper()
             .map_err(|error| Error::NotSupported(error.to_string()))?;
+        let mounts = mountinfo::read().during("reading the table of mounts")?;
+        let swaps = fs::read_to_string("/proc/swaps").unwrap_or_default();
         Ok(Source {
             upper,
             stack: live.stack,
             kind: live.upper_kind,
             base: live.base.clone(),
-            covered: covered()?,
+            mount_points: mount_points(&mounts),
+            swap_files: swap_files(&swaps),
             started_from: started_from(&live.persistence),
         })
     }
@@ -51,28 +54,20 @@ impl UpperSource for LiveSystem {
     }
 }
 
-/// Where other filesystems are mounted, and swap files.
-fn covered() -> Result<Vec<PathBuf>> {
-    let mounts = mountinfo::read().during("reading the table of mounts")?;
-    let swaps = fs::read_to_string("/proc/swaps").unwrap_or_default();
-    Ok(mount_points(&mounts).chain(swap_files(&swaps)).collect())
-}
-
-fn mount_points(mounts: &[Mount]) -> impl Iterator<Item = PathBuf> {
+fn mount_points(mounts: &[Mount]) -> Vec<PathBuf> {
     let points = mounts.iter().map(|mount| mount.mount_point.clone());
-    points.filter(|point| point != Path::new("/"))
+    points.filter(|point| point != Path::new("/")).collect()
 }
 
 /// The first word of each line after the first is a path (proc_swaps(5)); devices are not in the
 /// upper layer.
-fn swap_files(table: &str) -> impl Iterator<Item = PathBuf> {
+fn swap_files(table: &str) -> Vec<PathBuf> {
     let lines = table
         .lines()
         .skip(1)
-        .filter(|line| line.split_whitespace().nth(1) == Some("file"));
-    lines
-        .filter_map(|line| line.split_whitespace().next())
-        .map(PathBuf::from)
+        .map(|line| line.split_whitespace().collect::<Vec<_>>());
+    let files = lines.filter(|words| words.get(1) == Some(&"file"));
+    files.map(|words| PathBuf::from(words[0])).collect()
 }
 
 fn started_from(persistence: &Persistence) -> Option<StartedFrom> {
@@ -126,9 +121,6 @@ mod tests {
     fn only_swap_files_are_files() {
         let table =
             "Filename Type Size Used Priority\n/swapfile file 8 0 -2\n/dev/sda2 partition 8 0 -3\n";
-        assert_eq!(
-            swap_files(table).collect::<Vec<_>>(),
-            [PathBuf::from("/swapfile")]
-        );
+        assert_eq!(swap_files(table), [PathBuf::from("/swapfile")]);
     }
 }

@@ -18,9 +18,10 @@ pub struct Source {
     pub kind: UpperKind,
     /// The image below.
     pub base: BaseImage,
-    /// Directories that other filesystems are mounted over, and swap files: nothing in them is part
-    /// of the session.
-    pub covered: Vec<PathBuf>,
+    /// Where other filesystems are mounted: what lies below is not part of the session.
+    pub mount_points: Vec<PathBuf>,
+    /// Files that are swapped to.
+    pub swap_files: Vec<PathBuf>,
     /// The session the system was started from, if its changes are kept in one.
     pub started_from: Option<StartedFrom>,
 }

@@ -336,7 +336,8 @@ pub fn source(upper: &Path, base: BaseImage) -> Source {
         stack: Stack::LiveBoot,
         kind: UpperKind::Overlayfs,
         base,
-        covered: Vec::new(),
+        mount_points: Vec::new(),
+        swap_files: Vec::new(),
         started_from: None,
     }
 }

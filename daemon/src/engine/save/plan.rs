@@ -71,7 +71,7 @@ pub(super) fn make(context: Context<'_>, request: &SaveRequest) -> Result<SavePl
         .and_then(|session| session.saved.as_ref())
         .map(|saved| saved.generation);
     let running = running(context)?.filter(|running| running.session == record.id);
-    let exclude = exclude::patterns(&request.exclude, &context.source.covered)?;
+    let exclude = exclude::patterns(&request.exclude, context.source)?;
     let index = usable_index(context, record.id, current)?;
     let compiled = wendy_layers::Exclude::new(exclude.iter().map(String::as_str))?;
     let upper = context.source.upper.as_fd();
