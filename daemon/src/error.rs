@@ -44,16 +44,6 @@ pub enum Error {
         /// Bytes needed.
         need: u64,
     },
-    /// The asked size does not fit.
-    #[error("{what} can be at most {limit} bytes large here, {asked} were asked for")]
-    TooLarge {
-        /// What was to be made.
-        what: String,
-        /// Bytes asked for.
-        asked: u64,
-        /// Bytes possible.
-        limit: u64,
-    },
     /// The medium refuses writes.
     #[error("{0} is read-only; unlock its switch or use another one")]
     ReadOnly(String),
@@ -225,7 +215,6 @@ impl Error {
             | Error::Running(_) => FailureKind::DeviceBusy,
             Error::Busy(_) => FailureKind::Busy,
             Error::TooSmall { .. }
-            | Error::TooLarge { .. }
             | Error::NoSpace { .. }
             | Error::NoInodes { .. }
             | Error::Full(_) => FailureKind::NoSpace,
