@@ -20,6 +20,7 @@ use std::{
 
 use futures_util::StreamExt;
 use tempfile::TempDir;
+use tokio::time::{sleep, timeout};
 use wendy_sys::{
     Cancel,
     loopdev::{Loop, LoopOptions},
@@ -28,7 +29,7 @@ use wendy_sys::{
 use zbus::{
     Connection,
     connection::Builder,
-    fdo::{DBusProxy, InterfacesAdded, ObjectManagerProxy},
+    fdo::{DBusProxy, InterfacesAdded, InterfacesAddedStream, ObjectManagerProxy},
 };
 
 type Result<T> = std::result::Result<T, Box<dyn Error>>;
@@ -38,6 +39,8 @@ const ROUNDS: usize = 5;
 /// Calls of which the median counts.
 const CALLS: usize = 200;
 
+/// How long a daemon may take to start, or to show a stick.
+const PATIENCE: Duration = Duration::from_secs(10);
 /// Threads that waited for work end after some seconds.
 const SETTLED: Duration = Duration::from_secs(15);
 
@@ -105,7 +108,7 @@ async fn measure(subject: &Subject, idle: Duration) -> Result<Figures> {
     let manager = ObjectManagerProxy::new(&connection, subject.name, subject.root).await?;
     let list = list_time(&manager).await?;
     let plug = plug_time(&manager).await?;
-    tokio::time::sleep(SETTLED).await;
+    sleep(SETTLED).await;
     Ok(Figures {
         start: median(starts),
         list,
@@ -123,9 +126,9 @@ async fn idle_switches(subject: &Subject, idle: Duration) -> Result<u64> {
     let alone = ["unshare", "--net", "--mount"];
     let (daemon, _) = bus.start_daemon(subject, &alone).await?;
     let pid = daemon.0.id();
-    tokio::time::sleep(SETTLED).await;
+    sleep(SETTLED).await;
     let before = switches(pid)?;
-    tokio::time::sleep(idle).await;
+    sleep(idle).await;
     Ok(switches(pid)? - before)
 }
 
@@ -187,15 +190,26 @@ async fn plug_time(manager: &ObjectManagerProxy<'_>) -> Result<Duration> {
         let mut added = manager.receive_interfaces_added().await?;
         let begin = Instant::now();
         let device = Loop::attach(std::os::fd::AsFd::as_fd(&image), LoopOptions::default())?;
-        loop {
-            let signal = tokio::time::timeout(Duration::from_secs(20), added.next()).await?;
-            if shows(&signal.ok_or("the bus is gone")?, device.node())? {
-                break;
-            }
+        let shown = timeout(PATIENCE, until_shown(&mut added, device.node())).await;
+        // Programs that share the loop devices of this machine may have been faster.
+        if let Ok(shown) = shown {
+            shown?;
+            times.push(begin.elapsed());
         }
-        times.push(begin.elapsed());
+    }
+    if times.is_empty() {
+        return Err("no stick was shown".into());
     }
     Ok(median(times))
+}
+
+async fn until_shown(added: &mut InterfacesAddedStream, node: &Path) -> Result<()> {
+    loop {
+        let signal = added.next().await.ok_or("the bus is gone")?;
+        if shows(&signal, node)? {
+            return Ok(());
+        }
+    }
 }
 
 /// wendyd says the node in a property, udisksd in the path.
@@ -296,7 +310,7 @@ impl Bus {
             .stderr(Stdio::null())
             .spawn()?;
         let daemon = Process(daemon);
-        tokio::time::timeout(Duration::from_secs(20), owners.next()).await?;
+        timeout(PATIENCE, owners.next()).await?;
         let manager = ObjectManagerProxy::new(&connection, subject.name, subject.root).await?;
         manager.get_managed_objects().await?;
         Ok((daemon, begin.elapsed()))
