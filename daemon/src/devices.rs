@@ -135,6 +135,11 @@ impl Devices {
         }
     }
 
+    /// Whether devices are still watched; at the end of the daemon they are not.
+    pub fn is_watched(&self) -> bool {
+        !self.lock().stopped
+    }
+
     fn show(&self, scene: Scene) {
         self.lock().scene = Arc::new(scene);
         self.shared.changed.notify_all();

@@ -58,6 +58,9 @@ pub enum ProbeError {
     /// The program took too long.
     #[error("the medium could not be read within {} seconds", TIME_LIMIT.as_secs())]
     TimedOut,
+    /// Somebody else has it mounted where we do not see it.
+    #[error("the medium is mounted elsewhere")]
+    Busy,
     /// What the program printed makes no sense.
     #[error("the report about the medium makes no sense")]
     Nonsense,
@@ -128,6 +131,9 @@ fn run_in_time(tool: Tool<'_>) -> Result<Vec<u8>, ProbeError> {
         match output {
             Ok(output) => Ok(output.stdout),
             Err(wendy_sys::Error::Cancelled) => Err(ProbeError::TimedOut),
+            Err(wendy_sys::Error::Tool { code, .. }) if code == Some(helper::BUSY.into()) => {
+                Err(ProbeError::Busy)
+            }
             Err(error) => Err(error.into()),
         }
     })

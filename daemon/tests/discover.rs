@@ -33,9 +33,26 @@ use wendyd::{
 struct Daemon {
     hub: Hub,
     _monitor: Monitor,
+    _turn: File,
+}
+
+/// A daemon that adopts must not see the media of other tests, in this program or another.
+fn take_turn(adoption: Adoption) -> File {
+    let path = std::env::temp_dir().join("wendy-discover-tests.lock");
+    let turn = File::options()
+        .create(true)
+        .append(true)
+        .open(path)
+        .unwrap();
+    match adoption {
+        Adoption::On => turn.lock().unwrap(),
+        Adoption::Off => turn.lock_shared().unwrap(),
+    }
+    turn
 }
 
 fn daemon(adoption: Adoption) -> Daemon {
+    let turn = take_turn(adoption);
     ensure_udev();
     let hub = Hub::new();
     hub.update(|world| {
@@ -48,6 +65,7 @@ fn daemon(adoption: Adoption) -> Daemon {
     Daemon {
         hub,
         _monitor: monitor,
+        _turn: turn,
     }
 }
 
@@ -67,15 +85,23 @@ impl Daemon {
                 }
             }
         };
-        let in_time = async { tokio::time::timeout(Duration::from_secs(30), search).await };
+        let in_time = async { tokio::time::timeout(Duration::from_secs(120), search).await };
         runtime
             .block_on(in_time)
             .unwrap_or_else(|_| panic!("no {what}: {:#?}", self.hub.snapshot()))
     }
 
-    fn store_on(&self, medium: &Medium) -> (StoreKey, Store) {
-        self.eventually("store", |world| store_on(world, medium))
+    /// Waits for the store on a medium to be as `wanted`; until udev has seen the medium, what is
+    /// shown may be of the one that was there before.
+    fn store_on(&self, medium: &Medium, wanted: impl Fn(&Store) -> bool) -> (StoreKey, Store) {
+        let what = format!("store on {} ({})", medium.node().display(), medium.id());
+        let is_wanted = |(_, store): &(StoreKey, Store)| wanted(store);
+        self.eventually(&what, |world| store_on(world, medium).filter(is_wanted))
     }
+}
+
+fn is_called(name: &'static str) -> impl Fn(&Store) -> bool {
+    move |store| store.name == name
 }
 
 fn store_on(world: &World, medium: &Medium) -> Option<(StoreKey, Store)> {
@@ -144,7 +170,7 @@ fn a_store_comes_with_its_sessions_and_goes() {
         store_tree(root, id, session);
         session_tree(root, begun, None);
     });
-    let (key, store) = daemon.store_on(&medium);
+    let (key, store) = daemon.store_on(&medium, is_called("My stick"));
     assert_eq!((key, store.name.as_str()), (StoreKey::new(id), "My stick"));
     assert_eq!(
         (store.kind, store.filesystem.as_str()),
@@ -189,10 +215,11 @@ fn two_copies_of_one_medium_are_two_stores() {
     let daemon = daemon(Adoption::Off);
     let (id, session) = (StoreId::random(), SessionId::random());
     let first = Medium::ext4("writable", |root| store_tree(root, id, session));
-    let (first_key, _) = daemon.store_on(&first);
+    let (first_key, _) = daemon.store_on(&first, is_called("My stick"));
     let directory = TempDir::new().unwrap();
     fs::copy(first.image(), directory.path().join("image")).unwrap();
-    let (copy_key, copy) = daemon.store_on(&Medium::new(directory));
+    let second = Medium::new(directory);
+    let (copy_key, copy) = daemon.store_on(&second, is_called("My stick"));
     assert_eq!(first_key, StoreKey::new(id));
     assert_ne!(copy_key, first_key);
     assert_ne!(copy.default_session, Some(SessionKey::new(session)));
@@ -210,7 +237,7 @@ fn what_was_written_is_seen_after_the_device_is_closed() {
     let daemon = daemon(Adoption::Off);
     let (id, session) = (StoreId::random(), SessionId::random());
     let medium = Medium::ext4("writable", |root| store_tree(root, id, session));
-    daemon.store_on(&medium);
+    daemon.store_on(&medium, is_called("My stick"));
     let later = SessionId::random();
     let mounted = Mounted::new(medium.node(), "ext4");
     session_tree(mounted.path(), later, Some(1));
@@ -244,22 +271,20 @@ fn a_store_in_a_file_is_found_through_its_filesystem() {
     mounted.sync();
     // Seen while it is mounted, and again after.
     File::options().write(true).open(medium.node()).unwrap();
-    let (key, store) = daemon.store_on(&medium);
-    assert_eq!((key, store.kind), (StoreKey::new(id), StoreKind::Image));
+    let is_in_image = |(_, store): &(StoreKey, Store)| store.kind == StoreKind::Image;
+    let seen = |world: &World| store_on(world, &medium).filter(is_in_image);
+    let (key, store) = daemon.eventually("store in a file", seen);
+    assert_eq!(key, StoreKey::new(id));
     assert_eq!(
         (store.filesystem.as_str(), store.problem.as_str()),
         ("ext4", "")
     );
     assert!(store.size < 5 << 20);
     drop(mounted);
-    daemon.eventually("free device", |world| {
-        let (_, store) = store_on(world, &medium)?;
-        world.devices[&store.device]
-            .in_use_by
-            .is_empty()
-            .then_some(())
+    daemon.eventually("store that is not in use", |world| {
+        let is_free = world.devices[&medium.id()].in_use_by.is_empty();
+        seen(world).filter(|(again, _)| is_free && *again == key)
     });
-    assert_eq!(daemon.store_on(&medium).0, key);
 }
 
 #[test]
@@ -271,7 +296,7 @@ fn damaged_and_newer_stores_are_shown_and_not_writable() {
             b"name=Tomorrow\nformat=9\n".to_vec(),
         );
     });
-    let (_, store) = daemon.store_on(&newer);
+    let (_, store) = daemon.store_on(&newer, is_called("Tomorrow"));
     assert_eq!(
         (store.name.as_str(), store.problem.as_str()),
         ("Tomorrow", "newer-format")
@@ -280,7 +305,7 @@ fn damaged_and_newer_stores_are_shown_and_not_writable() {
     let damaged = Medium::ext4("writable", |root| {
         write(root.join(layout::MARKER), b"name=a\nname=b\n".to_vec());
     });
-    let (_, store) = daemon.store_on(&damaged);
+    let (_, store) = daemon.store_on(&damaged, |store| store.problem == "corrupt");
     assert_eq!((store.problem.as_str(), store.writable), ("corrupt", false));
 }
 
@@ -294,7 +319,7 @@ fn casper_tree(root: &Path) {
 fn a_medium_of_casper_is_adopted_once() {
     let daemon = daemon(Adoption::On);
     let medium = Medium::ext4("casper-rw", casper_tree);
-    let (key, store) = daemon.store_on(&medium);
+    let (key, store) = daemon.store_on(&medium, is_called("Ubuntu live session"));
     assert_eq!(
         (
             store.foreign.as_str(),
@@ -333,7 +358,7 @@ fn media_of_others_are_named_and_left_alone() {
     ];
     for (medium, whose) in &mut media {
         let before = medium.bytes();
-        let (_, store) = daemon.store_on(medium);
+        let (_, store) = daemon.store_on(medium, |store| store.foreign.contains(*whose));
         assert!(store.foreign.contains(*whose), "{store:?}");
         assert!(!store.writable);
         assert!(
@@ -348,7 +373,7 @@ fn without_adoption_nothing_is_written() {
     let daemon = daemon(Adoption::Off);
     let medium = Medium::ext4("casper-rw", casper_tree);
     let before = medium.bytes();
-    let (_, store) = daemon.store_on(&medium);
+    let (_, store) = daemon.store_on(&medium, |store| store.foreign.contains("casper"));
     assert!(store.foreign.contains("casper"), "{store:?}");
     assert!(medium.bytes() == before, "the medium was written to");
 }

@@ -7,7 +7,7 @@ fn main() -> std::process::ExitCode {
         Ok(()) => std::process::ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("wendy-probe: {error:#}");
-            std::process::ExitCode::FAILURE
+            wendyd::probe::helper::exit_code(&error).into()
         }
     }
 }

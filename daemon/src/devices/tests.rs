@@ -21,7 +21,7 @@ use crate::{
     testing::{Stick, ensure_udev},
 };
 
-const PATIENCE: Duration = Duration::from_secs(20);
+const PATIENCE: Duration = Duration::from_secs(120);
 
 fn watch() -> (Hub, Devices, Monitor) {
     ensure_udev();

@@ -17,12 +17,25 @@ use wendy_sys::{
 use super::{
     describe::describe,
     ext4::{self, Ext4Tree},
-    mounted::MountedTree,
+    mounted::{MountedTree, is_busy},
     report::Report,
 };
 
 /// In place of a filesystem type: the descriptor is the root of a mounted filesystem.
 pub const MOUNTED: &str = "mounted";
+
+/// Exit code when the filesystem is mounted by somebody else and could not be looked at meanwhile
+/// (`EX_TEMPFAIL`, sysexits.h).
+pub const BUSY: u8 = 75;
+
+/// The exit code for an error of [`run`].
+pub fn exit_code(error: &anyhow::Error) -> u8 {
+    if error.downcast_ref().is_some_and(is_busy) {
+        BUSY
+    } else {
+        1
+    }
+}
 
 /// Runs the program with its arguments: what to expect, and the number of the descriptor.
 ///

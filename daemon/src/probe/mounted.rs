@@ -8,10 +8,13 @@ use std::{
         unix::ffi::OsStrExt,
     },
     path::Path,
+    thread::sleep,
+    time::{Duration, Instant},
 };
 
 use rustix::fs::{AtFlags, FileType, OFlags, readlinkat, statat};
 use wendy_sys::{
+    Errno,
     dir::{entries, open_beneath},
     mount::{DetachedMount, MountFlags, detached, space},
 };
@@ -46,6 +49,16 @@ pub fn kernel_type(fs_type: &str) -> Option<&'static str> {
         .map(|(_, kernel, _)| *kernel)
 }
 
+/// How long somebody who has it mounted for writing, where we do not see it, may take to unmount
+/// it: such a mount and a read-only one exclude each other.
+const PATIENCE: Duration = Duration::from_secs(3);
+const PAUSE: Duration = Duration::from_millis(20);
+
+/// Whether an error says that somebody has the filesystem mounted for writing.
+pub fn is_busy(error: &wendy_sys::Error) -> bool {
+    error.errno() == Some(Errno::BUSY)
+}
+
 /// The root of a filesystem.
 #[derive(Debug)]
 pub struct MountedTree<R>(R);
@@ -57,8 +70,14 @@ impl MountedTree<DetachedMount> {
         let Some((_, kernel_type, params)) = known else {
             anyhow::bail!("filesystems of type {fs_type} are not mounted for a look");
         };
-        let mount = detached(kernel_type, Some(device), params, MountFlags::UNTRUSTED)?;
-        Ok(Self(mount))
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            match detached(kernel_type, Some(device), params, MountFlags::UNTRUSTED) {
+                Ok(mount) => return Ok(Self(mount)),
+                Err(error) if is_busy(&error) && Instant::now() < deadline => sleep(PAUSE),
+                Err(error) => return Err(error.into()),
+            }
+        }
     }
 }
 

@@ -98,14 +98,23 @@ struct Outside {
     facts: BlockFacts,
     touched: u64,
     in_use: bool,
+    /// Sectors ever written while nobody used it: somebody may have mounted it, written and
+    /// unmounted it between two scenes.
+    written: Option<u64>,
 }
 
 impl Outside {
     fn of(sighting: &Sighting) -> Self {
+        let in_use = !sighting.device.in_use_by.is_empty();
         Self {
             facts: sighting.facts.clone(),
             touched: sighting.touched,
-            in_use: !sighting.device.in_use_by.is_empty(),
+            in_use,
+            written: if in_use {
+                None
+            } else {
+                sectors_written(&sighting.facts.name)
+            },
         }
     }
 }
@@ -114,6 +123,8 @@ impl Outside {
 struct Looks {
     /// How each device was when it was last looked at.
     seen: BTreeMap<DeviceId, Outside>,
+    /// Devices that could not be looked at, and in which scene.
+    put_off: BTreeMap<DeviceId, u64>,
     /// Devices that are being looked at.
     under_way: BTreeSet<DeviceId>,
 }
@@ -131,7 +142,7 @@ impl Looker {
     fn follow(&self, scene: &Scene) {
         self.forget_gone(scene);
         for (id, sighting) in &scene.devices {
-            if self.begin(*id, sighting) {
+            if self.begin(*id, sighting, scene) {
                 let (looker, id) = (self.clone(), *id);
                 let name = format!("look-{}", sighting.facts.name);
                 if let Err(error) = thread::Builder::new()
@@ -147,7 +158,10 @@ impl Looker {
 
     fn forget_gone(&self, scene: &Scene) {
         let is_there = |id: &DeviceId| scene.devices.contains_key(id);
-        self.lock().seen.retain(|id, _| is_there(id));
+        let mut looks = self.lock();
+        looks.seen.retain(|id, _| is_there(id));
+        looks.put_off.retain(|id, _| is_there(id));
+        drop(looks);
         let world = self.hub.snapshot();
         if world.stores.values().any(|store| !is_there(&store.device)) {
             self.hub.update(|world| show::forget_gone(world, is_there));
@@ -155,12 +169,18 @@ impl Looker {
     }
 
     /// Whether this device is to be looked at now, by one thread only.
-    fn begin(&self, id: DeviceId, sighting: &Sighting) -> bool {
+    fn begin(&self, id: DeviceId, sighting: &Sighting, scene: &Scene) -> bool {
         let mut looks = self.lock();
         let outside = Outside::of(sighting);
-        if looks.under_way.contains(&id) || looks.seen.get(&id) == Some(&outside) {
+        let is_put_off = looks
+            .put_off
+            .get(&id)
+            .is_some_and(|then| *then < scene.sequence);
+        let is_known = looks.seen.get(&id) == Some(&outside) && !is_put_off;
+        if is_known || looks.under_way.contains(&id) {
             return false;
         }
+        looks.put_off.remove(&id);
         looks.seen.insert(id, outside);
         looks.under_way.insert(id)
     }
@@ -175,7 +195,7 @@ impl Looker {
             self.lock().under_way.remove(&id);
             let latest = self.devices.scene();
             match latest.devices.get(&id) {
-                Some(sighting) if self.begin(id, sighting) => {}
+                Some(sighting) if self.begin(id, sighting, &latest) => {}
                 _ => return,
             }
         }
@@ -183,20 +203,26 @@ impl Looker {
 
     fn look_once(&self, id: DeviceId, sighting: &Sighting, scene: &Scene) {
         let surface = surface(&sighting.facts, scene);
-        let verdict = if can_hold_a_store(&surface.content.fs_type) {
-            let Some(device) = open(sighting) else { return };
-            if flock(device.fd(), FlockOperation::NonBlockingLockShared).is_err() {
-                debug!(device = %sighting.facts.name, "a job has it and will show it");
-                return;
-            }
-            match self.judge(&device, sighting, &surface) {
-                Some(verdict) => return self.show(id, &verdict),
-                None => return,
-            }
-        } else {
-            judge_unseen(&surface)
+        if !can_hold_a_store(&surface.content.fs_type) {
+            return self.show(id, &judge_unseen(&surface));
+        }
+        let Some(device) = open(sighting) else {
+            return;
         };
-        self.show(id, &verdict);
+        let lock = flock(device.fd(), FlockOperation::NonBlockingLockShared);
+        let verdict = lock
+            .ok()
+            .and_then(|()| self.judge(&device, sighting, &surface));
+        match verdict {
+            Some(verdict) => self.show(id, &verdict),
+            None => self.look_next_time(id, scene),
+        }
+    }
+
+    /// Somebody has it to himself: whatever happens next is the occasion to look again.
+    fn look_next_time(&self, id: DeviceId, scene: &Scene) {
+        debug!(device = %id, "not to be looked at now");
+        self.lock().put_off.insert(id, scene.sequence);
     }
 
     /// `None` if there is nothing new to say: a mounted filesystem that cannot be looked at
@@ -209,6 +235,7 @@ impl Looker {
     ) -> Option<Verdict> {
         let report = match self.probe(device, sighting) {
             Ok(report) => report?,
+            Err(ProbeError::Busy) => return None,
             Err(error) => {
                 info!(device = %sighting.facts.name, %error, "not looked into");
                 return Some(judge_unseen(surface));
@@ -251,6 +278,7 @@ impl Looker {
     fn may_adopt(&self, sighting: &Sighting) -> bool {
         let device = &sighting.device;
         self.adoption == Adoption::On
+            && self.devices.is_watched()
             && device.removable
             && !device.system
             && !device.boot_medium
@@ -264,6 +292,12 @@ impl Looker {
     fn lock(&self) -> MutexGuard<'_, Looks> {
         self.looks.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// The seventh number of a device's statistics (kernel documentation, block/stat.rst).
+fn sectors_written(name: &str) -> Option<u64> {
+    let numbers = std::fs::read_to_string(format!("/sys/class/block/{name}/stat")).ok()?;
+    numbers.split_whitespace().nth(6)?.parse().ok()
 }
 
 /// Image formats that nothing can be added to hold systems, not sessions; a live system or one with

@@ -7,12 +7,15 @@ use std::{
     time::{Duration, Instant},
 };
 
+use rustix::io::Errno;
 use tempfile::TempDir;
 use wendy_sys::{
     Cancel,
+    block::{Access, BlockDevice},
     loopdev::{Loop, LoopOptions},
     tool::Tool,
 };
+use wendyd::model::DeviceId;
 
 /// An image on a loop device, gone when dropped.
 #[derive(Debug)]
@@ -38,6 +41,12 @@ impl Medium {
     /// An ext4, filled when it is made, with the features wendy's own stores have.
     pub fn ext4(label: &str, fill: impl FnOnce(&Path)) -> Self {
         Self::new(ext4_image(label, fill))
+    }
+
+    /// What the daemon calls it.
+    pub fn id(&self) -> DeviceId {
+        let device = BlockDevice::open(self.node(), Access::Read).unwrap();
+        DeviceId::disk(device.identity().diskseq)
     }
 
     /// Its node.
@@ -87,7 +96,7 @@ impl Mounted {
     pub fn new(node: &Path, fs_type: &str) -> Self {
         let place = TempDir::new().unwrap();
         let flags = rustix::mount::MountFlags::empty();
-        rustix::mount::mount(node, place.path(), fs_type, flags, None).unwrap();
+        patiently(|| rustix::mount::mount(node, place.path(), fs_type, flags, None));
         Self(place)
     }
 
@@ -104,7 +113,20 @@ impl Mounted {
 
 impl Drop for Mounted {
     fn drop(&mut self) {
-        rustix::mount::unmount(self.path(), rustix::mount::UnmountFlags::empty()).unwrap();
+        patiently(|| rustix::mount::unmount(self.path(), rustix::mount::UnmountFlags::empty()));
+    }
+}
+
+/// A program that is just being started holds all our descriptors until it runs, and keeps what
+/// they are open on busy.
+fn patiently(mut action: impl FnMut() -> rustix::io::Result<()>) {
+    let deadline = Instant::now() + Duration::from_secs(120);
+    loop {
+        match action() {
+            Ok(()) => return,
+            Err(Errno::BUSY) if Instant::now() < deadline => std::thread::yield_now(),
+            Err(error) => panic!("{error}"),
+        }
     }
 }
 

@@ -8,8 +8,8 @@ use std::os::fd::AsFd;
 use wendy_store::{Name, StoreId, StoreRecord, layout};
 use wendy_sys::{
     block::BlockDevice,
-    dir::{make_dir, write_atomic},
-    mount::{MountFlags, detached, syncfs},
+    dir::{entries, make_dir, write_atomic},
+    mount::{DetachedMount, MountFlags, detached, syncfs},
 };
 
 use crate::devices::Content;
@@ -26,6 +26,9 @@ pub enum AdoptError {
     /// The record could not be made.
     #[error(transparent)]
     Record(#[from] wendy_store::RecordError),
+    /// It is not, or no longer, what casper lays out.
+    #[error("what is on it is not what was seen on it")]
+    Changed,
 }
 
 /// Writes the marker. The identity follows from the filesystem's, so that a medium that is
@@ -43,11 +46,23 @@ pub fn adopt(device: &BlockDevice, content: &Content) -> Result<(), AdoptError> 
         &[],
         MountFlags::STORE,
     )?;
+    check_layout(&root)?;
     let directory = make_dir(&root, layout::ROOT, 0o755)?;
     write_atomic(directory.as_fd(), layout::RECORD, &marker, 0o644)?;
     syncfs(&root)?;
     tracing::info!(device = %device.node().display(), "adopted a medium made by casper");
     Ok(())
+}
+
+/// Looks again, through the very mount that is written to.
+fn check_layout(root: &DetachedMount) -> Result<(), AdoptError> {
+    let found = entries(root)?;
+    let has = |name: &str| found.iter().any(|entry| entry.name == name);
+    if has(layout::UPPER) && has(layout::WORK) && !has(layout::ROOT) {
+        Ok(())
+    } else {
+        Err(AdoptError::Changed)
+    }
 }
 
 fn now() -> i64 {

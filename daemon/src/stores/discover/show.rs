@@ -96,7 +96,10 @@ fn key_of(world: &World, device: DeviceId, id: Option<StoreId>, had: Option<Stor
         StoreKey::new(id),
         StoreKey::new(format!("{id} on {device}")),
     );
-    if had == Some(copy) || world.stores.contains_key(&plain) {
+    // A stick that was pulled and is back already is no copy of itself.
+    let holder = world.stores.get(&plain).map(|store| store.device);
+    let is_taken = holder.is_some_and(|holder| world.devices.contains_key(&holder));
+    if had == Some(copy) || is_taken {
         copy
     } else {
         plain

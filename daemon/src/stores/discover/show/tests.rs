@@ -64,3 +64,15 @@ fn what_is_gone_leaves_nothing() {
     show(&mut world, SECOND, &Verdict::Nothing);
     assert!(world.stores.is_empty() && world.devices[&SECOND].store.is_none());
 }
+
+#[test]
+fn a_stick_that_is_back_already_is_no_copy_of_itself() {
+    let mut world = world();
+    let id = StoreId::derived("x");
+    show(&mut world, FIRST, &store(Some(id)));
+    world.devices.remove(&FIRST);
+    show(&mut world, SECOND, &store(Some(id)));
+    forget_gone(&mut world, |id| *id != FIRST);
+    assert_eq!(world.stores[&StoreKey::new(id)].device, SECOND);
+    assert_eq!(world.devices[&SECOND].store, Some(StoreKey::new(id)));
+}
