@@ -208,12 +208,37 @@ impl<M: Medium> Home<M> {
         Ok((home, reconciled))
     }
 
-    /// How full the medium is.
+    /// How full the medium is; what removed files still take counts as free.
     ///
     /// # Errors
     /// Those of statfs(2).
     pub fn space(&self) -> Result<Space> {
-        self.medium.space().map_err(errno)
+        let space = self.medium.space().map_err(errno)?;
+        let state = self.state();
+        let garbage = state
+            .table
+            .unsettled()
+            .into_iter()
+            .filter(|ino| state.table.is_garbage(*ino));
+        let held: u64 = garbage
+            .filter_map(|ino| state.table.lower(ino))
+            .map(|lower| lower.print.size)
+            .sum();
+        Ok(Space {
+            free: space.free.saturating_add(held).min(space.size),
+            ..space
+        })
+    }
+
+    /// Runs an operation that takes space; on a full medium once more after removing garbage.
+    fn with_space<T>(&self, operation: impl Fn() -> Result<T>) -> Result<T> {
+        match operation() {
+            Err(Errno::NOSPC) if !self.is_settled() => {
+                self.settle()?;
+                operation()
+            }
+            other => other,
+        }
     }
 
     /// Number of inodes.
@@ -249,8 +274,12 @@ impl<M: Medium> Home<M> {
     }
 
     fn state(&self) -> MutexGuard<'_, State<M>> {
-        // A panicked operation has not appended its frame: the log still holds only whole changes.
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        self.state.lock().unwrap_or_else(|poisoned| {
+            // A panicked operation may have changed the table without logging it.
+            let mut state = PoisonError::into_inner(poisoned);
+            state.failed = true;
+            state
+        })
     }
 }
 

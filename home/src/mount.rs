@@ -25,6 +25,8 @@ pub struct MountOptions {
     pub settle_now: bool,
     /// Whether the kernel may use lower files directly.
     pub passthrough: bool,
+    /// Whether the kernel refuses all changes.
+    pub read_only: bool,
     /// Threads that answer the kernel.
     pub threads: usize,
 }
@@ -35,6 +37,7 @@ impl Default for MountOptions {
             commit: Duration::from_secs(5),
             idle_commits: 2,
             settle_now: false,
+            read_only: false,
             passthrough: true,
             threads: 4,
         }
@@ -94,6 +97,9 @@ fn config(options: MountOptions) -> Config {
         MountOption::NoSuid,
         MountOption::NoDev,
     ];
+    config
+        .mount_options
+        .extend(options.read_only.then_some(MountOption::RO));
     config.acl = SessionACL::All;
     config.n_threads = Some(options.threads.max(1));
     config

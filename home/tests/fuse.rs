@@ -73,6 +73,33 @@ fn owners_follow_the_person() {
 }
 
 #[test]
+fn a_stick_that_takes_no_changes_is_shown_as_it_is() {
+    let Some(Places { _dir, stick, home }) = places() else {
+        return;
+    };
+    fs::write(stick.join("file"), "text").unwrap();
+    let bound = |options: &[&str]| {
+        let status = command("mount").args(options).arg(&stick).status().unwrap();
+        assert!(status.success());
+    };
+    assert!(
+        command("mount")
+            .arg("--bind")
+            .args([&stick, &stick])
+            .status()
+            .unwrap()
+            .success()
+    );
+    bound(&["-o", "remount,bind,ro"]);
+    let mounted = Mounted::new(&stick, &home, &[]);
+    assert_eq!(fs::read(home.join("file")).unwrap(), b"text");
+    let refused = fs::write(home.join("new"), "").unwrap_err();
+    assert_eq!(refused.kind(), std::io::ErrorKind::ReadOnlyFilesystem);
+    mounted.end();
+    assert!(command("umount").arg(&stick).status().unwrap().success());
+}
+
+#[test]
 fn two_cannot_use_one_home() {
     let Some(Places { _dir, stick, home }) = places() else {
         return;

@@ -1,8 +1,9 @@
 //! `wendy-home mount`.
 
-use super::{Identity, open_home, owner_of};
+use super::{Identity, open_home, owner_of, preview};
+use anyhow::Context as _;
 use clap::Args;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
 use wendy_home::mount::{MountOptions, serve};
@@ -29,15 +30,30 @@ pub struct Mount {
 
 impl Mount {
     pub fn run(&self) -> anyhow::Result<ExitCode> {
-        let options = self.identity.options(owner_of(&self.target)?);
-        let (home, _) = open_home(&self.directory, options)?;
+        let identity = self.identity.options(owner_of(&self.target)?);
         let options = MountOptions {
             commit: Duration::from_secs(self.commit),
             settle_now: self.settle_now,
+            read_only: is_read_only(&self.directory)?,
             passthrough: !self.no_passthrough,
             ..MountOptions::default()
         };
-        serve(home, &self.target, options, || println!("ready"))?;
+        let ready = || println!("ready");
+        if options.read_only {
+            tracing::warn!("the stick takes no changes: showing the home as it is");
+            let (home, _) = preview(&self.directory, identity)?;
+            serve(home, &self.target, options, ready)?;
+        } else {
+            let (home, _) = open_home(&self.directory, identity)?;
+            serve(home, &self.target, options, ready)?;
+        }
         Ok(ExitCode::SUCCESS)
     }
+}
+
+/// Whether the filesystem of a directory is mounted read-only.
+fn is_read_only(directory: &Path) -> anyhow::Result<bool> {
+    let facts = rustix::fs::statvfs(directory)
+        .with_context(|| format!("cannot see {}", directory.display()))?;
+    Ok(facts.f_flag.contains(rustix::fs::StatVfsMountFlags::RDONLY))
 }

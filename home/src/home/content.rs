@@ -92,6 +92,10 @@ impl<M: Medium> Home<M> {
     /// # Errors
     /// `EBADF`, `EFBIG`, `ENOSPC`, those of the medium.
     pub fn write(&self, ino: Ino, offset: u64, bytes: &[u8]) -> Result<()> {
+        self.with_space(|| self.write_once(ino, offset, bytes))
+    }
+
+    fn write_once(&self, ino: Ino, offset: u64, bytes: &[u8]) -> Result<()> {
         let end = offset.checked_add(bytes.len() as u64).ok_or(Errno::FBIG)?;
         let file = {
             let mut state = self.state();
@@ -101,12 +105,17 @@ impl<M: Medium> Home<M> {
         let written = file.write_at(bytes, offset).map_err(errno);
         let mut state = self.state();
         let inode = state.table.inode_mut(ino).ok_or(Errno::NOENT)?;
-        if written.is_ok() {
-            inode.size = inode.size.max(end);
+        if let Err(error) = written {
+            // What got onto the medium before is no part of the file.
+            if file.facts().is_ok_and(|facts| facts.size > inode.size) {
+                file.set_len(inode.size).map_err(errno)?;
+            }
+            return Err(error);
         }
+        inode.size = inode.size.max(end);
         let now = Time::now();
         (inode.times.modified, inode.times.changed) = (now, now);
-        written
+        Ok(())
     }
 
     /// Makes room for a length as posix_fallocate(3) does: the file grows, filled with zeros.
@@ -114,6 +123,10 @@ impl<M: Medium> Home<M> {
     /// # Errors
     /// As [`Home::write`].
     pub fn allocate(&self, ino: Ino, length: u64) -> Result<()> {
+        self.with_space(|| self.allocate_once(ino, length))
+    }
+
+    fn allocate_once(&self, ino: Ino, length: u64) -> Result<()> {
         let mut state = self.state();
         let size = state.table.inode(ino).ok_or(Errno::NOENT)?.size;
         if length <= size {

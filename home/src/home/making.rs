@@ -31,9 +31,11 @@ impl<M: Medium> Home<M> {
     /// # Errors
     /// `EEXIST`, `ENOENT`, `ENOSPC`, `ENAMETOOLONG`, those of the medium.
     pub fn make(&self, dir: Ino, name: &[u8], node: &NewNode) -> Result<Attributes> {
-        let mut state = self.state();
-        let (ino, _) = self.make_in(&mut state, dir, name, node)?;
-        self.attributes_in(&state, ino)
+        self.with_space(|| {
+            let mut state = self.state();
+            let (ino, _) = self.make_in(&mut state, dir, name, node)?;
+            self.attributes_in(&state, ino)
+        })
     }
 
     /// Makes a regular file and opens it; needs one [`Home::release`].
@@ -41,6 +43,15 @@ impl<M: Medium> Home<M> {
     /// # Errors
     /// As [`Home::make`].
     pub fn create(
+        &self,
+        dir: Ino,
+        name: &[u8],
+        node: &NewNode,
+    ) -> Result<(Attributes, Arc<SplitFile<M::File>>)> {
+        self.with_space(|| self.create_once(dir, name, node))
+    }
+
+    fn create_once(
         &self,
         dir: Ino,
         name: &[u8],

@@ -41,6 +41,8 @@ struct Disk {
     operations: u64,
     /// Power is lost when this many operations have happened.
     power_until: u64,
+    /// Bytes that fit.
+    capacity: u64,
     boots: u64,
 }
 
@@ -76,6 +78,7 @@ impl Fake {
             clock: 1_700_000_000,
             operations: 0,
             power_until: u64::MAX,
+            capacity: u64::MAX,
             boots: 0,
         };
         Self {
@@ -130,6 +133,12 @@ impl Fake {
         let mut bytes = vec![0; usize::try_from(file.facts().unwrap().size).unwrap()];
         file.read_at(&mut bytes, 0).unwrap();
         Some(bytes)
+    }
+
+    /// Lets `bytes` more fit.
+    pub fn leave_free(&self, bytes: u64) {
+        let mut disk = self.disk();
+        disk.capacity = disk.used() + bytes;
     }
 
     /// Number of changes so far.
@@ -374,6 +383,14 @@ impl Disk {
         }
     }
 
+    /// Bytes of everything that has a name.
+    fn used(&self) -> u64 {
+        let named = self.live.values().flat_map(|names| names.values());
+        named
+            .map(|(_, id)| self.objects[id].live.len() as u64)
+            .sum()
+    }
+
     fn facts(&self, id: Id) -> Facts {
         let object = &self.objects[&id];
         let kind = if object.is_dir {
@@ -505,8 +522,13 @@ impl FakeFile {
             disk.step()?;
             let clock = disk.clock;
             let object = disk.objects.entry(id).or_default();
+            let before = object.live.clone();
             action(&mut object.live);
             object.modified = clock;
+            if disk.used() > disk.capacity {
+                disk.objects.entry(id).or_default().live = before;
+                return Err(errno(rustix::io::Errno::NOSPC));
+            }
             Ok(())
         })
     }

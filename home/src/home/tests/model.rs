@@ -48,9 +48,15 @@ impl Model {
 
     pub fn make(&mut self, path: &Path, kind: Kind) -> Result<()> {
         self.require_new(path)?;
+        let above = path[..path.len() - 1].to_vec();
+        let set_gid = self
+            .names
+            .get(&above)
+            .map_or(0, |id| self.objects[*id].mode & 0o2000);
+        let inherited = if kind == Kind::Directory { set_gid } else { 0 };
         let object = Object {
             kind,
-            mode: 0o640,
+            mode: 0o640 | inherited,
             content: Vec::new(),
             xattr: None,
         };
