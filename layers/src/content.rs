@@ -66,12 +66,12 @@ impl Copier<'_> {
             // The clone has the size of this moment, not of the facts.
             ftruncate(ends.to, facts.size).map_err(|errno| Error::write((ends.path)(), errno))?;
             return hash_file(buffer, ends.to, facts, self.progress)
-                .map_err(|failure| failure.named(ends));
+                .map_err(|failure| failure.named(ends.path));
         }
         let mut output = Output::new(ends.to, facts);
         let mut write = |offset: u64, data: &[u8]| output.write(offset, data);
         let content = transfer(buffer, ends.from, facts, self.progress, &mut write)
-            .map_err(|failure| failure.named(ends))?;
+            .map_err(|failure| failure.named(ends.path))?;
         self.pace
             .cached(output.cached)
             .map_err(|errno| Error::write((ends.path)(), errno))?;
@@ -109,11 +109,11 @@ pub(crate) enum Failure {
 }
 
 impl Failure {
-    fn named(self, ends: &Ends<'_>) -> Error {
+    pub fn named(self, path: impl FnOnce() -> EntryPath) -> Error {
         match self {
             Self::Cancelled => Error::Cancelled,
-            Self::Read(errno) => Error::read((ends.path)(), errno),
-            Self::Write(errno) => Error::write((ends.path)(), errno),
+            Self::Read(errno) => Error::read(path(), errno),
+            Self::Write(errno) => Error::write(path(), errno),
         }
     }
 }

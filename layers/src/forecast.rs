@@ -9,6 +9,7 @@ use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
 use rustix::fs::FileType;
 use rustix::io::Errno;
 
+use crate::content::{Buffer, Failure};
 use crate::facts::Facts;
 use crate::index::{Builder, Index, Key, Known};
 use crate::names::{Names, list};
@@ -16,7 +17,7 @@ use crate::place::{Place, open_below};
 use crate::progress::check;
 use crate::totals::Counter;
 use crate::walk::{self, Queue, Step, Work};
-use crate::{Error, Exclude, Progress, Result, Totals};
+use crate::{Error, Exclude, Progress, Result, Totals, silent};
 
 /// What a save would amount to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -41,44 +42,53 @@ impl Forecast {
     }
 }
 
-/// Looks at the whole `upper`. `known` is the index of the copy that would be updated.
+/// Looks at the whole `upper`. `known` is the index of the copy that would be updated; files that
+/// prove to have changed behind their inode's back are forgotten in it, so that the update copies
+/// them as well.
 ///
 /// # Errors
 /// [`Error::Read`], [`Error::Cancelled`].
 pub fn forecast(
     upper: BorrowedFd<'_>,
     exclude: &Exclude,
-    known: Option<&Index>,
+    mut known: Option<&mut Index>,
     progress: &dyn Progress,
 ) -> Result<Forecast> {
-    let fresh = Builder::new(known);
+    let fresh = Builder::new(known.as_deref());
+    let top = Place::top(fresh.top());
+    let silent = silent::possible_on(upper).map_err(|errno| Error::read(top.path(), errno))?;
     let look = Look {
         upper,
         exclude,
-        known,
+        known: known.as_deref(),
+        silent,
         progress,
         total: Counter::default(),
         changed: Counter::default(),
         matched: AtomicU64::new(0),
         needs: Needs::default(),
         linked: Mutex::default(),
+        forgotten: Mutex::default(),
     };
-    let top = Place::top(fresh.top());
     let dir = open_below(upper, b".").map_err(|errno| Error::read(top.path(), errno))?;
     let facts = Facts::of(dir.as_fd()).map_err(|errno| Error::read(top.path(), errno))?;
-    look.count(top.data, c"", &facts);
-    walk::run(
-        Work::List(top),
-        || (),
-        |(), queue, step| look.step(queue, step),
-    )?;
-    Ok(look.finish())
+    look.count(c"", &facts, look.known(top.data, &facts));
+    walk::run(Work::List(top), Buffer::new, |buffer, queue, step| {
+        look.step(buffer, queue, step)
+    })?;
+    let (forecast, forgotten) = look.finish();
+    if let Some(known) = &mut known {
+        forgotten.into_iter().for_each(|key| known.forget(key));
+    }
+    Ok(forecast)
 }
 
 struct Look<'a> {
     upper: BorrowedFd<'a>,
     exclude: &'a Exclude,
     known: Option<&'a Index>,
+    /// Whether files of the upper can change without a trace in their inode.
+    silent: bool,
     progress: &'a dyn Progress,
     total: Counter,
     changed: Counter,
@@ -87,39 +97,52 @@ struct Look<'a> {
     needs: Needs,
     /// Inodes with several names that were counted.
     linked: Mutex<HashSet<((u32, u32), u64)>>,
+    /// What the index takes for unchanged and is not.
+    forgotten: Mutex<Vec<Key>>,
 }
 
 type Dir = Arc<Place<Key>>;
 
 impl Look<'_> {
-    fn step(&self, queue: &Queue<Key>, step: Step<Key>) -> Result<()> {
+    fn step(&self, buffer: &mut Buffer, queue: &Queue<Key>, step: Step<Key>) -> Result<()> {
         check(self.progress)?;
         match step {
-            Step::List(dir) => self.list(queue, &dir),
-            Step::Dir(parent, name) => self.descend(queue, &parent, name),
-            Step::Files(dir, names) => self.batch(&dir, &names),
+            Step::List(dir) => self.list(buffer, queue, &dir),
+            Step::Dir(parent, name) => self.descend(buffer, queue, &parent, name),
+            Step::Files(dir, names) => self.batch(buffer, &dir, &names),
         }
     }
 
-    fn descend(&self, queue: &Queue<Key>, parent: &Dir, name: CString) -> Result<()> {
+    fn descend(
+        &self,
+        buffer: &mut Buffer,
+        queue: &Queue<Key>,
+        parent: &Dir,
+        name: CString,
+    ) -> Result<()> {
         let Some(open) = self.gone(parent, parent.open_child(self.upper, &name))? else {
             return Ok(());
         };
         let key = parent.data.of(&name);
         let facts = Facts::of(open.as_fd()).map_err(|e| Error::read(parent.path_of(&name), e))?;
-        self.count(key, &name, &facts);
+        self.count(&name, &facts, self.known(key, &facts));
         let dir = Place::below(Arc::clone(parent), name, key);
-        self.list_open(queue, &dir, &open)
+        self.list_open(buffer, queue, (&dir, &open))
     }
 
-    fn list(&self, queue: &Queue<Key>, dir: &Dir) -> Result<()> {
+    fn list(&self, buffer: &mut Buffer, queue: &Queue<Key>, dir: &Dir) -> Result<()> {
         match self.gone(dir, dir.open(self.upper))? {
-            Some(open) => self.list_open(queue, dir, &open),
+            Some(open) => self.list_open(buffer, queue, (dir, &open)),
             None => Ok(()),
         }
     }
 
-    fn list_open(&self, queue: &Queue<Key>, dir: &Dir, open: &OwnedFd) -> Result<()> {
+    fn list_open(
+        &self,
+        buffer: &mut Buffer,
+        queue: &Queue<Key>,
+        (dir, open): (&Dir, &OwnedFd),
+    ) -> Result<()> {
         let mut subdirs = Names::default();
         let mut files = Names::default();
         let listed = list(open, |name, kind| -> Result<(), Errno> {
@@ -140,34 +163,73 @@ impl Look<'_> {
         if !subdirs.is_empty() {
             queue.push(Work::Dirs(Arc::clone(dir), subdirs));
         }
-        self.entries(dir, open, &files)
+        self.entries(buffer, (dir, open), &files)
     }
 
-    fn batch(&self, dir: &Dir, names: &Names) -> Result<()> {
+    fn batch(&self, buffer: &mut Buffer, dir: &Dir, names: &Names) -> Result<()> {
         match self.gone(dir, dir.open(self.upper))? {
-            Some(open) => self.entries(dir, &open, names),
+            Some(open) => self.entries(buffer, (dir, &open), names),
             None => Ok(()),
         }
     }
 
-    fn entries(&self, dir: &Dir, open: &OwnedFd, names: &Names) -> Result<()> {
+    fn entries(
+        &self,
+        buffer: &mut Buffer,
+        (dir, open): (&Dir, &OwnedFd),
+        names: &Names,
+    ) -> Result<()> {
         for name in names.iter() {
+            check(self.progress)?;
             match Facts::at(open.as_fd(), name) {
-                Ok(facts) => self.count(dir.data.of(name), name, &facts),
+                Ok(facts) => {
+                    let known = self
+                        .confirmed(buffer, (dir, open), name, &facts)
+                        .map_err(|failure| failure.named(|| dir.path_of(name)))?;
+                    self.count(name, &facts, known);
+                }
                 Err(Errno::NOENT | Errno::STALE) => {}
                 Err(errno) => return Err(Error::read(dir.path_of(name), errno)),
             }
         }
-        check(self.progress)
+        Ok(())
     }
 
-    fn count(&self, key: Key, name: &CStr, facts: &Facts) {
+    fn known(&self, key: Key, facts: &Facts) -> Known {
+        self.known
+            .map_or(Known::New, |index| index.lookup(key, facts))
+    }
+
+    /// What the index knows about an entry, and its data bears out where its inode may deceive.
+    fn confirmed(
+        &self,
+        buffer: &mut Buffer,
+        (dir, open): (&Dir, &OwnedFd),
+        name: &CStr,
+        facts: &Facts,
+    ) -> Result<Known, Failure> {
+        let key = dir.data.of(name);
+        let known = self.known(key, facts);
+        let Known::Same(hash) = known else {
+            return Ok(known);
+        };
+        let trusted = !self.silent || !facts.is_file() || facts.size == 0;
+        let file = (open.as_fd(), name);
+        if trusted || silent::is_unchanged(buffer, file, facts, hash, self.progress)? {
+            return Ok(known);
+        }
+        let mut forgotten = self
+            .forgotten
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        forgotten.push(key);
+        Ok(Known::Changed)
+    }
+
+    fn count(&self, name: &CStr, facts: &Facts, known: Known) {
         let with_data = !facts.is_linked() || self.first_name(facts);
         self.total.add(facts, with_data);
         self.needs.name(name, facts);
-        let known = self
-            .known
-            .map_or(Known::New, |index| index.lookup(key, facts));
         if known != Known::New {
             self.matched.fetch_add(1, Ordering::Relaxed);
         }
@@ -196,15 +258,17 @@ impl Look<'_> {
         }
     }
 
-    fn finish(self) -> Forecast {
+    fn finish(self) -> (Forecast, Vec<Key>) {
         let known = self.known.map_or(0, |index| index.len() as u64);
-        Forecast {
+        let forgotten = self.forgotten.into_inner();
+        let forecast = Forecast {
             total: self.total.totals(),
             changed: self.changed.totals(),
             removed: known.saturating_sub(self.matched.into_inner()),
             space: self.needs.space(),
             inodes: self.needs.inodes.into_inner(),
-        }
+        };
+        (forecast, forgotten.unwrap_or_else(PoisonError::into_inner))
     }
 }
 

@@ -86,6 +86,14 @@ impl Index {
         }
     }
 
+    /// Makes the entry at `key` count as changed, whatever its inode says.
+    pub(crate) fn forget(&mut self, key: Key) {
+        let bucket = &mut self.buckets[key.bucket()];
+        if let Ok(found) = bucket.binary_search_by_key(&key, Record::key) {
+            bucket[found].stamp = UNSETTLED;
+        }
+    }
+
     /// Writes the index for [`Index::read`].
     ///
     /// # Errors

@@ -24,6 +24,7 @@ mod pace;
 mod place;
 mod progress;
 mod remove;
+mod silent;
 #[cfg(feature = "testing")]
 pub mod testing;
 mod totals;

@@ -3,8 +3,8 @@
 use std::ffi::{CStr, CString};
 use std::mem::MaybeUninit;
 
-use rustix::fd::{AsFd, BorrowedFd};
-use rustix::fs::{FileType, RawDir, SeekFrom, seek};
+use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
+use rustix::fs::{FileType, Mode, OFlags, RawDir, SeekFrom, openat, seek};
 use rustix::io::Errno;
 
 use crate::facts::Facts;
@@ -67,6 +67,18 @@ pub(crate) fn list<E: From<Errno>>(
         }
     }
     Ok(())
+}
+
+/// Opens the file `name` of a source directory for reading.
+pub(crate) fn open_source(dir: BorrowedFd<'_>, name: &CStr) -> Result<OwnedFd, Errno> {
+    // Never waits for the other end of a fifo that took the file's place.
+    let careful = OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::NOCTTY;
+    openat(
+        dir,
+        name,
+        OFlags::RDONLY | OFlags::NOATIME | OFlags::CLOEXEC | careful,
+        Mode::empty(),
+    )
 }
 
 /// The kind of an entry, asked for where the listing does not tell; none if it is gone meanwhile.

@@ -11,9 +11,8 @@ use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use common::{Copy, EXT4, settle};
-use wendy_layers::Unattended;
-use wendy_layers::remove_tree;
 use wendy_layers::testing::{Depth, Disk, Mounted, differences, nasty_upper, tmpfs};
+use wendy_layers::{Exclude, Unattended, forecast, remove_tree};
 
 fn assert_equal(copy: &Copy) {
     let found = differences(copy.upper.as_fd(), copy.dest.as_fd(), Depth::Everything).unwrap();
@@ -100,6 +99,51 @@ fn new_entries() -> u64 {
         "attributes/inherits/newer",
     ]
     .len() as u64
+}
+
+/// Changes the first byte of a file through a mapping that was there, and read, long before.
+#[allow(unsafe_code, reason = "mapping a file is the point")]
+fn write_silently(path: &Path) {
+    use std::num::NonZeroUsize;
+
+    use nix::sys::mman::{MapFlags, ProtFlags, mmap, munmap};
+
+    let file = fs::File::options()
+        .read(true)
+        .write(true)
+        .open(path)
+        .unwrap();
+    let length = NonZeroUsize::new(1).unwrap();
+    let protection = ProtFlags::PROT_READ | ProtFlags::PROT_WRITE;
+    // SAFETY: a fresh mapping of a file that is longer than it, used by nobody else.
+    unsafe {
+        let map = mmap(None, length, protection, MapFlags::MAP_SHARED, &file, 0).unwrap();
+        let byte = map.as_ptr().cast::<u8>();
+        let old = byte.read_volatile();
+        byte.write_volatile(!old);
+        munmap(map, length.get()).unwrap();
+    }
+}
+
+#[test]
+fn data_that_changed_without_a_trace_in_the_inode_is_copied_again() {
+    let bench = Bench::new();
+    let path = bench.source.path("upper").join("attributes/unreadable");
+    let before = fs::metadata(&path).unwrap();
+    let one = bench.copy("one");
+    let mut index = one.second(&one.first()).index;
+    write_silently(&path);
+    let after = fs::metadata(&path).unwrap();
+    let stamps = |of: &fs::Metadata| (of.mtime_nsec(), of.ctime_nsec(), of.ino());
+    assert_eq!(stamps(&before), stamps(&after), "tmpfs tells of it now");
+
+    let nothing = Exclude::nothing();
+    let found = forecast(one.upper.as_fd(), &nothing, Some(&mut index), &Unattended).unwrap();
+    assert_eq!((found.changed.entries, found.removed), (1, 0));
+    let two = bench.copy("two");
+    two.second(&two.after(&one, &index));
+    assert_equal(&two);
+    assert!(two.verify().is_intact() && one.verify().is_intact());
 }
 
 #[test]

@@ -92,7 +92,7 @@ fn update(source: &Source) -> Outcome<()> {
     for _ in 0..ROUNDS {
         let (theirs, ours) = (Medium::new()?, Medium::new()?);
         theirs.synced(|to| Tool::Rsync.copy(&source.upper(), to))?;
-        let before = ours.synced(|to| save.first(to))?;
+        let mut before = ours.synced(|to| save.first(to))?;
         change_some(&source.files)?;
         beside.time("rsync --link-dest", || {
             theirs.synced(|to| rsync_beside(&source.upper(), to))
@@ -100,7 +100,7 @@ fn update(source: &Source) -> Outcome<()> {
         in_place.time("rsync in place", || {
             theirs.synced(|to| Tool::Rsync.copy(&source.upper(), to))
         })?;
-        wendy.time("wendy", || ours.synced(|to| save.update(to, &before)))?;
+        wendy.time("wendy", || ours.synced(|to| save.update(to, &mut before)))?;
     }
     report("update, 1 % changed", &beside, &wendy, "≥ 3");
     report("update, 1 % changed", &in_place, &wendy, "≥ 3");
@@ -114,12 +114,12 @@ fn unchanged(source: &Source) -> Outcome<()> {
     let save = Wendy::new(&source.upper());
     let (theirs, ours) = (Medium::new()?, Medium::new()?);
     theirs.synced(|to| Tool::Rsync.copy(&source.upper(), to))?;
-    let before = ours.synced(|to| save.first(to))?;
+    let mut before = ours.synced(|to| save.first(to))?;
     for _ in 0..ROUNDS {
         others.time("rsync", || {
             theirs.synced(|to| Tool::Rsync.copy(&source.upper(), to))
         })?;
-        wendy.time("wendy", || ours.synced(|_| save.look(&before)))?;
+        wendy.time("wendy", || ours.synced(|_| save.look(&mut before)))?;
     }
     report("update, nothing changed", &others, &wendy, "≥ 1");
     Ok(())

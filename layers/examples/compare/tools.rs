@@ -88,7 +88,7 @@ impl Wendy {
     }
 
     /// Saves again, beside what was saved before.
-    pub fn update(&self, to: &Visible, before: &Index) -> Outcome<Index> {
+    pub fn update(&self, to: &Visible, before: &mut Index) -> Outcome<Index> {
         self.look(before)?;
         fs::create_dir(to.path("next"))?;
         let older = open(to.path("copy"))?;
@@ -103,7 +103,7 @@ impl Wendy {
     }
 
     /// Finds out what a save would write.
-    pub fn look(&self, before: &Index) -> Outcome<bool> {
+    pub fn look(&self, before: &mut Index) -> Outcome<bool> {
         let upper = open(self.upper.clone())?;
         Ok(forecast(upper.as_fd(), &self.exclude, Some(before), &Unattended)?.is_unchanged())
     }

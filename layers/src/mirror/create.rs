@@ -11,6 +11,7 @@ use super::{Dir, Mirror, Open, Worker};
 use crate::attributes::{Target, apply, apply_at};
 use crate::content::Ends;
 use crate::facts::Facts;
+use crate::names::open_source;
 use crate::{Error, Result, hash};
 
 impl Mirror<'_> {
@@ -95,17 +96,6 @@ impl Mirror<'_> {
             copied: true,
         }))
     }
-}
-
-fn open_source(dir: BorrowedFd<'_>, name: &CStr) -> Result<OwnedFd, Errno> {
-    // Never waits for the other end of a fifo that took the file's place.
-    let careful = OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::NOCTTY;
-    openat(
-        dir,
-        name,
-        OFlags::RDONLY | OFlags::NOATIME | OFlags::CLOEXEC | careful,
-        Mode::empty(),
-    )
 }
 
 fn create_file(dir: BorrowedFd<'_>, name: &CStr, mode: u32) -> Result<OwnedFd, Errno> {

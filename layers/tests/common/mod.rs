@@ -87,7 +87,8 @@ impl Copy {
     }
 
     pub fn forecast(&self, index: Option<&Index>) -> Forecast {
-        forecast(self.upper.as_fd(), &Exclude::nothing(), index, &Unattended).unwrap()
+        let (exclude, mut index) = (Exclude::nothing(), index.cloned());
+        forecast(self.upper.as_fd(), &exclude, index.as_mut(), &Unattended).unwrap()
     }
 
     fn job<'a>(&'a self, exclude: &'a Exclude, manifest: Option<&'a Writer>) -> Job<'a> {

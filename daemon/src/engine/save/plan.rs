@@ -72,10 +72,10 @@ pub(super) fn make(context: Context<'_>, request: &SaveRequest) -> Result<SavePl
         .map(|saved| saved.generation);
     let running = running(context)?.filter(|running| running.session == record.id);
     let exclude = exclude::patterns(&request.exclude, context.source)?;
-    let index = usable_index(context, record.id, current)?;
+    let mut index = usable_index(context, record.id, current)?;
     let compiled = wendy_layers::Exclude::new(exclude.iter().map(String::as_str))?;
     let upper = context.source.upper.as_fd();
-    let forecast = wendy_layers::forecast(upper, &compiled, index.as_ref(), context.watch)?;
+    let forecast = wendy_layers::forecast(upper, &compiled, index.as_mut(), context.watch)?;
     let way = way(current, running, index.as_ref().map(|_| &forecast));
     Ok(SavePlan {
         session: record.id,

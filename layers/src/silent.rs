@@ -1,0 +1,47 @@
+//! Changes that an inode does not tell of.
+//!
+//! A program that writes through a shared mapping of a file on tmpfs alters neither its mtime nor
+//! its ctime: the kernel does not watch the pages of memory-only filesystems (`vma_wants_writenotify`
+//! in Linux, mm/mmap.c). There, only reading a file's data tells whether it is what was copied.
+
+use std::ffi::CStr;
+
+use rustix::fd::{AsFd, BorrowedFd};
+use rustix::fs::fstatfs;
+use rustix::io::Errno;
+
+use crate::attributes::Target;
+use crate::content::{Buffer, Failure, hash_file};
+use crate::facts::Facts;
+use crate::names::open_source;
+use crate::progress::Quiet;
+use crate::{Progress, hash};
+
+/// Filesystem magic numbers of linux/magic.h.
+const TMPFS: i64 = 0x0102_1994;
+const RAMFS: i64 = 0x8584_58f6;
+
+/// Whether files of this filesystem can change without a trace.
+pub(crate) fn possible_on(upper: BorrowedFd<'_>) -> Result<bool, Errno> {
+    let kind = i64::from(fstatfs(upper)?.f_type);
+    Ok(kind == TMPFS || kind == RAMFS)
+}
+
+/// Whether the file `name` in `dir`, whose inode looks as it did when it was copied, still has the
+/// attributes and data that `copied` is the hash of. One that has just gone has not.
+pub(crate) fn is_unchanged(
+    buffer: &mut Buffer,
+    (dir, name): (BorrowedFd<'_>, &CStr),
+    facts: &Facts,
+    copied: u64,
+    progress: &dyn Progress,
+) -> Result<bool, Failure> {
+    let file = match open_source(dir, name) {
+        Ok(file) => file,
+        Err(Errno::NOENT | Errno::LOOP | Errno::NXIO | Errno::STALE) => return Ok(false),
+        Err(errno) => return Err(Failure::Read(errno)),
+    };
+    let xattrs = Target::Open(file.as_fd()).read().map_err(Failure::Read)?;
+    let content = hash_file(buffer, file.as_fd(), facts, &Quiet(progress))?;
+    Ok(hash::entry(facts, &xattrs, &content.hash.to_le_bytes()) == copied)
+}
