@@ -31,11 +31,11 @@ const PROOF: &[&str] = &[
     "[ \"$(ls /usr/share/zoneinfo/Pacific)\" = Nauru ]",
 ];
 
-/// Everything below the directories that a boot itself leaves alone, with its metadata.
-const INVENTORY: &str = "find /usr /opt /srv /home/user/report -xdev \
-     \\( -type d -printf '%p %m %U %G %T@\\n' -o -printf '%p %y %m %U %G %s %T@ %l\\n' \\) \
-     | sort > /run/inventory; cat /home/user/report/* | sha256sum >> /run/inventory; \
-     sha256sum < /run/inventory";
+/// Lists everything below the directories that a boot itself leaves alone, with its metadata.
+/// (bookworm mounts the media of the running system below /usr/lib/live.)
+const INVENTORY: &str = "(find /usr /opt /srv /home/user/report -xdev \
+     -path /usr/lib/live -prune -o -type d -printf '%p %m %U %G %T@\\n' \
+     -o -printf '%p %y %m %U %G %s %T@ %l\\n'; sha256sum /home/user/report/*) | sort";
 
 /// Works for an hour.
 pub fn work(vm: &mut Vm) -> Result<()> {
@@ -47,9 +47,18 @@ pub fn find_work(vm: &mut Vm) -> Result<()> {
     run_all(vm, PROOF)
 }
 
-/// A number that tells two states of the system's files apart.
-pub fn inventory(vm: &mut Vm) -> Result<String> {
-    vm.run(INVENTORY)
+/// Notes what is there, in a file that is part of the session itself.
+pub fn take_inventory(vm: &mut Vm) -> Result<()> {
+    vm.run(&format!("{INVENTORY} > /home/user/inventory"))
+        .map(drop)
+}
+
+/// Finds all that was noted, and nothing else.
+pub fn compare_inventory(vm: &mut Vm) -> Result<()> {
+    vm.run(&format!(
+        "{INVENTORY} > /run/inventory; diff /home/user/inventory /run/inventory"
+    ))
+    .map(drop)
 }
 
 fn run_all(vm: &mut Vm, lines: &[&str]) -> Result<()> {
