@@ -7,10 +7,11 @@ mount -t sysfs sysfs /sys
 mount -t tmpfs tmpfs /mnt
 modules=/usr/lib/uml/modules/$(uname -r)/kernel/fs
 for module in nls/nls_cp437 nls/nls_iso8859-1 nls/nls_utf8 fat/fat fat/vfat fuse/fuse; do
-    busybox insmod $modules/$module.ko
+    busybox insmod "$modules/$module.ko"
 done
 mkdir /mnt/stick /mnt/home /mnt/other
 if mount -t vfat -o utf8,noatime,nosuid,nodev,umask=077,errors=remount-ro /dev/ubda /mnt/stick; then
+    # shellcheck disable=SC2154 # the kernel hands its parameters over as variables
     sh -e "$job"
     echo "job ended with $?"
 fi
