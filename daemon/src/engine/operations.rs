@@ -193,10 +193,11 @@ impl Engine {
         plan: &PreparePlan,
         job: &JobHandle,
     ) -> Result<Facts> {
-        let store = prepare::prepare(target, request, plan, job)
+        let prepared = prepare::prepare(target, request, plan, job)
             .map_err(|error| error.about(&target.known.device))?;
-        let key = StoreKey::new(store);
+        let key = StoreKey::new(prepared.store);
         publish::wait_until_seen(&self.hub, key, self.settle, job);
+        drop(prepared);
         Ok(Facts::new().with("store", Fact::Object(Some(ObjectId::Store(key)))))
     }
 

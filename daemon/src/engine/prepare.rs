@@ -71,7 +71,7 @@ pub fn prepare(
     request: &PrepareRequest,
     agreed: &PreparePlan,
     watch: &dyn Watch,
-) -> Result<StoreId> {
+) -> Result<Prepared> {
     watch.phase(Phase::Inspecting);
     let held = target.open(request.mode)?;
     let lock = held.lock_whole_disk().during("locking the disk")?;
@@ -86,13 +86,25 @@ pub fn prepare(
         store,
         watch,
     };
-    match agreed.mode {
-        Mode::Device => disk::whole_device(&work, held)?,
-        Mode::Partition => disk::partition(&work, held, lock.disk())?,
-        Mode::FreeSpace => disk::free_space(&work, held)?,
-        Mode::Loopback => image::loopback(&work, &held)?,
-    }
-    Ok(store)
+    let partition = match agreed.mode {
+        Mode::Device => Some(disk::whole_device(&work, held)?),
+        Mode::Partition => Some(disk::partition(&work, held, lock.disk())?),
+        Mode::FreeSpace => Some(disk::free_space(&work, held)?),
+        Mode::Loopback => image::loopback(&work, &held).map(|()| None)?,
+    };
+    Ok(Prepared { store, partition })
+}
+
+/// A store that was just made.
+///
+/// udev reads the partition table again when the disk has been written to. The kernel then removes
+/// and adds all partitions, unless one is open: keep this until everybody has seen the store.
+#[derive(Debug)]
+pub struct Prepared {
+    /// Its identity.
+    pub store: StoreId,
+    /// Its partition, if it is in one.
+    pub partition: Option<BlockDevice>,
 }
 
 /// All that the steps share.

@@ -18,55 +18,62 @@ use crate::{
 const MARGIN: u64 = 1 << 20;
 
 /// Makes the disk anew, with one partition.
-pub(super) fn whole_device(work: &Work<'_>, disk: BlockDevice) -> Result<()> {
+pub(super) fn whole_device(work: &Work<'_>, disk: BlockDevice) -> Result<BlockDevice> {
     step("prepare.wipe").during("wiping the device")?;
     work.watch.phase(Phase::Wiping);
     disk.wipe_signatures().during("wiping the device")?;
     wipe_place(work, &disk)?;
     let written = write_new_table(work, &disk);
     let disk = disk.share().during("giving up the disk as a whole")?;
-    let done = written.and_then(|()| make_in_partition(work, &disk, &[]));
-    if done.is_err() {
+    let made = written.and_then(|()| make_in_partition(work, &disk, &[]));
+    if made.is_err() {
         // The first error is the one to report; the disk is blank or has an empty partition.
         let _ = disk.tell_partitions(&[]);
         let _ = disk.wipe_signatures();
     }
-    done
+    made
 }
 
 /// Makes the filesystem of a partition anew, and names it in a GPT.
-pub(super) fn partition(work: &Work<'_>, held: BlockDevice, disk: &BlockDevice) -> Result<()> {
+pub(super) fn partition(
+    work: &Work<'_>,
+    held: BlockDevice,
+    disk: &BlockDevice,
+) -> Result<BlockDevice> {
     step("prepare.wipe").during("wiping the partition")?;
     work.watch.phase(Phase::Wiping);
     held.wipe_signatures().during("wiping the partition")?;
     if !work.plan.place.partition_name.is_empty() {
         name_partition(work, disk)?;
     }
-    let device = held.share().during("opening the partition")?;
-    format::make_store(work, &device)
+    make_store(work, &held.share().during("opening the partition")?)
 }
 
 /// Adds a partition in the room behind the others.
-pub(super) fn free_space(work: &Work<'_>, disk: BlockDevice) -> Result<()> {
+pub(super) fn free_space(work: &Work<'_>, disk: BlockDevice) -> Result<BlockDevice> {
     step("prepare.wipe").during("wiping the free space")?;
     work.watch.phase(Phase::Wiping);
     wipe_place(work, &disk)?;
     let kept = disk.partitions().during("listing the partitions")?;
     let appended = append_partition(work, &disk);
     let disk = disk.share().during("giving up the disk as a whole")?;
-    let done = appended.and_then(|()| make_in_partition(work, &disk, &kept));
-    if done.is_err() {
+    let made = appended.and_then(|()| make_in_partition(work, &disk, &kept));
+    if made.is_err() {
         let _ = disk.tell_partitions(&kept);
         let _ = remove_appended(work, &disk);
     }
-    done
+    made
 }
 
 /// Lets the kernel know the new partition beside those that stay, and makes the store in it.
 ///
 /// The disk is no longer held as a whole, because the kernel would let nobody use its partitions.
 /// Still nobody takes the new one: it has no signature, and the disk stays locked.
-fn make_in_partition(work: &Work<'_>, disk: &BlockDevice, kept: &[PartitionExtent]) -> Result<()> {
+fn make_in_partition(
+    work: &Work<'_>,
+    disk: &BlockDevice,
+    kept: &[PartitionExtent],
+) -> Result<BlockDevice> {
     step("prepare.tell").during("announcing the partition")?;
     let number = number_in_table(work, disk)?;
     let place = work.plan.place;
@@ -87,7 +94,14 @@ fn make_in_partition(work: &Work<'_>, disk: &BlockDevice, kept: &[PartitionExten
     {
         return Err(Error::Changed(work.plan.device.clone()));
     }
-    format::make_store(work, &partition)
+    make_store(work, &partition)
+}
+
+/// Makes the store and keeps its partition open, so that nobody who reads the partition table again
+/// takes it away for a moment.
+fn make_store(work: &Work<'_>, partition: &BlockDevice) -> Result<BlockDevice> {
+    format::make_store(work, partition)?;
+    BlockDevice::open(&partition.proc_path(), Access::Read).during("opening the partition")
 }
 
 fn write_new_table(work: &Work<'_>, disk: &BlockDevice) -> Result<()> {
