@@ -13,8 +13,9 @@ use std::{
     collections::{BTreeMap, BTreeSet},
     io,
     path::PathBuf,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError},
     thread::{self, JoinHandle},
+    time::Duration,
 };
 
 use rustix::fs::{FlockOperation, flock};
@@ -32,6 +33,9 @@ use crate::{
     probe::{self, ProbeError, Prober, Report, Target},
 };
 
+/// How long the start may be held up by the devices there are.
+const FIRST_LOOKS: Duration = Duration::from_secs(2);
+
 /// Whether media that casper made are given their marker when they are first seen.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Adoption {
@@ -48,7 +52,9 @@ pub struct Discovery {
 }
 
 impl Discovery {
-    /// Starts looking at the devices there are and at each that comes.
+    /// Starts looking at the devices there are and at each that comes. Returns when those there are
+    /// have been looked at, so that the first to ask does not hear of an empty world; a slow one is
+    /// waited for no longer than [`FIRST_LOOKS`].
     ///
     /// # Errors
     /// The thread could not be had.
@@ -64,7 +70,10 @@ impl Discovery {
             prober,
             adoption,
             looks: Arc::default(),
+            rest: Arc::default(),
         };
+        looker.follow(&devices.scene());
+        looker.wait_for_rest(FIRST_LOOKS);
         let follow = move || {
             let mut seen = 0;
             while let Some(scene) = devices.after(seen) {
@@ -136,6 +145,8 @@ struct Looker {
     prober: Prober,
     adoption: Adoption,
     looks: Arc<Mutex<Looks>>,
+    /// Told whenever a look has ended.
+    rest: Arc<Condvar>,
 }
 
 impl Looker {
@@ -150,7 +161,7 @@ impl Looker {
                     .spawn(move || looker.look(id))
                 {
                     warn!(%error, "no thread for looking at a device");
-                    self.lock().under_way.remove(&id);
+                    self.end(id);
                 }
             }
         }
@@ -192,12 +203,26 @@ impl Looker {
             if let Some(sighting) = scene.devices.get(&id) {
                 self.look_once(id, sighting, &scene);
             }
-            self.lock().under_way.remove(&id);
+            self.end(id);
             let latest = self.devices.scene();
             match latest.devices.get(&id) {
                 Some(sighting) if self.begin(id, sighting, &latest) => {}
                 _ => return,
             }
+        }
+    }
+
+    fn end(&self, id: DeviceId) {
+        self.lock().under_way.remove(&id);
+        self.rest.notify_all();
+    }
+
+    /// Waits until nothing is being looked at, not longer than `patience`.
+    fn wait_for_rest(&self, patience: Duration) {
+        let busy = |looks: &mut Looks| !looks.under_way.is_empty();
+        let rested = self.rest.wait_timeout_while(self.lock(), patience, busy);
+        if rested.is_ok_and(|(_, result)| result.timed_out()) {
+            info!("a device takes long to look at and will be shown later");
         }
     }
 
