@@ -2,21 +2,23 @@
 //!
 //! We are the only writer, so the kernel may cache names and attributes for long. It checks
 //! permissions by itself (`default_permissions`) and keeps locks locally. Where it can, it reads
-//! lower files directly: see [`handles`].
+//! lower files directly: see `handles`.
 
 use crate::home::{Change, Home, NewNode, RenameMode, SetXattr};
 use crate::ids::{Ino, Time};
 use crate::medium::{Medium, MediumFile};
+use crate::parts::SplitFile;
 use crate::record::Kind;
 use fuser::{
-    AccessFlags, BsdFileFlags, Errno, FileHandle, Filesystem, FopenFlags, Generation, INodeNo,
-    InitFlags, KernelConfig, LockOwner, OpenFlags, RenameFlags, ReplyAttr, ReplyCreate, ReplyData,
-    ReplyDirectory, ReplyDirectoryPlus, ReplyEmpty, ReplyEntry, ReplyOpen, ReplyStatfs, ReplyWrite,
-    ReplyXattr, Request, TimeOrNow, WriteFlags,
+    AccessFlags, BackingId, BsdFileFlags, Errno, FileHandle, Filesystem, FopenFlags, Generation,
+    INodeNo, InitFlags, KernelConfig, LockOwner, OpenFlags, RenameFlags, ReplyAttr, ReplyCreate,
+    ReplyData, ReplyDirectory, ReplyDirectoryPlus, ReplyEmpty, ReplyEntry, ReplyOpen, ReplyStatfs,
+    ReplyWrite, ReplyXattr, Request, TimeOrNow, WriteFlags,
 };
 use handles::{Backed, Handles};
 use std::ffi::OsStr;
 use std::io;
+use std::os::fd::BorrowedFd;
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 use std::sync::Arc;
@@ -67,26 +69,19 @@ impl<M: Medium> HomeFs<M> {
         self.answer(reply, self.home.make(Ino(parent.0), name.as_bytes(), node));
     }
 
-    fn backing<E>(
+    /// Decides how an opened file is served; `open` registers a descriptor with the kernel.
+    fn back(
         &self,
         ino: Ino,
         writable: bool,
-        open: impl FnOnce(&M::File) -> io::Result<fuser::BackingId>,
-        file: Result<Option<Arc<M::File>>, E>,
+        file: &SplitFile<M::File>,
+        open: impl FnOnce(BorrowedFd<'_>) -> io::Result<BackingId>,
     ) -> Backed {
         self.handles.open(ino, || {
-            let file = file.ok().flatten()?;
             self.home.make_exact(ino, writable).ok()?;
-            open(&file).ok()
+            open(file.first()?.descriptor()?).ok()
         })
     }
-}
-
-fn open_backing(
-    file: &impl MediumFile,
-    open: impl FnOnce(std::os::fd::BorrowedFd<'_>) -> io::Result<fuser::BackingId>,
-) -> io::Result<fuser::BackingId> {
-    open(file.descriptor().ok_or(io::ErrorKind::Unsupported)?)
 }
 
 fn reply_empty(result: crate::home::Result<()>, reply: ReplyEmpty) {
@@ -291,8 +286,7 @@ impl<M: Medium> Filesystem for HomeFs<M> {
             Err(error) => return reply.error(fail(error)),
         };
         let writable = is_writable(flags.0);
-        let open = |file: &M::File| open_backing(file, |fd| reply.open_backing(fd));
-        let backed = self.backing::<()>(ino, writable, open, Ok(opened.file.first()));
+        let backed = self.back(ino, writable, &opened.file, |fd| reply.open_backing(fd));
         let flags = backed.flags(writable);
         match backed {
             Backed::Direct(id) => reply.opened_passthrough(FileHandle(0), flags, &id),
@@ -317,8 +311,7 @@ impl<M: Medium> Filesystem for HomeFs<M> {
         };
         self.home.hold(made.ino);
         let writable = is_writable(flags);
-        let open = |file: &M::File| open_backing(file, |fd| reply.open_backing(fd));
-        let backed = self.backing::<()>(made.ino, writable, open, Ok(file.first()));
+        let backed = self.back(made.ino, writable, &file, |fd| reply.open_backing(fd));
         let flags = backed.flags(writable);
         let (attr, fh, generation) = (attr(&made), FileHandle(0), Generation(0));
         match backed {

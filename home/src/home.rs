@@ -1,12 +1,11 @@
-//! The home: POSIX operations on the [table](crate::table), the [store](crate::store) and the
-//! [medium](crate::medium).
+//! The home: POSIX operations on table, store and medium.
 //!
 //! # Order of writes
 //!
 //! * What creates (a lower file, a part) happens on the medium first and is recorded after: a crash
 //!   between leaves a file that is adopted.
 //! * What destroys (deleting, replacing, renaming a lower) is recorded first and happens on the
-//!   medium later, by [settling](settle), when the record is durable: a crash between leaves a file
+//!   medium later, by settling (`settle`), when the record is durable: a crash between leaves a file
 //!   that is known to be garbage or out of place. So a lower that is gone without a record was
 //!   removed by a stranger.
 //! * A place on the medium is used again only when the log durably says that it was left.
@@ -195,6 +194,10 @@ impl<M: Medium> Home<M> {
             failed: false,
             changes: 0,
         };
+        if !state.store.superblock().clean {
+            // What was read back may still be in the kernel's memory only, if just a process died.
+            medium.sync_all()?;
+        }
         state.store.begin_use(options.host)?;
         let home = |state| Self {
             medium,

@@ -138,7 +138,7 @@ pub trait MediumFile: std::fmt::Debug + Send + Sync + 'static {
     /// # Errors
     /// Those of ftruncate(2).
     fn set_len(&self, length: u64) -> io::Result<()>;
-    /// Makes content, length and name durable.
+    /// Makes content and length durable; the name needs [`Medium::sync_dir`].
     ///
     /// # Errors
     /// Those of fsync(2).

@@ -3,7 +3,10 @@
 use crate::fs::HomeFs;
 use crate::home::Home;
 use crate::medium::Medium;
-use fuser::{Config, MountOption, Session, SessionACL};
+use fuser::{Config, MountOption, Session, SessionACL, SessionUnmounter};
+use nix::sys::signal::{SigSet, Signal};
+use rustix::io::Errno;
+use rustix::mount::{UnmountFlags, unmount};
 use std::io;
 use std::path::Path;
 use std::sync::Arc;
@@ -61,16 +64,10 @@ pub fn serve<M: Medium>(
     let home = Arc::new(home);
     let filesystem = HomeFs::new(Arc::clone(&home), options.passthrough);
     let mut session = Session::new(filesystem, target, &config(options))?;
-    let mut unmounter = session.unmount_callable();
+    let (unmounter, mounted) = (session.unmount_callable(), target.to_owned());
     thread::Builder::new()
         .name("signals".into())
-        .spawn(move || {
-            if signals.wait().is_ok()
-                && let Err(error) = unmounter.unmount()
-            {
-                tracing::error!(%error, "cannot unmount");
-            }
-        })?;
+        .spawn(move || unmount_on_signal(&signals, unmounter, &mounted))?;
     let (stop, stopped) = channel();
     let keeper = {
         let home = Arc::clone(&home);
@@ -86,6 +83,21 @@ pub fn serve<M: Medium>(
     }
     let closed = home.close().map_err(io::Error::from);
     served.and(closed)
+}
+
+/// Unmounts when asked to, and when busy waits to be asked again.
+fn unmount_on_signal(signals: &SigSet, mut unmounter: SessionUnmounter, mounted: &Path) {
+    while signals.wait().is_ok() {
+        let unmounted = match unmount(mounted, UnmountFlags::empty()) {
+            // Only fusermount can without privilege.
+            Err(Errno::PERM) => unmounter.unmount(),
+            other => other.map_err(io::Error::from),
+        };
+        match unmounted {
+            Ok(()) => return,
+            Err(error) => tracing::error!(%error, "cannot unmount now; ask again"),
+        }
+    }
 }
 
 fn config(options: MountOptions) -> Config {
@@ -127,8 +139,7 @@ fn report(result: crate::home::Result<()>, what: &str) {
     }
 }
 
-fn block_signals() -> io::Result<nix::sys::signal::SigSet> {
-    use nix::sys::signal::{SigSet, Signal};
+fn block_signals() -> io::Result<SigSet> {
     let mut signals = SigSet::empty();
     for signal in [Signal::SIGTERM, Signal::SIGINT, Signal::SIGHUP] {
         signals.add(signal);

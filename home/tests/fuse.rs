@@ -100,6 +100,20 @@ fn a_stick_that_takes_no_changes_is_shown_as_it_is() {
 }
 
 #[test]
+fn a_busy_home_ends_when_asked_again() {
+    let Some(Places { _dir, stick, home }) = places() else {
+        return;
+    };
+    let mounted = Mounted::new(&stick, &home, &[]);
+    let file = fs::File::create(home.join("open")).unwrap();
+    mounted.ask_to_end();
+    fs::write(home.join("more"), "text").unwrap();
+    drop(file);
+    mounted.ask_until_ended();
+    assert_eq!(fs::read(stick.join("more")).unwrap(), b"text");
+}
+
+#[test]
 fn two_cannot_use_one_home() {
     let Some(Places { _dir, stick, home }) = places() else {
         return;

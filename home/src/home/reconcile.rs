@@ -4,7 +4,7 @@
 //! (modes, links, attributes) is kept wherever it still has something to belong to:
 //!
 //! 1. Objects are looked for at their recorded place, then where an interrupted
-//!    [settling](super::settle) may have put them: the wanted and the waiting place.
+//!    settling may have put them: the wanted and the waiting place.
 //! 2. Objects not found are matched with unknown ones of equal creation time, size and modification
 //!    time: renamed by a stranger. Their names change, everything else stays.
 //! 3. Objects still not found were deleted; their names go.

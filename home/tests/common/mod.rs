@@ -97,6 +97,21 @@ impl Mounted {
         assert!(self.server.wait().unwrap().success());
     }
 
+    /// Sends SIGTERM.
+    pub fn ask_to_end(&self) {
+        let pid = nix::unistd::Pid::from_raw(i32::try_from(self.server.id()).unwrap());
+        nix::sys::signal::kill(pid, nix::sys::signal::Signal::SIGTERM).unwrap();
+    }
+
+    /// Sends SIGTERM until the orderly end: closing a file ends only after a while.
+    pub fn ask_until_ended(mut self) {
+        wait_until("the home ends", Duration::from_secs(60), || {
+            self.ask_to_end();
+            std::thread::sleep(Duration::from_millis(50));
+            matches!(self.server.try_wait(), Ok(Some(status)) if status.success())
+        });
+    }
+
     fn unmount(&self) {
         let _ = command("umount").arg(&self.target).status();
     }
