@@ -4,7 +4,7 @@ PREFIX ?= /usr
 DESTDIR ?=
 CARGO ?= cargo
 CACHE := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/wendy
-DENY := $(CACHE)/tools/bin/cargo-deny
+TOOLS := $(addprefix $(CACHE)/tools/bin/,cargo-deny fsx pjdfstest)
 
 .PHONY: all build setup demo check bench deb install vm clean
 
@@ -16,9 +16,10 @@ build:
 setup:
 	packaging/setup
 
-# cargo-deny is not in Debian 12: built once, kept in the cache.
-$(DENY):
-	$(CARGO) install --locked --root $(CACHE)/tools cargo-deny
+# What checks the dependencies and the portable home is not in Debian 12: built once, kept in the
+# cache.
+$(TOOLS):
+	$(CARGO) install --locked --root $(CACHE)/tools $(@F)
 
 # The main job on the bare machine: no emulator, no stick.
 demo: setup build
@@ -26,8 +27,8 @@ demo: setup build
 		$(MAKE) --no-print-directory install DESTDIR="$$stage" && tests/demo/run "$$stage"
 
 # Everything that decides whether a change is good, real boots included.
-check: setup $(DENY) build
-	DENY=$(DENY) tests/check
+check: setup $(TOOLS) build
+	PATH="$(CACHE)/tools/bin:$$PATH" tests/check
 
 # Beside cp, rsync, tar and udisksd, in one run; keeps the tables as docs/BENCH.md.
 bench: setup build

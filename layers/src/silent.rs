@@ -23,7 +23,7 @@ const RAMFS: i64 = 0x8584_58f6;
 
 /// Whether files of this filesystem can change without a trace.
 pub(crate) fn possible_on(upper: BorrowedFd<'_>) -> Result<bool, Errno> {
-    let kind = i64::from(fstatfs(upper)?.f_type);
+    let kind = fstatfs(upper)?.f_type;
     Ok(kind == TMPFS || kind == RAMFS)
 }
 
