@@ -1,11 +1,11 @@
 //! What the tests of several rooms need: a real udev and loop devices as sticks.
 
+mod udev;
+
 use std::{
     fs::File,
     os::fd::AsFd,
     path::{Path, PathBuf},
-    sync::Once,
-    time::{Duration, Instant},
 };
 
 use tempfile::TempDir;
@@ -15,33 +15,7 @@ use wendy_sys::{
     tool::Tool,
 };
 
-/// Starts udev on a machine that runs none, such as a container. It stays: other test programs
-/// may rely on it by then.
-pub fn ensure_udev() {
-    static STARTED: Once = Once::new();
-    STARTED.call_once(|| {
-        let control = Path::new("/run/udev/control");
-        if !control.exists() {
-            #[allow(
-                clippy::disallowed_methods,
-                reason = "the runner does not start daemons"
-            )]
-            let status = std::process::Command::new("/lib/systemd/systemd-udevd")
-                .args(["--daemon", "--resolve-names=never"])
-                .status()
-                .unwrap();
-            assert!(status.success(), "systemd-udevd did not start");
-        }
-        let deadline = Instant::now() + Duration::from_secs(10);
-        while !control.exists() {
-            assert!(
-                Instant::now() < deadline,
-                "systemd-udevd has no control socket"
-            );
-            std::thread::yield_now();
-        }
-    });
-}
+pub use udev::ensure_udev;
 
 /// A loop device over a sparse file of its own, gone when dropped.
 #[derive(Debug)]

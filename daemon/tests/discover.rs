@@ -8,6 +8,8 @@
 #![allow(dead_code, reason = "media are described for several tests")]
 
 mod common;
+#[path = "../src/testing/udev.rs"]
+mod udev;
 
 use std::{
     fs::{self, File},
@@ -16,8 +18,9 @@ use std::{
     time::Duration,
 };
 
-use common::{Medium, Mounted, ensure_udev, ext4_image, run, sized};
+use common::{Medium, Mounted, ext4_image, run, sized};
 use tempfile::TempDir;
+use udev::ensure_udev;
 use wendy_store::{
     BaseImage, Consistency, Generation, GenerationRecord, Name, SessionId, SessionRecord, Stack,
     StoreId, StoreRecord, layout, record::Saved,

@@ -1,8 +1,9 @@
 //! The daemon as it is installed, engine and all, with a loop device as the stick.
 
-use std::{
-    fs::File, os::fd::AsFd, path::Path, process::Command, sync::Once, thread, time::Instant,
-};
+#[path = "../../src/testing/udev.rs"]
+mod udev;
+
+use std::{fs::File, os::fd::AsFd, path::Path};
 
 use futures_util::StreamExt;
 use tempfile::TempDir;
@@ -19,6 +20,8 @@ use wendy_sys::{
 };
 use zbus::{Connection, OwnedObjectPath, fdo::ObjectManagerProxy};
 
+use udev::ensure_udev;
+
 use crate::system::{ALLOW, NOBODY, PATIENCE, System};
 
 /// A stick with somebody's files on it.
@@ -26,28 +29,6 @@ struct Stick {
     device: Loop,
     image: File,
     _directory: TempDir,
-}
-
-/// Starts udev where there is none, as in a container. It stays: other tests may rely on it.
-fn ensure_udev() {
-    static STARTED: Once = Once::new();
-    STARTED.call_once(|| {
-        let control = Path::new("/run/udev/control");
-        if !control.exists() {
-            let udev = Command::new("/lib/systemd/systemd-udevd")
-                .arg("--daemon")
-                .status();
-            assert!(udev.unwrap().success(), "systemd-udevd did not start");
-        }
-        let deadline = Instant::now() + PATIENCE;
-        while !control.exists() {
-            assert!(
-                Instant::now() < deadline,
-                "systemd-udevd has no control socket"
-            );
-            thread::yield_now();
-        }
-    });
 }
 
 impl Stick {

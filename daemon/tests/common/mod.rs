@@ -129,26 +129,3 @@ fn patiently(mut action: impl FnMut() -> rustix::io::Result<()>) {
         }
     }
 }
-
-/// Starts udev on a machine that runs none, such as a container. It stays: other test programs
-/// may rely on it by then.
-pub fn ensure_udev() {
-    let control = Path::new("/run/udev/control");
-    if !control.exists() {
-        #[allow(
-            clippy::disallowed_methods,
-            reason = "the runner does not start daemons"
-        )]
-        let _ = std::process::Command::new("/lib/systemd/systemd-udevd")
-            .arg("--daemon")
-            .status();
-    }
-    let deadline = Instant::now() + Duration::from_secs(10);
-    while !control.exists() {
-        assert!(
-            Instant::now() < deadline,
-            "systemd-udevd has no control socket"
-        );
-        std::thread::yield_now();
-    }
-}

@@ -25,7 +25,10 @@ pub fn measure() -> Outcome<()> {
     let medium = Medium::with(8 << 30, &["-N", "1200000"])?;
     let save = Wendy::new(&upper);
     let mut before = grow(|| medium.synced(|to| save.first(to)), "first save")?;
-    grow(|| medium.synced(|to| save.update(to, &mut before)), "update")?;
+    grow(
+        || medium.synced(|to| save.update(to, &mut before)),
+        "update",
+    )?;
     Ok(())
 }
 
