@@ -10,7 +10,7 @@ use std::{
 };
 
 use rustix::{
-    event::{EventfdFlags, PollFd, PollFlags, eventfd, poll},
+    event::{EventfdFlags, PollFd, PollFlags, Timespec, eventfd, poll},
     io::Errno,
 };
 use tracing::{debug, warn};
@@ -82,6 +82,13 @@ impl Drop for Monitor {
     }
 }
 
+/// The mount table changes before a filesystem lets go of its devices. btrfs tells of a device that
+/// it holds nowhere but in sysfs, which makes no event.
+const LINGERING: Timespec = Timespec {
+    tv_sec: 1,
+    tv_nsec: 0,
+};
+
 struct Watch {
     events: MonitorSocket,
     mounts: mountinfo::Watch,
@@ -90,6 +97,8 @@ struct Watch {
     around: Surroundings,
     touched: BTreeMap<DevNum, u64>,
     sequence: u64,
+    /// Whether to look once more after [`LINGERING`].
+    lingering: bool,
     hub: Hub,
     devices: Devices,
 }
@@ -108,6 +117,7 @@ impl Watch {
             },
             touched: BTreeMap::new(),
             sequence: 0,
+            lingering: false,
             hub,
             devices,
         };
@@ -134,7 +144,8 @@ impl Watch {
         }
     }
 
-    /// Waits without a timeout: an idle daemon does not wake.
+    /// Waits without a timeout, but for one look after a btrfs may have been unmounted: an idle
+    /// daemon does not wake.
     fn sleep(&self, stop: &OwnedFd) -> Result<Woken, Errno> {
         let mut fds = [
             PollFd::from_borrowed_fd(stop.as_fd(), PollFlags::IN),
@@ -142,7 +153,8 @@ impl Watch {
             PollFd::from_borrowed_fd(self.mounts.as_fd(), PollFlags::PRI),
             PollFd::from_borrowed_fd(self.swaps.as_fd(), PollFlags::PRI),
         ];
-        rustix::io::retry_on_intr(|| poll(&mut fds, None))?;
+        let timeout = self.lingering.then_some(&LINGERING);
+        rustix::io::retry_on_intr(|| poll(&mut fds, timeout))?;
         let woke = |index: usize| !fds[index].revents().is_empty();
         Ok(Woken {
             stop: woke(0),
@@ -154,10 +166,14 @@ impl Watch {
     fn look_again(&mut self, woken: Woken) -> io::Result<()> {
         if woken.devices {
             self.take_events();
-            self.facts = scan::devices()?;
         }
         if woken.tables {
             self.read_tables()?;
+        }
+        let has_btrfs = self.facts.iter().any(|it| it.content.fs_type == "btrfs");
+        self.lingering = woken.tables && has_btrfs;
+        if woken.devices || has_btrfs {
+            self.facts = scan::devices()?;
         }
         self.show();
         Ok(())
