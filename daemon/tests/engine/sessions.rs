@@ -1,0 +1,145 @@
+//! A session from its first save to its end, and what is refused on the way.
+
+use wendy_store::{SessionId, UpperKind};
+use wendyd::{
+    engine::Error,
+    jobs::{Fact, Failure, FailureKind, ObjectId},
+    model::{SessionKey, SessionState, StoreKey},
+    operations::{Operations, SaveRequest},
+};
+
+use crate::{bench::*, scene::*};
+
+#[test]
+fn a_session_goes_its_whole_way() {
+    if !is_root() {
+        return;
+    }
+    let (scene, store, _partition) = Scene::new(Stick::prepared(SIZE)).with_store();
+    let plan = scene
+        .engine
+        .plan_save(&caller(":1.7"), store, session("Biofuel report"))
+        .unwrap();
+    assert_eq!(plan.get("fits"), Some(&Fact::Flag(true)));
+    let facts = scene.save(store, session("Biofuel report")).unwrap();
+    assert!(number(&facts, "entries") > 40 && number(&facts, "written-bytes") > 0);
+    assert_eq!(
+        facts.get("kernel-parameters"),
+        Some(&Fact::Text("persistence".to_owned()))
+    );
+    let Some(Fact::Object(Some(ObjectId::Session(key)))) = facts.get("session") else {
+        panic!("{facts:?}")
+    };
+    let shown = scene.world().sessions[key].clone();
+    assert_eq!(
+        (shown.name.as_str(), shown.generation),
+        ("Biofuel report", 1)
+    );
+    assert_eq!(
+        (shown.state, shown.upper_kind),
+        (SessionState::Complete, UpperKind::Overlayfs)
+    );
+    assert_eq!(scene.world().stores[&store].default_session, Some(*key));
+    scene.live.write("etc/hostname", "bob\n");
+    let update = SaveRequest {
+        session: Some(*key),
+        ..session("")
+    };
+    let facts = scene.save(store, update).unwrap();
+    assert_eq!(facts.get("generation"), Some(&Fact::Small(2)));
+    scene
+        .engine
+        .rename_session(&caller(":1.7"), *key, "Fuel")
+        .unwrap();
+    scene
+        .engine
+        .rename_store(&caller(":1.7"), store, "The blue one")
+        .unwrap();
+    assert_eq!(scene.world().sessions[key].name, "Fuel");
+    assert_eq!(scene.world().stores[&store].name, "The blue one");
+    let checked = scene
+        .done(
+            scene
+                .engine
+                .check_store(&caller(":1.7"), store, None)
+                .unwrap(),
+        )
+        .unwrap();
+    assert_eq!(number(&checked, "damaged"), 0);
+    scene
+        .done(scene.engine.delete_session(&caller(":1.7"), *key).unwrap())
+        .unwrap();
+    assert!(scene.world().sessions.is_empty());
+    assert_eq!(scene.world().stores[&store].default_session, None);
+}
+
+#[test]
+fn bad_input_gets_its_named_error() {
+    if !is_root() {
+        return;
+    }
+    let (scene, store, _partition) = Scene::new(Stick::prepared(SIZE)).with_store();
+    scene.save(store, session("One")).unwrap();
+    let refused = |request| kind(scene.save(store, request));
+    assert_eq!(refused(session("One")), FailureKind::InvalidArgument);
+    assert_eq!(refused(session("")), FailureKind::InvalidArgument);
+    assert_eq!(
+        refused(session(&"x".repeat(300))),
+        FailureKind::InvalidArgument
+    );
+    let unknown = SaveRequest {
+        session: Some(SessionKey::new(SessionId::random())),
+        ..session("")
+    };
+    assert_eq!(refused(unknown), FailureKind::NotFound);
+    let pattern = SaveRequest {
+        exclude: vec!["all".to_owned()],
+        ..session("Two")
+    };
+    assert_eq!(refused(pattern), FailureKind::InvalidArgument);
+    let quiesce = SaveRequest {
+        quiesce: Some("sleep".to_owned()),
+        ..session("Two")
+    };
+    assert_eq!(refused(quiesce), FailureKind::NotSupported);
+    assert_eq!(
+        kind(scene.save(StoreKey::new("nowhere"), session("Two"))),
+        FailureKind::NotFound
+    );
+    let foreign = "casper persistence (casper-rw)".to_owned();
+    scene
+        .hub
+        .update(|world| world.stores.get_mut(&store).unwrap().foreign = foreign);
+    assert_eq!(refused(session("Two")), FailureKind::NotSupported);
+}
+
+#[test]
+fn without_a_live_system_there_is_nothing_to_save() {
+    if !is_root() {
+        return;
+    }
+    let (scene, store, _partition) = Scene::with(Stick::prepared(SIZE), |_| None).with_store();
+    assert_eq!(
+        kind(scene.save(store, session("One"))),
+        FailureKind::NotLive
+    );
+}
+
+#[test]
+fn a_failure_names_no_file_of_the_session() {
+    let path = wendy_layers::EntryPath::new("home/ann/secret-plan");
+    for error in [
+        wendy_layers::Error::NoSpace { path: path.clone() },
+        wendy_layers::Error::Read {
+            path: path.clone(),
+            source: wendy_sys::Errno::IO,
+        },
+        wendy_layers::Error::Write {
+            path,
+            source: wendy_sys::Errno::IO,
+        },
+    ] {
+        let failure = Failure::from(Error::from(error));
+        assert!(!failure.message.contains("secret"), "{}", failure.message);
+    }
+}

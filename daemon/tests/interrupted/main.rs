@@ -1,0 +1,20 @@
+//! Killed, cut off from power, out of room, on a failing medium: the last complete save survives.
+//!
+//! The work is done by this very test program started again, which is killed at every step or at
+//! a random instant. A power cut is looked at by stopping it and copying what is on the medium by
+//! then, without what the kernel has still in memory.
+//!
+//! `WENDY_KILLS` is the number of random instants; 200 are a full run.
+
+#![allow(
+    clippy::unwrap_used,
+    missing_docs,
+    reason = "a test that fails says so"
+)]
+
+#[path = "../bench/mod.rs"]
+mod bench;
+mod prepares;
+mod saves;
+mod scene;
+mod work;

@@ -1,0 +1,120 @@
+//! A prepare that is killed: never half a store, and the files of the stick stay.
+
+use std::fs;
+
+use nix::sys::{signal::Signal, wait::WaitStatus};
+use wendyd::{engine::prepare::Mode, stores::OpenStore};
+
+use crate::{
+    bench::*,
+    scene::SIZE,
+    work::{Worker, steps},
+};
+
+#[test]
+fn a_prepare_killed_at_any_step_leaves_no_half_store() {
+    if !is_root() {
+        return;
+    }
+    prepare_as(&Stick::new(SIZE).target(), Mode::Device).unwrap();
+    for step in reached(&[
+        "prepare.wipe",
+        "prepare.table",
+        "prepare.tell",
+        "prepare.mkfs",
+        "prepare.mount",
+        "prepare.skeleton",
+        "prepare.label",
+        "prepare.marker",
+        "prepare.flush",
+    ]) {
+        let stick = Stick::prepared(SIZE);
+        let old = stick.store().record().id;
+        let work = format!("prepare {} device", stick.node().display());
+        assert_killed(&work, step);
+        match open_if_any(&stick) {
+            // Nothing was done yet, or all of it.
+            Some(id) if id == old => assert_eq!(*step, "prepare.wipe"),
+            Some(_) => assert_eq!(*step, "prepare.flush"),
+            None => {}
+        }
+        prepare_as(&stick.target(), Mode::Device).unwrap();
+        assert_ne!(stick.store().record().id, old);
+        check_filesystem(stick.partition(1).node());
+    }
+}
+
+#[test]
+fn a_killed_loopback_prepare_leaves_the_files_and_no_half_store() {
+    if !is_root() {
+        return;
+    }
+    let make = || {
+        Stick::made(SIZE, |image| {
+            drop(run("mkfs.ext4", &["-q", image.to_str().unwrap()]))
+        })
+    };
+    prepare_as(&make().target(), Mode::Loopback).unwrap();
+    for step in reached(&[
+        "prepare.clear",
+        "prepare.allocate",
+        "prepare.loop",
+        "prepare.mkfs",
+        "prepare.mount",
+        "prepare.skeleton",
+        "prepare.marker",
+        "prepare.flush",
+        "prepare.rename",
+        "prepare.outer-marker",
+    ]) {
+        let stick = make();
+        fs::write(
+            path_of(&mounted(stick.node(), "ext4")).join("holiday.jpg"),
+            "beach",
+        )
+        .unwrap();
+        let work = format!("prepare {} loopback", stick.node().display());
+        assert_killed(&work, step);
+        check_filesystem(stick.node());
+        assert!(
+            OpenStore::open(location(stick.node(), "ext4")).is_err(),
+            "{step}"
+        );
+        prepare_as(&stick.target(), Mode::Loopback).unwrap();
+        OpenStore::open(location(stick.node(), "ext4")).unwrap();
+        assert_eq!(
+            fs::read(path_of(&mounted(stick.node(), "ext4")).join("holiday.jpg")).unwrap(),
+            b"beach"
+        );
+    }
+}
+
+/// These steps, all of which this process has come by.
+fn reached<'a>(expected: &'a [&'a str]) -> &'a [&'a str] {
+    let seen = steps("prepare.");
+    let missing: Vec<_> = expected
+        .iter()
+        .filter(|step| !seen.contains(step))
+        .collect();
+    assert!(missing.is_empty(), "{missing:?} are no steps");
+    expected
+}
+
+fn assert_killed(work: &str, step: &str) {
+    let ended = Worker::start(work, Some((step, "kill"))).ended();
+    let killed = matches!(ended, WaitStatus::Signaled(_, Signal::SIGKILL, _));
+    assert!(killed, "{step} was not reached: {ended:?}");
+}
+
+fn open_if_any(stick: &Stick) -> Option<wendy_store::StoreId> {
+    let has_table = wendy_sys::tool::Tool::new("sfdisk")
+        .arg("--json")
+        .arg(stick.node())
+        .run(&wendy_sys::Cancel::new());
+    if has_table.is_err() || stick.table().is_empty() {
+        return None;
+    }
+    let partition = stick.partition(1);
+    let store = OpenStore::open(location(partition.node(), "ext4")).ok()?;
+    Some(store.record().id)
+}

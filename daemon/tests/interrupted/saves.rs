@@ -1,0 +1,154 @@
+//! A save that is killed, cut off from power, or fails at a step.
+
+use std::{
+    fs, thread,
+    time::{Duration, Instant},
+};
+
+use nix::sys::{signal::Signal, wait::WaitStatus};
+use wendyd::{
+    engine::{Unwatched, manage},
+    stores::Saved,
+};
+
+use crate::{
+    bench::*,
+    scene::Scene,
+    work::{Worker, do_work, steps},
+};
+
+/// Does the work here, to learn its steps.
+fn learn_save_steps() -> Vec<&'static str> {
+    let mut scene = Scene::new();
+    scene.change(1);
+    do_work(&scene.update().split(' ').collect::<Vec<_>>());
+    let steps = steps("save.");
+    for step in [
+        "save.copy",
+        "save.second-pass",
+        "save.sync",
+        "save.flip",
+        "save.remove-last",
+    ] {
+        assert!(steps.contains(&step), "{step} is missing in {steps:?}");
+    }
+    steps
+}
+
+#[test]
+fn an_update_survives_a_cut_and_a_kill_at_every_step() {
+    if !is_root() {
+        return;
+    }
+    let steps = learn_save_steps();
+    let mut scene = Scene::new();
+    for (round, step) in steps.iter().enumerate() {
+        scene.change(2 * round + 10);
+        let mut worker = Worker::start(&scene.update(), Some((step, "stop")));
+        if worker.stopped() {
+            scene.check_power_cut();
+        } else {
+            // Only some steps belong to an update of the default session.
+            assert!(
+                matches!(*step, "save.checkpoint" | "save.default"),
+                "{step} was not reached"
+            );
+        }
+        drop(worker);
+        scene.check_after(2 * round + 10);
+    }
+}
+
+#[test]
+fn a_first_save_survives_a_kill_at_every_step() {
+    if !is_root() {
+        return;
+    }
+    let steps = learn_save_steps();
+    let mut scene = Scene::new();
+    for (round, step) in steps.iter().enumerate() {
+        let mut worker = Worker::start(&scene.work("-"), Some((step, "stop")));
+        if worker.stopped() {
+            scene.check_power_cut();
+        }
+        drop(worker);
+        scene.check_after(2 * round + 10);
+        forget_others(&scene);
+    }
+}
+
+/// Deletes what was saved beside the session of the scene.
+fn forget_others(scene: &Scene) {
+    let store = scene.partition.store();
+    for other in Saved::read(store.root()).unwrap().sessions {
+        if other.record.id != scene.session {
+            manage::delete_session(&store, other.record.id, None, &Unwatched::default()).unwrap();
+        }
+    }
+}
+
+#[test]
+fn a_failing_step_is_undone() {
+    if !is_root() {
+        return;
+    }
+    let steps = learn_save_steps();
+    let mut scene = Scene::new();
+    for (round, step) in steps.iter().enumerate() {
+        for action in ["enospc", "eio"] {
+            scene.change(2 * round + 10);
+            let ended = Worker::start(&scene.update(), Some((step, action))).ended();
+            let done = matches!(ended, WaitStatus::Exited(_, 0));
+            // The save counts by the time the one before is removed.
+            let harmless = matches!(
+                *step,
+                "save.checkpoint" | "save.default" | "save.remove-last"
+            );
+            assert_eq!(done, harmless, "{action} at {step}");
+            let store = scene.partition.store();
+            let kept = path_of(&store.root())
+                .join(format!("casper/sessions/{}/generations", scene.session));
+            let undone = fs::read_dir(kept).unwrap().count() == 1;
+            assert!(
+                undone || matches!(*step, "save.settle" | "save.remove-last"),
+                "{action} at {step}"
+            );
+            drop(store);
+            scene.check_after(2 * round + 10);
+        }
+    }
+}
+
+#[test]
+fn saves_survive_random_instants() {
+    if !is_root() {
+        return;
+    }
+    let mut scene = Scene::new();
+    scene.change(1);
+    let started = Instant::now();
+    let ended = Worker::start(&scene.update(), None).ended();
+    assert!(matches!(ended, WaitStatus::Exited(_, 0)), "{ended:?}");
+    let whole = started.elapsed();
+    for round in 0..kills() {
+        scene.change(2 * round + 10);
+        let mut worker = Worker::start(&scene.update(), None);
+        thread::sleep(random_below(whole));
+        worker.signal(Signal::SIGSTOP);
+        if worker.stopped() && round % 4 == 0 {
+            scene.check_power_cut();
+        }
+        drop(worker);
+        scene.check_after(2 * round + 10);
+    }
+}
+
+fn kills() -> usize {
+    std::env::var("WENDY_KILLS").map_or(8, |number| number.parse().unwrap())
+}
+
+fn random_below(limit: Duration) -> Duration {
+    let mut bytes = [0_u8; 4];
+    rustix::rand::getrandom(&mut bytes, rustix::rand::GetRandomFlags::empty()).unwrap();
+    limit.mul_f64(f64::from(u32::from_ne_bytes(bytes)) / f64::from(u32::MAX))
+}
