@@ -4,30 +4,32 @@
 //! permissions by itself (`default_permissions`) and keeps locks locally. Where it can, it reads
 //! lower files directly: see `handles`.
 
-use crate::home::{Change, Home, NewNode, RenameMode, SetXattr};
+use crate::home::{Change, Home, NewNode};
 use crate::ids::{Ino, Time};
-use crate::medium::{Medium, MediumFile};
-use crate::parts::SplitFile;
+use crate::medium::Medium;
 use crate::record::Kind;
+use answers::{fail, kind_of, reply_empty};
 use fuser::{
-    AccessFlags, BackingId, BsdFileFlags, Errno, FileHandle, Filesystem, FopenFlags, Generation,
-    INodeNo, InitFlags, KernelConfig, LockOwner, OpenFlags, RenameFlags, ReplyAttr, ReplyCreate,
-    ReplyData, ReplyDirectory, ReplyDirectoryPlus, ReplyEmpty, ReplyEntry, ReplyOpen, ReplyStatfs,
-    ReplyWrite, ReplyXattr, Request, TimeOrNow, WriteFlags,
+    AccessFlags, BsdFileFlags, Errno, FileHandle, Filesystem, INodeNo, InitFlags, KernelConfig,
+    LockOwner, OpenFlags, RenameFlags, ReplyAttr, ReplyCreate, ReplyData, ReplyDirectory,
+    ReplyDirectoryPlus, ReplyEmpty, ReplyEntry, ReplyOpen, ReplyStatfs, ReplyWrite, ReplyXattr,
+    Request, TimeOrNow, WriteFlags,
 };
-use handles::{Backed, Handles};
+use handles::Handles;
+use namespace::new_node;
 use std::ffi::OsStr;
 use std::io;
-use std::os::fd::BorrowedFd;
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::SystemTime;
 
 mod answers;
+mod attributes;
+mod directories;
+mod files;
 mod handles;
-
-use answers::{TTL, attr, attr_ttl, dot_entries, fail, file_type, kind_of};
+mod namespace;
 
 /// Capabilities asked for where the kernel has them.
 const WANTED: [InitFlags; 4] = [
@@ -53,58 +55,6 @@ impl<M: Medium> HomeFs<M> {
             handles: Handles::new(passthrough),
         }
     }
-
-    fn answer(&self, reply: ReplyEntry, attributes: crate::home::Result<crate::home::Attributes>) {
-        match attributes {
-            Ok(found) => {
-                self.home.hold(found.ino);
-                let attr_ttl = attr_ttl(&found);
-                reply.entry_with_ttls(&attr_ttl, &TTL, &attr(&found), Generation(0));
-            }
-            Err(error) => reply.error(fail(error)),
-        }
-    }
-
-    fn make(&self, parent: INodeNo, name: &OsStr, node: &NewNode, reply: ReplyEntry) {
-        self.answer(reply, self.home.make(Ino(parent.0), name.as_bytes(), node));
-    }
-
-    /// Decides how an opened file is served; `open` registers a descriptor with the kernel.
-    fn back(
-        &self,
-        ino: Ino,
-        writable: bool,
-        file: &SplitFile<M::File>,
-        open: impl FnOnce(BorrowedFd<'_>) -> io::Result<BackingId>,
-    ) -> Backed {
-        self.handles.open(ino, || {
-            self.home.make_exact(ino, writable).ok()?;
-            open(file.first()?.descriptor()?).ok()
-        })
-    }
-}
-
-fn reply_empty(result: crate::home::Result<()>, reply: ReplyEmpty) {
-    match result {
-        Ok(()) => reply.ok(),
-        Err(error) => reply.error(fail(error)),
-    }
-}
-
-fn new_node(req: &Request, kind: Kind, mode: u32) -> NewNode {
-    let mode = u16::try_from(mode & 0o7777).unwrap_or(0);
-    NewNode {
-        kind,
-        mode,
-        uid: req.uid(),
-        gid: req.gid(),
-        device: 0,
-        target: Vec::new(),
-    }
-}
-
-fn is_writable(flags: i32) -> bool {
-    flags & libc::O_ACCMODE != libc::O_RDONLY
 }
 
 fn time(time: TimeOrNow) -> Time {
@@ -129,7 +79,7 @@ impl<M: Medium> Filesystem for HomeFs<M> {
     }
 
     fn lookup(&self, _req: &Request, parent: INodeNo, name: &OsStr, reply: ReplyEntry) {
-        self.answer(reply, self.home.lookup(Ino(parent.0), name.as_bytes()));
+        self.tell_entry(reply, self.home.lookup(Ino(parent.0), name.as_bytes()));
     }
 
     fn forget(&self, _req: &Request, ino: INodeNo, nlookup: u64) {
@@ -137,10 +87,7 @@ impl<M: Medium> Filesystem for HomeFs<M> {
     }
 
     fn getattr(&self, _req: &Request, ino: INodeNo, _fh: Option<FileHandle>, reply: ReplyAttr) {
-        match self.home.attributes(Ino(ino.0)) {
-            Ok(found) => reply.attr(&attr_ttl(&found), &attr(&found)),
-            Err(error) => reply.error(fail(error)),
-        }
+        self.tell_attributes(Ino(ino.0), reply);
     }
 
     fn setattr(
@@ -169,10 +116,7 @@ impl<M: Medium> Filesystem for HomeFs<M> {
             accessed: atime.map(time),
             modified: mtime.map(time),
         };
-        match self.home.change(Ino(ino.0), &change) {
-            Ok(now) => reply.attr(&attr_ttl(&now), &attr(&now)),
-            Err(error) => reply.error(fail(error)),
-        }
+        self.change_attributes(Ino(ino.0), &change, reply);
     }
 
     fn readlink(&self, _req: &Request, ino: INodeNo, reply: ReplyData) {
@@ -248,20 +192,7 @@ impl<M: Medium> Filesystem for HomeFs<M> {
         flags: RenameFlags,
         reply: ReplyEmpty,
     ) {
-        let mode = if flags.is_empty() {
-            RenameMode::Replace
-        } else if flags == RenameFlags::RENAME_NOREPLACE {
-            RenameMode::NoReplace
-        } else if flags == RenameFlags::RENAME_EXCHANGE {
-            RenameMode::Exchange
-        } else {
-            return reply.error(Errno::EINVAL);
-        };
-        let (from, to) = (
-            (Ino(parent.0), name.as_bytes()),
-            (Ino(newparent.0), newname.as_bytes()),
-        );
-        reply_empty(self.home.rename(from, to, mode), reply);
+        self.rename_as((parent, name), (newparent, newname), flags, reply);
     }
 
     fn link(
@@ -272,26 +203,14 @@ impl<M: Medium> Filesystem for HomeFs<M> {
         newname: &OsStr,
         reply: ReplyEntry,
     ) {
-        self.answer(
-            reply,
-            self.home
-                .link(Ino(ino.0), Ino(newparent.0), newname.as_bytes()),
-        );
+        let linked = self
+            .home
+            .link(Ino(ino.0), Ino(newparent.0), newname.as_bytes());
+        self.tell_entry(reply, linked);
     }
 
     fn open(&self, _req: &Request, ino: INodeNo, flags: OpenFlags, reply: ReplyOpen) {
-        let ino = Ino(ino.0);
-        let opened = match self.home.open_file(ino) {
-            Ok(opened) => opened,
-            Err(error) => return reply.error(fail(error)),
-        };
-        let writable = is_writable(flags.0);
-        let backed = self.back(ino, writable, &opened.file, |fd| reply.open_backing(fd));
-        let flags = backed.flags(writable);
-        match backed {
-            Backed::Direct(id) => reply.opened_passthrough(FileHandle(0), flags, &id),
-            Backed::Cached => reply.opened(FileHandle(0), flags),
-        }
+        self.open_file(Ino(ino.0), flags.0, reply);
     }
 
     fn create(
@@ -305,21 +224,7 @@ impl<M: Medium> Filesystem for HomeFs<M> {
         reply: ReplyCreate,
     ) {
         let node = new_node(req, Kind::File, mode);
-        let (made, file) = match self.home.create(Ino(parent.0), name.as_bytes(), &node) {
-            Ok(created) => created,
-            Err(error) => return reply.error(fail(error)),
-        };
-        self.home.hold(made.ino);
-        let writable = is_writable(flags);
-        let backed = self.back(made.ino, writable, &file, |fd| reply.open_backing(fd));
-        let flags = backed.flags(writable);
-        let (attr, fh, generation) = (attr(&made), FileHandle(0), Generation(0));
-        match backed {
-            Backed::Direct(id) => {
-                reply.created_passthrough(&TTL, &attr, generation, fh, flags, &id);
-            }
-            Backed::Cached => reply.created(&TTL, &attr, generation, fh, flags),
-        }
+        self.create_file((Ino(parent.0), name.as_bytes()), &node, flags, reply);
     }
 
     fn read(
@@ -403,22 +308,11 @@ impl<M: Medium> Filesystem for HomeFs<M> {
         mode: i32,
         reply: ReplyEmpty,
     ) {
-        // Holes and ranges are nothing FAT could keep.
-        match (mode, offset.checked_add(length)) {
-            (0, Some(end)) => reply_empty(self.home.allocate(Ino(ino.0), end), reply),
-            (0, None) => reply.error(Errno::EFBIG),
-            _ => reply.error(Errno::EOPNOTSUPP),
-        }
+        self.allocate(Ino(ino.0), offset.checked_add(length), mode, reply);
     }
 
     fn opendir(&self, _req: &Request, ino: INodeNo, _flags: OpenFlags, reply: ReplyOpen) {
-        match self.home.list(Ino(ino.0)) {
-            Ok(listed) => {
-                let flags = FopenFlags::FOPEN_CACHE_DIR | FopenFlags::FOPEN_KEEP_CACHE;
-                reply.opened(FileHandle(self.handles.open_dir(listed)), flags);
-            }
-            Err(error) => reply.error(fail(error)),
-        }
+        self.open_dir(Ino(ino.0), reply);
     }
 
     fn readdir(
@@ -427,24 +321,9 @@ impl<M: Medium> Filesystem for HomeFs<M> {
         ino: INodeNo,
         fh: FileHandle,
         offset: u64,
-        mut reply: ReplyDirectory,
+        reply: ReplyDirectory,
     ) {
-        if offset == 0 {
-            self.handles
-                .refresh_dir(fh.0, || self.home.list(Ino(ino.0)));
-        }
-        let Some(listed) = self.handles.dir(fh.0) else {
-            return reply.error(Errno::EBADF);
-        };
-        let dots = dot_entries(Ino(ino.0), self.home.parent(Ino(ino.0)));
-        let skip = usize::try_from(offset).unwrap_or(usize::MAX);
-        for (line, next) in dots.iter().chain(listed.iter()).zip(1..).skip(skip) {
-            let name = OsStr::from_bytes(&line.name);
-            if reply.add(INodeNo(line.ino.0), next, file_type(line.kind), name) {
-                break;
-            }
-        }
-        reply.ok();
+        self.read_dir(Ino(ino.0), fh, offset, reply);
     }
 
     fn readdirplus(
@@ -453,32 +332,9 @@ impl<M: Medium> Filesystem for HomeFs<M> {
         ino: INodeNo,
         fh: FileHandle,
         offset: u64,
-        mut reply: ReplyDirectoryPlus,
+        reply: ReplyDirectoryPlus,
     ) {
-        if offset == 0 {
-            self.handles
-                .refresh_dir(fh.0, || self.home.list(Ino(ino.0)));
-        }
-        let Some(listed) = self.handles.dir(fh.0) else {
-            return reply.error(Errno::EBADF);
-        };
-        let dots = dot_entries(Ino(ino.0), self.home.parent(Ino(ino.0)));
-        let skip = usize::try_from(offset).unwrap_or(usize::MAX);
-        for (line, next) in dots.iter().chain(listed.iter()).zip(1..).skip(skip) {
-            let Ok(found) = self.home.attributes(line.ino) else {
-                continue;
-            };
-            let (name, ttl) = (OsStr::from_bytes(&line.name), attr_ttl(&found));
-            let ino = INodeNo(line.ino.0);
-            if reply.add(ino, next, name, &ttl, &attr(&found), Generation(0)) {
-                break;
-            }
-            // The kernel counts a reference for each line but the dots.
-            if next > 2 {
-                self.home.hold(line.ino);
-            }
-        }
-        reply.ok();
+        self.read_dir_plus(Ino(ino.0), fh, offset, reply);
     }
 
     fn releasedir(
@@ -494,24 +350,7 @@ impl<M: Medium> Filesystem for HomeFs<M> {
     }
 
     fn statfs(&self, _req: &Request, _ino: INodeNo, reply: ReplyStatfs) {
-        match self.home.space() {
-            Ok(space) => {
-                let block = space.block.max(512);
-                let blocks = |bytes: u64| bytes / u64::from(block);
-                let (free, files) = (blocks(space.free), self.home.inode_count() as u64);
-                reply.statfs(
-                    blocks(space.size),
-                    free,
-                    free,
-                    files + free,
-                    free,
-                    block,
-                    255,
-                    block,
-                );
-            }
-            Err(error) => reply.error(fail(error)),
-        }
+        self.tell_space(reply);
     }
 
     fn setxattr(
@@ -524,23 +363,15 @@ impl<M: Medium> Filesystem for HomeFs<M> {
         _position: u32,
         reply: ReplyEmpty,
     ) {
-        let how = match flags {
-            libc::XATTR_CREATE => SetXattr::Create,
-            libc::XATTR_REPLACE => SetXattr::Replace,
-            _ => SetXattr::Any,
-        };
-        reply_empty(
-            self.home.set_xattr(Ino(ino.0), name.as_bytes(), value, how),
-            reply,
-        );
+        self.change_xattr(Ino(ino.0), (name, value), flags, reply);
     }
 
     fn getxattr(&self, _req: &Request, ino: INodeNo, name: &OsStr, size: u32, reply: ReplyXattr) {
-        answers::reply_xattr(self.home.xattr(Ino(ino.0), name.as_bytes()), size, reply);
+        attributes::tell_xattr(self.home.xattr(Ino(ino.0), name.as_bytes()), size, reply);
     }
 
     fn listxattr(&self, _req: &Request, ino: INodeNo, size: u32, reply: ReplyXattr) {
-        answers::reply_xattr(self.home.xattr_names(Ino(ino.0)), size, reply);
+        attributes::tell_xattr(self.home.xattr_names(Ino(ino.0)), size, reply);
     }
 
     fn removexattr(&self, _req: &Request, ino: INodeNo, name: &OsStr, reply: ReplyEmpty) {

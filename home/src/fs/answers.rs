@@ -1,9 +1,9 @@
 //! Our terms in those of FUSE.
 
-use crate::home::{Attributes, Listing, Result};
+use crate::home::{Attributes, Listing};
 use crate::ids::Ino;
 use crate::record::Kind;
-use fuser::{Errno, FileAttr, FileType, INodeNo, ReplyXattr};
+use fuser::{Errno, FileAttr, FileType, INodeNo, ReplyEmpty};
 use std::time::Duration;
 
 /// How long the kernel may keep names and attributes: we tell it of every change, being its cause.
@@ -75,12 +75,9 @@ pub(super) fn fail(error: rustix::io::Errno) -> Errno {
     Errno::from_i32(error.raw_os_error())
 }
 
-/// Answers with the value, or its length when asked with no room.
-pub(super) fn reply_xattr(value: Result<Vec<u8>>, size: u32, reply: ReplyXattr) {
-    match value {
+pub(super) fn reply_empty(result: crate::home::Result<()>, reply: ReplyEmpty) {
+    match result {
+        Ok(()) => reply.ok(),
         Err(error) => reply.error(fail(error)),
-        Ok(value) if size == 0 => reply.size(u32::try_from(value.len()).unwrap_or(u32::MAX)),
-        Ok(value) if value.len() > size as usize => reply.error(Errno::ERANGE),
-        Ok(value) => reply.data(&value),
     }
 }

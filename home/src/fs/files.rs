@@ -1,0 +1,79 @@
+//! Open files: served by the kernel from the lower file where that is sound, else by us.
+
+use super::HomeFs;
+use super::answers::{TTL, attr, fail, reply_empty};
+use super::handles::Backed;
+use crate::home::NewNode;
+use crate::ids::Ino;
+use crate::medium::{Medium, MediumFile};
+use crate::parts::SplitFile;
+use fuser::{BackingId, Errno, FileHandle, Generation, ReplyCreate, ReplyEmpty, ReplyOpen};
+use std::io;
+use std::os::fd::BorrowedFd;
+
+impl<M: Medium> HomeFs<M> {
+    pub(super) fn open_file(&self, ino: Ino, flags: i32, reply: ReplyOpen) {
+        let opened = match self.home.open_file(ino) {
+            Ok(opened) => opened,
+            Err(error) => return reply.error(fail(error)),
+        };
+        let writable = is_writable(flags);
+        let backed = self.back(ino, writable, &opened.file, |fd| reply.open_backing(fd));
+        let flags = backed.flags(writable);
+        match backed {
+            Backed::Direct(id) => reply.opened_passthrough(FileHandle(0), flags, &id),
+            Backed::Cached => reply.opened(FileHandle(0), flags),
+        }
+    }
+
+    pub(super) fn create_file(
+        &self,
+        (dir, name): (Ino, &[u8]),
+        node: &NewNode,
+        flags: i32,
+        reply: ReplyCreate,
+    ) {
+        let (made, file) = match self.home.create(dir, name, node) {
+            Ok(created) => created,
+            Err(error) => return reply.error(fail(error)),
+        };
+        self.home.hold(made.ino);
+        let writable = is_writable(flags);
+        let backed = self.back(made.ino, writable, &file, |fd| reply.open_backing(fd));
+        let flags = backed.flags(writable);
+        let (attr, fh, generation) = (attr(&made), FileHandle(0), Generation(0));
+        match backed {
+            Backed::Direct(id) => {
+                reply.created_passthrough(&TTL, &attr, generation, fh, flags, &id);
+            }
+            Backed::Cached => reply.created(&TTL, &attr, generation, fh, flags),
+        }
+    }
+
+    /// Room from the beginning: holes and ranges are nothing FAT could keep.
+    pub(super) fn allocate(&self, ino: Ino, end: Option<u64>, mode: i32, reply: ReplyEmpty) {
+        match (mode, end) {
+            (0, Some(end)) => reply_empty(self.home.allocate(ino, end), reply),
+            (0, None) => reply.error(Errno::EFBIG),
+            _ => reply.error(Errno::EOPNOTSUPP),
+        }
+    }
+
+    /// Decides how an opened file is served; `open` registers a descriptor with the kernel.
+    fn back(
+        &self,
+        ino: Ino,
+        writable: bool,
+        file: &SplitFile<M::File>,
+        open: impl FnOnce(BorrowedFd<'_>) -> io::Result<BackingId>,
+    ) -> Backed {
+        self.handles.open(ino, || {
+            self.home.make_exact(ino, writable).ok()?;
+            open(file.first()?.descriptor()?).ok()
+        })
+    }
+}
+
+fn is_writable(flags: i32) -> bool {
+    flags & libc::O_ACCMODE != libc::O_RDONLY
+}
