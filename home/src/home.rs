@@ -15,8 +15,8 @@
 //!
 //! # Locks
 //!
-//! `syncing` before `state`. `state` is held for memory-speed work only, apart from creating lower
-//! objects and checkpoints; file content moves without it.
+//! `syncing` before `state`. `state` is held for memory-speed work only, apart from creating and
+//! settling lower objects; file content and checkpoints move without it.
 
 use crate::ids::{Ino, Owner, Time};
 use crate::medium::{Facts, Medium, Space};

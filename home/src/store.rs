@@ -23,13 +23,13 @@
 //! # Changing
 //!
 //! A change is one frame, appended at once to the page cache of the log, durable after
-//! [`Ticket::sync`]. When a log is half full a checkpoint is written, after which the other log
-//! begins. After a sync the next frame starts a new block of 4 KiB, so a torn write cannot
-//! reach an acknowledged frame.
+//! [`Ticket::sync`]. When a log is half full a checkpoint begins, and with it the other log, if it
+//! holds nothing that is still needed. After a sync the next frame starts a new block of 4 KiB, so
+//! a torn write cannot reach an acknowledged frame.
 
 use crate::medium::{Medium, MediumFile};
 use crate::record::Record;
-use crate::table::Broken;
+use crate::table::{Broken, Table};
 use std::io;
 use std::sync::Arc;
 
@@ -38,8 +38,10 @@ pub mod log;
 mod open;
 pub mod superblock;
 
+pub use checkpoint::Checkpoint;
 pub use open::{Opened, create};
 
+use checkpoint::Outcome;
 use log::Log;
 use superblock::Superblock;
 
@@ -74,20 +76,27 @@ impl From<Broken> for OpenError {
 /// An open store. One process may have it open at a time; see [`Opened`].
 #[derive(Debug)]
 pub struct Store<M: Medium> {
-    supers: [M::File; 2],
-    checkpoints: [M::File; 2],
+    supers: [Arc<M::File>; 2],
+    checkpoints: [Arc<M::File>; 2],
     logs: [Arc<M::File>; 2],
     superblock: Superblock,
     log: Log,
     active: usize,
     sequence: u64,
     durable: u64,
+    /// The last change before the log at hand began.
+    switched_at: u64,
+    /// Whether the other log holds nothing but what the checkpoint in force contains.
+    other_is_free: bool,
+    /// The checkpoint being written, with the superblock that will put it in force.
+    writing: Option<(Arc<Outcome>, Superblock)>,
 }
 
 /// A promise of durability to be kept without holding the store.
 #[derive(Debug)]
 pub struct Ticket<M: Medium> {
-    file: Arc<M::File>,
+    /// Logs to sync, the elder first.
+    logs: Vec<Arc<M::File>>,
     sequence: u64,
 }
 
@@ -97,7 +106,7 @@ impl<M: Medium> Ticket<M> {
     /// # Errors
     /// Those of fdatasync(2).
     pub fn sync(&self) -> io::Result<()> {
-        self.file.sync_data()
+        self.logs.iter().try_for_each(|log| log.sync_data())
     }
 }
 
@@ -150,8 +159,12 @@ impl<M: Medium> Store<M> {
             return None;
         }
         self.log.close_block();
+        let mut logs = vec![Arc::clone(&self.logs[self.active])];
+        if self.durable < self.switched_at {
+            logs.insert(0, Arc::clone(&self.logs[1 - self.active]));
+        }
         Some(Ticket {
-            file: Arc::clone(&self.logs[self.active]),
+            logs,
             sequence: self.sequence,
         })
     }
@@ -162,13 +175,17 @@ impl<M: Medium> Store<M> {
     }
 
     fn write_superblock(&mut self, superblock: Superblock) -> io::Result<()> {
-        let slot = usize::from(superblock.generation % 2 == 1);
-        let file = &self.supers[slot];
+        let file = &self.supers[superblock.file()];
         file.write_at(&superblock.encode(), 0)?;
         file.sync_data()?;
         self.superblock = superblock;
         Ok(())
     }
+}
+
+/// A table as the bytes of a checkpoint.
+fn encode_table(table: &Table) -> Vec<u8> {
+    log::payload(&table.snapshot())
 }
 
 #[cfg(test)]

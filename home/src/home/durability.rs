@@ -1,6 +1,6 @@
 //! Durability: what fsync promises, the regular commit, the orderly end.
 
-use super::{Errno, Home, Ino, Medium, Result, errno};
+use super::{Errno, Home, Ino, Medium, Result, State, errno};
 use crate::parts::SplitFile;
 use std::sync::{Arc, MutexGuard, PoisonError};
 
@@ -37,12 +37,7 @@ impl<M: Medium> Home<M> {
         let _syncing = self.syncing();
         self.record_all()?;
         self.commit_log()?;
-        let mut state = self.state();
-        if state.store.wants_checkpoint() {
-            let state = &mut *state;
-            state.store.checkpoint(&state.table, false).map_err(errno)?;
-        }
-        Ok(())
+        self.checkpoint_if_due()
     }
 
     /// Makes everything durable, settles all names, writes a checkpoint: the orderly end of use.
@@ -96,6 +91,21 @@ impl<M: Medium> Home<M> {
         ticket.sync().map_err(errno)?;
         self.state().store.committed(&ticket);
         Ok(())
+    }
+
+    /// Writes a checkpoint when it is time, while others go on; the caller holds `syncing`.
+    fn checkpoint_if_due(&self) -> Result<()> {
+        let begun = {
+            let mut state = self.state();
+            let State { store, table, .. } = &mut *state;
+            let due = store.wants_checkpoint();
+            due.then(|| store.begin_checkpoint(table)).flatten()
+        };
+        let Some(checkpoint) = begun else {
+            return Ok(());
+        };
+        checkpoint.write();
+        self.state().store.conclude().map_err(errno)
     }
 
     pub(super) fn syncing(&self) -> MutexGuard<'_, ()> {

@@ -7,6 +7,7 @@ use crate::names::PRIVATE_DIR;
 use crate::record::{Inode, Record};
 use crate::table::{Table, lowers::TMP_DIR};
 use std::io;
+use std::sync::Arc;
 
 static ZEROS: [u8; 1 << 16] = [0; 1 << 16];
 
@@ -41,7 +42,7 @@ pub fn create<M: Medium>(medium: &M, home: [u8; 16], root: Inode) -> io::Result<
     }
     create_or_open(medium, "ckpt.1")?;
     let table = Table::new(root);
-    let bytes = log::payload(&table.snapshot());
+    let bytes = super::encode_table(&table);
     let file = create_or_open(medium, "ckpt.0")?;
     file.write_at(&bytes, 0)?;
     file.sync()?;
@@ -121,6 +122,8 @@ struct Replay {
     replayed: u64,
     active: usize,
     end: u64,
+    /// The last change before those in the active log.
+    switched_at: u64,
 }
 
 type Files<F> = ([F; 2], [F; 2], [F; 2]);
@@ -132,10 +135,13 @@ fn assemble<M: Medium>(
     fell_back: bool,
 ) -> Opened<M> {
     let store = Store {
-        supers,
-        checkpoints,
-        logs: logs.map(std::sync::Arc::new),
+        supers: supers.map(Arc::new),
+        checkpoints: checkpoints.map(Arc::new),
+        logs: logs.map(Arc::new),
         log: Log::after(replay.end, superblock.epoch),
+        switched_at: replay.switched_at,
+        other_is_free: replay.switched_at == superblock.sequence,
+        writing: None,
         superblock,
         active: replay.active,
         sequence: replay.sequence,
@@ -179,7 +185,7 @@ fn replay<F: MediumFile>(
         })
         .filter(|(_, frame)| frame.sequence > superblock.sequence)
         .collect();
-    frames.sort_by_key(|(_, frame)| frame.sequence);
+    frames.sort_by_key(|(_, frame)| (frame.sequence, std::cmp::Reverse(frame.epoch)));
     // The log the checkpoint did not switch to is free; which one does not matter to a reader.
     let sequence = superblock.sequence;
     let mut state = Replay {
@@ -188,13 +194,21 @@ fn replay<F: MediumFile>(
         replayed: 0,
         active: 0,
         end: 0,
+        switched_at: sequence,
     };
     let mut epoch = 0;
     for (index, frame) in frames {
-        if frame.sequence != state.sequence + 1 || frame.epoch < epoch {
+        if frame.sequence > state.sequence + 1 {
             break;
         }
+        // What an earlier use wrote into its second log behind a gap in its first.
+        if frame.sequence <= state.sequence || frame.epoch < epoch {
+            continue;
+        }
         apply(&mut state.table, frame.payload)?;
+        if index != state.active {
+            state.switched_at = state.sequence;
+        }
         (epoch, state.sequence) = (frame.epoch, frame.sequence);
         (state.active, state.end) = (index, frame.end);
         state.replayed += 1;

@@ -66,6 +66,12 @@ pub enum Parsed {
 }
 
 impl Superblock {
+    /// Which of the two files it goes to.
+    #[must_use]
+    pub fn file(&self) -> usize {
+        usize::from(self.generation % 2 == 1)
+    }
+
     /// Its bytes.
     #[must_use]
     pub fn encode(&self) -> Vec<u8> {

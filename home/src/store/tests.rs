@@ -106,6 +106,67 @@ fn torn_frames_of_an_earlier_use_never_come_back() {
 }
 
 #[test]
+fn changes_go_on_while_a_checkpoint_is_written() {
+    for (written, concluded) in [(false, false), (true, false), (true, true)] {
+        let (fake, mut store, mut table) = new_store();
+        (0..5).for_each(|number| add(&mut store, &mut table, number));
+        let checkpoint = store.begin_checkpoint(&table).unwrap();
+        assert!(store.begin_checkpoint(&table).is_none());
+        add(&mut store, &mut table, 5);
+        commit(&mut store);
+        if written {
+            checkpoint.write();
+        }
+        add(&mut store, &mut table, 6);
+        if concluded {
+            store.conclude().unwrap();
+        }
+        assert_eq!(reopen(&fake).table.snapshot(), table.snapshot());
+    }
+}
+
+#[test]
+fn a_checkpoint_that_fails_takes_nothing_along() {
+    let (fake, mut store, mut table) = new_store();
+    add(&mut store, &mut table, 0);
+    drop(store.begin_checkpoint(&table));
+    add(&mut store, &mut table, 1);
+    assert!(store.conclude().is_err());
+    // The second one finds both logs in use.
+    let again = store.begin_checkpoint(&table).unwrap();
+    add(&mut store, &mut table, 2);
+    assert_eq!(reopen(&fake).table.snapshot(), table.snapshot());
+    again.write();
+    store.conclude().unwrap();
+    add(&mut store, &mut table, 3);
+    assert_eq!(reopen(&fake).table.snapshot(), table.snapshot());
+    store.checkpoint(&table, true).unwrap();
+    assert_eq!(reopen(&fake).table.snapshot(), table.snapshot());
+}
+
+#[test]
+fn frames_behind_a_gap_never_come_back() {
+    for turns in [0, 1] {
+        let (fake, mut store, mut table) = new_store();
+        (0..turns).for_each(|_| store.checkpoint(&table, false).unwrap());
+        add(&mut store, &mut table, 0);
+        let (torn, at) = (store.active, store.log.position());
+        add(&mut store, &mut table, 1);
+        drop(store.begin_checkpoint(&table));
+        (2..5).for_each(|number| add(&mut store, &mut table, number));
+        let log = fake.open(&format!(".wendy/log.{torn}")).unwrap();
+        log.write_at(&[0; 64], at).unwrap();
+        let opened = reopen(&fake);
+        assert_eq!(opened.replayed, 1);
+        // The next use writes the same numbers again, in front of what lies behind the gap.
+        let (mut store, mut table) = (opened.store, opened.table);
+        store.begin_use([2; 16]).unwrap();
+        (1..9).for_each(|number| add(&mut store, &mut table, number));
+        assert_eq!(reopen(&fake).table.snapshot(), table.snapshot());
+    }
+}
+
+#[test]
 fn newer_formats_are_left_alone() {
     let (fake, store, _) = new_store();
     let mut bytes = store.superblock().encode();
