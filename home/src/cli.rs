@@ -83,12 +83,13 @@ fn open_medium(path: &Path) -> anyhow::Result<DirectoryMedium> {
     DirectoryMedium::open(path).with_context(|| format!("cannot open {}", path.display()))
 }
 
-fn open_home(path: &Path, options: Options) -> anyhow::Result<(Home<DirectoryMedium>, Reconciled)> {
+fn open_home(path: &Path, options: Options) -> anyhow::Result<Home<DirectoryMedium>> {
     let medium = open_medium(path)?;
     medium
         .lock()
         .with_context(|| format!("{} is in use already", path.display()))?;
-    Home::open(medium, options).with_context(|| format!("cannot open the home {}", path.display()))
+    Home::open_lazily(medium, options)
+        .with_context(|| format!("cannot open the home {}", path.display()))
 }
 
 type Previewed = Home<Preview<DirectoryMedium>>;

@@ -48,6 +48,8 @@ pub use reconcile::Reconciled;
 pub use renaming::RenameMode;
 pub use walk::Visited;
 
+use reconcile::unseen::Unseen;
+
 /// Result of an operation, failing like the system call of the same name.
 pub type Result<T> = std::result::Result<T, Errno>;
 
@@ -106,6 +108,7 @@ struct State<M: Medium> {
     vacated: HashSet<Place>,
     /// Objects the medium would not rename or remove; left alone until the next use.
     stuck: HashSet<Ino>,
+    unseen: Unseen,
     /// Set when memory and log have parted: nothing is changed any more.
     failed: bool,
     /// Number of operations that changed something, to notice idleness.
@@ -180,6 +183,28 @@ impl<M: Medium> Home<M> {
     /// # Errors
     /// See [`OpenError`].
     pub fn open(medium: M, options: Options) -> std::result::Result<(Self, Reconciled), OpenError> {
+        let (home, _) = Self::read_back(medium, options)?;
+        let reconciled = home.reconcile()?;
+        Ok((home, reconciled))
+    }
+
+    /// Opens the home on `medium` without looking at more than its metadata, if the last use ended
+    /// in order. What strangers changed is adopted when something there is first used.
+    ///
+    /// # Errors
+    /// See [`OpenError`].
+    pub fn open_lazily(medium: M, options: Options) -> std::result::Result<Self, OpenError> {
+        let (home, clean) = Self::read_back(medium, options)?;
+        if clean && home.is_settled() {
+            home.look_later();
+        } else {
+            home.reconcile()?;
+        }
+        Ok(home)
+    }
+
+    /// A home whose table is as last recorded, and whether the last use ended in order.
+    fn read_back(medium: M, options: Options) -> std::result::Result<(Self, bool), OpenError> {
         let medium = Arc::new(medium);
         let opened = Store::open(&*medium, &new_root())?;
         let mut state = State {
@@ -191,10 +216,12 @@ impl<M: Medium> Home<M> {
             loose_dirs: BTreeSet::new(),
             vacated: HashSet::new(),
             stuck: HashSet::new(),
+            unseen: Unseen::Everything,
             failed: false,
             changes: 0,
         };
-        if !state.store.superblock().clean {
+        let clean = state.store.superblock().clean;
+        if !clean {
             // What was read back may still be in the kernel's memory only, if just a process died.
             medium.sync_all()?;
         }
@@ -207,8 +234,7 @@ impl<M: Medium> Home<M> {
         };
         let home = home(state);
         home.drop_nameless().map_err(io::Error::from)?;
-        let reconciled = home.reconcile()?;
-        Ok((home, reconciled))
+        Ok((home, clean))
     }
 
     /// How full the medium is; what removed files still take counts as free.

@@ -1,11 +1,13 @@
 //! `wendy-home mount`.
 
-use super::{Identity, open_home, owner_of, preview};
+use super::{Identity, open_home, open_medium, owner_of};
 use anyhow::Context as _;
 use clap::Args;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
+use wendy_home::home::Home;
+use wendy_home::medium::preview::Preview;
 use wendy_home::mount::{MountOptions, serve};
 
 /// Show a home at a directory.
@@ -41,10 +43,10 @@ impl Mount {
         let ready = || println!("ready");
         if options.read_only {
             tracing::warn!("the stick takes no changes: showing the home as it is");
-            let (home, _) = preview(&self.directory, identity)?;
+            let home = Home::open_lazily(Preview(open_medium(&self.directory)?), identity)?;
             serve(home, &self.target, options, ready)?;
         } else {
-            let (home, _) = open_home(&self.directory, identity)?;
+            let home = open_home(&self.directory, identity)?;
             serve(home, &self.target, options, ready)?;
         }
         Ok(ExitCode::SUCCESS)

@@ -200,7 +200,8 @@ impl<M: Medium> Home<M> {
             size: inode.size,
             links: state.table.links(ino),
             times: inode.times,
-            stable: !state.files.get(&ino).is_some_and(|file| file.unseen),
+            stable: !state.files.get(&ino).is_some_and(|file| file.unseen)
+                && !state.unseen.contains(ino),
         })
     }
 }

@@ -32,7 +32,7 @@ impl<M: Medium> Home<M> {
     /// `EEXIST`, `ENOENT`, `ENOSPC`, `ENAMETOOLONG`, those of the medium.
     pub fn make(&self, dir: Ino, name: &[u8], node: &NewNode) -> Result<Attributes> {
         self.with_space(|| {
-            let mut state = self.state();
+            let mut state = self.state_at([dir])?;
             let (ino, _) = self.make_in(&mut state, dir, name, node)?;
             self.attributes_in(&state, ino)
         })
@@ -57,7 +57,7 @@ impl<M: Medium> Home<M> {
         name: &[u8],
         node: &NewNode,
     ) -> Result<(Attributes, Arc<SplitFile<M::File>>)> {
-        let mut state = self.state();
+        let mut state = self.state_at([dir])?;
         let (ino, file) = self.make_in(&mut state, dir, name, node)?;
         let part_size = self.medium.limits().part_size;
         let file = Arc::new(SplitFile::new(vec![file.ok_or(Errno::INVAL)?], part_size));

@@ -25,7 +25,7 @@ impl<M: Medium> Home<M> {
     /// # Errors
     /// `ENOENT`, `ENOTDIR`, `ENAMETOOLONG`.
     pub fn lookup(&self, dir: Ino, name: &[u8]) -> Result<Attributes> {
-        let state = self.state();
+        let state = self.state_at([dir])?;
         let ino = state.find(dir, name)?;
         self.attributes_in(&state, ino)
     }
@@ -35,7 +35,7 @@ impl<M: Medium> Home<M> {
     /// # Errors
     /// `ENOTDIR`.
     pub fn list(&self, dir: Ino) -> Result<Vec<Listing>> {
-        let state = self.state();
+        let state = self.state_at([dir])?;
         let entries = state.table.entries(dir).ok_or(Errno::NOTDIR)?;
         let listing = |(name, entry): (&Vec<u8>, &crate::table::Entry)| {
             let kind = state
@@ -62,7 +62,7 @@ impl<M: Medium> Home<M> {
     /// # Errors
     /// `ENOENT`, `EISDIR`.
     pub fn unlink(&self, dir: Ino, name: &[u8]) -> Result<()> {
-        let mut state = self.state();
+        let mut state = self.state_at([dir])?;
         let ino = state.find(dir, name)?;
         if state.table.is_directory(ino) {
             return Err(Errno::ISDIR);
@@ -75,8 +75,9 @@ impl<M: Medium> Home<M> {
     /// # Errors
     /// `ENOENT`, `ENOTDIR`, `ENOTEMPTY`.
     pub fn remove_dir(&self, dir: Ino, name: &[u8]) -> Result<()> {
-        let mut state = self.state();
+        let mut state = self.state_at([dir])?;
         let ino = state.find(dir, name)?;
+        self.look_into(&mut state, ino)?;
         state.require_empty_dir(ino)?;
         state.remove(dir, name, ino)
     }
@@ -86,7 +87,7 @@ impl<M: Medium> Home<M> {
     /// # Errors
     /// `EEXIST`, `EPERM` for directories, `ENOENT` for an inode that lost its last name.
     pub fn link(&self, ino: Ino, dir: Ino, name: &[u8]) -> Result<Attributes> {
-        let mut state = self.state();
+        let mut state = self.state_at([dir])?;
         state.require_free(dir, name)?;
         if state.table.is_directory(ino) {
             return Err(Errno::PERM);

@@ -1,4 +1,7 @@
-//! Reconciliation: at the beginning of each use, the table is brought to what the medium holds.
+//! Reconciliation: the table is brought to what the medium holds.
+//!
+//! This happens at the beginning of a use, or, when the last use ended in order, with the first
+//! directory that is not as the table says (`unseen`).
 //!
 //! Whatever strangers did to the files through another system is right; what only the table knows
 //! (modes, links, attributes) is kept wherever it still has something to belong to:
@@ -15,15 +18,18 @@
 //! recorded is cleared away, and kept in `.wendy/lost` if there is anything in it. Nothing else on
 //! the medium is changed here; settling follows.
 
-use super::{Home, Medium, Result, errno};
+use super::{Home, Medium, Result, State, errno};
 use crate::medium::FactKind;
+use std::collections::HashMap;
 use std::io;
 
 mod adopt;
 mod locate;
 mod scan;
+pub(super) mod unseen;
 
 use scan::Scan;
+use unseen::Unseen;
 
 /// What reconciliation found.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize)]
@@ -51,23 +57,27 @@ impl Reconciled {
 }
 
 impl<M: Medium> Home<M> {
+    /// Brings everything to what the medium holds.
     pub(super) fn reconcile(&self) -> io::Result<Reconciled> {
+        self.reconcile_in(&mut self.state())
+    }
+
+    fn reconcile_in(&self, state: &mut State<M>) -> io::Result<Reconciled> {
         let scan = Scan::of(&*self.medium)?;
-        let reconciled = self.reconcile_with(scan).map_err(io::Error::from)?;
+        let reconciled = self.reconcile_with(state, scan)?;
+        state.unseen = Unseen::Directories(HashMap::new());
         if reconciled.is_anything() {
             tracing::info!(?reconciled, "took over what changed on the medium");
         }
         Ok(reconciled)
     }
 
-    fn reconcile_with(&self, mut scan: Scan) -> Result<Reconciled> {
-        let mut state = self.state();
+    fn reconcile_with(&self, state: &mut State<M>, mut scan: Scan) -> Result<Reconciled> {
         let mut found = Reconciled::default();
         let missing = state.locate_all(&mut scan, &mut found)?;
         let missing = state.match_renamed(&mut scan, missing, &mut found)?;
         state.drop_missing(&missing, &mut found)?;
         state.adopt_unknown(&mut scan, &self.options, self.medium.limits(), &mut found)?;
-        drop(state);
         found.lost = self.clear_leftovers(&scan)?;
         Ok(found)
     }

@@ -21,13 +21,16 @@ impl<M: Medium> Home<M> {
     /// Those of renameat2(2).
     pub fn rename(&self, from: (Ino, &[u8]), to: (Ino, &[u8]), mode: RenameMode) -> Result<()> {
         self.sync_before_replacing(from, to)?;
-        let mut state = self.state();
+        let mut state = self.state_at([from.0, to.0])?;
         let ino = state.find(from.0, from.1)?;
         let target = match state.find(to.0, to.1) {
             Ok(target) => Some(target),
             Err(Errno::NOENT) => None,
             Err(other) => return Err(other),
         };
+        if let Some(target) = target {
+            self.look_into(&mut state, target)?;
+        }
         state.require_movable(ino, to.0)?;
         match (target, mode) {
             (Some(_), RenameMode::NoReplace) => Err(Errno::EXIST),
@@ -41,7 +44,7 @@ impl<M: Medium> Home<M> {
     /// A file about to replace another has its content durable first, whatever the program did.
     fn sync_before_replacing(&self, from: (Ino, &[u8]), to: (Ino, &[u8])) -> Result<()> {
         let ino = {
-            let state = self.state();
+            let state = self.state_at([from.0, to.0])?;
             let ino = state.find(from.0, from.1)?;
             let replaces = state.find(to.0, to.1).is_ok_and(|target| target != ino);
             if !replaces || !state.dirty.contains(&ino) {

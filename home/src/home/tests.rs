@@ -3,6 +3,7 @@ use crate::medium::fake::Fake;
 use crate::names;
 
 mod foreign;
+mod lazy;
 mod model;
 mod random;
 

@@ -65,6 +65,14 @@ impl Fake {
         }
     }
 
+    /// Another medium with the same on it.
+    pub fn copy(&self) -> Self {
+        Self {
+            disk: Arc::new(Mutex::new(self.disk().clone())),
+            ..self.clone()
+        }
+    }
+
     /// Overwrites a file as a stranger would.
     pub fn write_file(&self, path: &str, bytes: &[u8]) {
         self.disk().clock += 10;
@@ -90,6 +98,11 @@ impl Fake {
     /// Number of changes so far.
     pub fn operations(&self) -> u64 {
         self.disk().operations
+    }
+
+    /// Number of directories read so far.
+    pub fn listings(&self) -> u64 {
+        self.disk().listings
     }
 
     /// Shifts all times, as another time zone does.
@@ -180,6 +193,7 @@ impl Medium for Fake {
 
     fn list(&self, path: &str) -> io::Result<Vec<(String, Facts)>> {
         self.on(|disk| {
+            disk.listings += 1;
             let names = &disk.live[&disk.dir(path)?];
             Ok(names
                 .values()

@@ -152,7 +152,9 @@ impl<M: Medium> State<M> {
             .inode(ino)
             .is_some_and(|inode| inode.kind == Kind::File);
         let (facts, parts) = claim_parts(scan, ino, &lower, hit);
-        if !is_file || parts == lower.parts && is_unchanged(&lower.print, &facts) {
+        // Where we have looked before, the changes are our own.
+        let ours = !self.unseen.contains(lower.place.dir);
+        if !is_file || ours || parts == lower.parts && is_unchanged(&lower.print, &facts) {
             return Ok(());
         }
         count.edited += 1;
@@ -272,7 +274,17 @@ fn look(is_directory: bool, print: Print) -> (IsDirectory, Print) {
     (is_directory, print)
 }
 
-fn is_unchanged(print: &Print, facts: &Facts) -> bool {
+/// The facts of a file with one more part.
+pub(super) fn with_part(whole: Facts, part: &Facts) -> Facts {
+    Facts {
+        size: whole.size + part.size,
+        modified: whole.modified.max(part.modified),
+        ..whole
+    }
+}
+
+/// Whether a file looks as recorded, in whatever time zone.
+pub(super) fn is_unchanged(print: &Print, facts: &Facts) -> bool {
     let shift = (print.modified - facts.modified).abs();
     let zone = shift <= ZONE_MAX && shift % ZONE_STEP <= TIME_GRAIN;
     print.size == facts.size && (shift <= TIME_GRAIN || zone)
@@ -287,8 +299,7 @@ fn claim_parts(scan: &mut Scan, ino: Ino, lower: &Lower, hit: &Found) -> (Facts,
             break;
         };
         scan.claim(lower.place.dir, &name, ino);
-        facts.size += part.size;
-        facts.modified = facts.modified.max(part.modified);
+        facts = with_part(facts, &part);
         count = number;
     }
     (facts, count)

@@ -130,7 +130,7 @@ impl Scan {
             let listed = medium.list(&path)?;
             let mut dir = BTreeMap::new();
             for (name, facts) in listed {
-                if facts.kind == FactKind::Other || is_private(&path, &name) {
+                if !is_of_the_home(&path, &name, &facts) {
                     continue;
                 }
                 let fold = names::fold(&name);
@@ -159,8 +159,10 @@ impl Scan {
     }
 }
 
-fn is_private(path: &str, name: &str) -> bool {
-    path.is_empty() && name.eq_ignore_ascii_case(names::PRIVATE_DIR)
+/// Whether an object is a file or directory that is not our own.
+pub(super) fn is_of_the_home(path: &str, name: &str, facts: &Facts) -> bool {
+    let private = path.is_empty() && name.eq_ignore_ascii_case(names::PRIVATE_DIR);
+    facts.kind != FactKind::Other && !private
 }
 
 fn join(path: &str, name: &str) -> String {

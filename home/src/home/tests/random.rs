@@ -21,7 +21,7 @@ enum Op {
     SyncNames,
     Commit,
     Settle,
-    Reopen,
+    Reopen { lazily: bool },
 }
 
 fn any_path() -> impl Strategy<Value = Path> {
@@ -48,7 +48,7 @@ fn any_op() -> impl Strategy<Value = Op> {
         1 => Just(Op::SyncNames),
         1 => Just(Op::Commit),
         1 => Just(Op::Settle),
-        1 => Just(Op::Reopen),
+        1 => any::<bool>().prop_map(|lazily| Op::Reopen { lazily }),
     ]
 }
 
@@ -122,7 +122,7 @@ impl Pair {
             Op::SyncNames => self.home.sync_names(),
             Op::Commit => self.home.commit(),
             Op::Settle => self.home.settle(),
-            Op::Reopen => self.reopen(),
+            Op::Reopen { lazily } => self.reopen(*lazily),
         }
     }
 
@@ -159,13 +159,13 @@ impl Pair {
                 Ok(())
             }
             Op::Sync(path) => model.get(path).map(drop),
-            Op::SyncNames | Op::Commit | Op::Settle | Op::Reopen => Ok(()),
+            Op::SyncNames | Op::Commit | Op::Settle | Op::Reopen { .. } => Ok(()),
         }
     }
 
     /// Notes what the home has just promised.
     fn note_promise(&mut self, op: &Op) {
-        let all = matches!(op, Op::Reopen);
+        let all = matches!(op, Op::Reopen { .. });
         if !matches!(op, Op::Sync(_) | Op::SyncNames) && !all {
             return;
         }
@@ -230,10 +230,15 @@ impl Pair {
         self.home.change(walk(&self.home, path)?, &change).map(drop)
     }
 
-    fn reopen(&mut self) -> Result<()> {
+    /// Lazily, only what is used later is looked at.
+    fn reopen(&mut self, lazily: bool) -> Result<()> {
         let before = dump(&self.home);
         self.home.close()?;
         self.fake = self.fake.replug();
+        if lazily {
+            self.home = Home::open_lazily(self.fake.clone(), options()).unwrap();
+            return Ok(());
+        }
         let (home, found) = Home::open(self.fake.clone(), options()).unwrap();
         assert_eq!(found, Reconciled::default());
         assert_eq!(dump(&home), before);
@@ -301,7 +306,7 @@ proptest! {
             prop_assert_eq!(pair.predict(op), there, "{:?}", op);
         }
         assert_same(&pair.home, &pair.model);
-        pair.reopen().unwrap();
+        pair.reopen(false).unwrap();
         assert_same(&pair.home, &pair.model);
         prop_assert!(pair.home.is_settled());
     }
@@ -313,11 +318,11 @@ proptest! {
         seed in any::<u32>(),
     ) {
         let mut pair = Pair::new();
-        pair.note_promise(&Op::Reopen);
+        pair.note_promise(&Op::Reopen { lazily: false });
         pair.fake.fail_after(life);
         for op in &ops {
             // Reopening a dead medium is another test.
-            if matches!(op, Op::Reopen) {
+            if matches!(op, Op::Reopen { .. }) {
                 continue;
             }
             match (pair.run(op), pair.predict(op)) {

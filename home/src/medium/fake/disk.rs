@@ -21,7 +21,7 @@ pub(super) struct Object {
     pub(super) born: i64,
 }
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Disk {
     pub(super) objects: HashMap<Id, Object>,
     pub(super) live: HashMap<Id, Names>,
@@ -31,6 +31,8 @@ pub(super) struct Disk {
     pub(super) next: Id,
     pub(super) clock: i64,
     pub(super) operations: u64,
+    /// Directories read.
+    pub(super) listings: u64,
     /// Power is lost when this many operations have happened.
     pub(super) power_until: u64,
     /// Bytes that fit.
@@ -53,6 +55,7 @@ impl Disk {
             next: 1,
             clock: 1_700_000_000,
             operations: 0,
+            listings: 0,
             power_until: u64::MAX,
             capacity: u64::MAX,
             boots: 0,
