@@ -13,10 +13,13 @@ use std::{
 use rustix::fs::{Mode as Bits, OFlags};
 use wendy_sys::{
     Cancel,
+    block::{Access, BlockDevice},
     mount::{self, DetachedMount, MountFlags},
     tool::Tool,
 };
 use wendyd::stores::OpenStore;
+
+use super::eventually;
 
 /// Everything below a directory by its path, each entry in words.
 pub type Tree = BTreeMap<String, String>;
@@ -103,6 +106,14 @@ pub fn open_dir(path: &Path) -> OwnedFd {
 
 pub fn mounted(node: &Path, fs_type: &str) -> DetachedMount {
     mount::detached(fs_type, Some(node), &[], MountFlags::default()).unwrap()
+}
+
+/// Whether nothing holds the device any more: no mount of it, no image on it that is attached. What
+/// has just ended may hold it for a moment.
+pub fn check_unused(node: &Path) {
+    eventually("the device is free", || {
+        BlockDevice::open(node, Access::Exclusive).is_ok()
+    });
 }
 
 /// Whether the filesystem is sound once its journal has been replayed.

@@ -18,6 +18,11 @@ mod live;
 mod look;
 mod stick;
 
+use std::{
+    thread,
+    time::{Duration, Instant},
+};
+
 use wendy_sys::{Cancel, tool::Tool};
 
 pub use live::*;
@@ -33,6 +38,15 @@ pub fn is_root() -> bool {
         eprintln!("skipped: loop devices and mounts need root");
     }
     root
+}
+
+/// Waits until something is so, half a minute at most.
+pub fn eventually(what: &str, is_so: impl Fn() -> bool) {
+    let deadline = Instant::now() + Duration::from_secs(30);
+    while !is_so() {
+        assert!(Instant::now() < deadline, "never: {what}");
+        thread::yield_now();
+    }
 }
 
 pub fn run(tool: &str, args: &[&str]) -> Vec<u8> {

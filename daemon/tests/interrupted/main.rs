@@ -4,7 +4,7 @@
 //! a random instant. A power cut is looked at by stopping it and copying what is on the medium by
 //! then, without what the kernel has still in memory.
 //!
-//! `WENDY_KILLS` is the number of random instants; 200 are a full run.
+//! `WENDY_KILLS` is the number of random instants, 400 if nobody says.
 
 #![allow(
     clippy::unwrap_used,
@@ -15,6 +15,7 @@
 #[path = "../bench/mod.rs"]
 mod bench;
 mod prepares;
+mod random;
 mod saves;
 mod scene;
 mod work;

@@ -106,7 +106,8 @@ fn assert_killed(work: &str, step: &str) {
     assert!(killed, "{step} was not reached: {ended:?}");
 }
 
-fn open_if_any(stick: &Stick) -> Option<wendy_store::StoreId> {
+/// The store in the first partition, if there is a sound one.
+pub fn open_if_any(stick: &Stick) -> Option<wendy_store::StoreId> {
     let has_table = wendy_sys::tool::Tool::new("sfdisk")
         .arg("--json")
         .arg(stick.node())

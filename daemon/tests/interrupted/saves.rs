@@ -1,11 +1,8 @@
 //! A save that is killed, cut off from power, or fails at a step.
 
-use std::{
-    fs, thread,
-    time::{Duration, Instant},
-};
+use std::fs;
 
-use nix::sys::{signal::Signal, wait::WaitStatus};
+use nix::sys::wait::WaitStatus;
 use wendyd::{
     engine::{Unwatched, manage},
     stores::Saved,
@@ -78,7 +75,7 @@ fn a_first_save_survives_a_kill_at_every_step() {
 }
 
 /// Deletes what was saved beside the session of the scene.
-fn forget_others(scene: &Scene) {
+pub fn forget_others(scene: &Scene) {
     let store = scene.partition.store();
     for other in Saved::read(store.root()).unwrap().sessions {
         if other.record.id != scene.session {
@@ -117,38 +114,4 @@ fn a_failing_step_is_undone() {
             scene.check_after(2 * round + 10);
         }
     }
-}
-
-#[test]
-fn saves_survive_random_instants() {
-    if !is_root() {
-        return;
-    }
-    let mut scene = Scene::new();
-    scene.change(1);
-    let started = Instant::now();
-    let ended = Worker::start(&scene.update(), None).ended();
-    assert!(matches!(ended, WaitStatus::Exited(_, 0)), "{ended:?}");
-    let whole = started.elapsed();
-    for round in 0..kills() {
-        scene.change(2 * round + 10);
-        let mut worker = Worker::start(&scene.update(), None);
-        thread::sleep(random_below(whole));
-        worker.signal(Signal::SIGSTOP);
-        if worker.stopped() && round % 4 == 0 {
-            scene.check_power_cut();
-        }
-        drop(worker);
-        scene.check_after(2 * round + 10);
-    }
-}
-
-fn kills() -> usize {
-    std::env::var("WENDY_KILLS").map_or(8, |number| number.parse().unwrap())
-}
-
-fn random_below(limit: Duration) -> Duration {
-    let mut bytes = [0_u8; 4];
-    rustix::rand::getrandom(&mut bytes, rustix::rand::GetRandomFlags::empty()).unwrap();
-    limit.mul_f64(f64::from(u32::from_ne_bytes(bytes)) / f64::from(u32::MAX))
 }

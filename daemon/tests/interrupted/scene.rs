@@ -8,7 +8,7 @@ use std::{
 
 use wendy_store::SessionId;
 use wendy_sys::{
-    block::{Access, BlockDevice, PartitionExtent},
+    block::PartitionExtent,
     loopdev::{Loop, LoopOptions},
 };
 use wendyd::{
@@ -103,7 +103,7 @@ impl Scene {
     /// next save works.
     pub fn check_after(&mut self, round: usize) {
         check_filesystem(self.partition.node());
-        drop(BlockDevice::open(self.partition.node(), Access::Exclusive).unwrap());
+        check_unused(self.partition.node());
         let states = [self.before.clone(), self.live.expected()];
         self.check(&self.partition.store(), &states);
         self.change(round + 1);

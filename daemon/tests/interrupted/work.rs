@@ -1,6 +1,7 @@
 //! The work that is interrupted, and the program that does it.
 
 use std::{
+    fs,
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
 };
@@ -100,6 +101,26 @@ impl Worker {
         !self.over
     }
 
+    /// Stops it where it is, and says whether it was still at work.
+    pub fn stop(&mut self) -> bool {
+        self.signal(Signal::SIGSTOP);
+        self.stopped()
+    }
+
+    /// Kills it and, as systemd does with a service, the tools it runs; or waits for their end.
+    pub fn kill(self, with_tools: bool) {
+        let tools = children_of(self.pid());
+        drop(self);
+        if with_tools {
+            // One that has ended by itself is as good.
+            for tool in &tools {
+                let _ = kill(*tool, Signal::SIGKILL);
+            }
+        }
+        let is_there = |tool: &Pid| Path::new(&format!("/proc/{tool}")).exists();
+        eventually("its tools end", || !tools.iter().any(is_there));
+    }
+
     /// Waits for its end.
     pub fn ended(mut self) -> WaitStatus {
         self.over = true;
@@ -109,6 +130,14 @@ impl Worker {
     fn pid(&self) -> Pid {
         Pid::from_raw(i32::try_from(self.child.id()).unwrap())
     }
+}
+
+/// The processes that this one has started.
+fn children_of(parent: Pid) -> Vec<Pid> {
+    let children = format!("/proc/{parent}/task/{parent}/children");
+    let children = fs::read_to_string(children).unwrap_or_default();
+    let pids = children.split_whitespace().map(|pid| pid.parse().unwrap());
+    pids.map(Pid::from_raw).collect()
 }
 
 impl Drop for Worker {
