@@ -47,6 +47,9 @@ pub enum Error {
     /// The medium refuses writes.
     #[error("{0} is read-only; unlock its switch or use another one")]
     ReadOnly(String),
+    /// The kernel has stopped writing to the medium because of an error (ext4(5), `errors=`).
+    #[error("{0} fails: nothing can be written to it any more; save to another one, then check it")]
+    Failing(String),
     /// The save does not fit beside what is there.
     #[error(
         "{what} has {have} bytes free, {need} are needed; delete a session or use a larger one"
@@ -189,7 +192,8 @@ impl Error {
         }
         match self.errno() {
             Some(Errno::NOSPC | Errno::DQUOT) => Error::Full(what.to_owned()),
-            Some(Errno::ROFS) => Error::ReadOnly(what.to_owned()),
+            // What is write-protected is refused before.
+            Some(Errno::ROFS) => Error::Failing(what.to_owned()),
             Some(Errno::NODEV | Errno::NXIO) => Error::Gone(what.to_owned()),
             _ => self,
         }
@@ -229,7 +233,7 @@ impl Error {
             Error::NeedsToken(_) => FailureKind::NeedsToken,
             Error::StaleToken => FailureKind::StaleToken,
             Error::Cancelled => FailureKind::Cancelled,
-            Error::System { .. } | Error::Copy(_) => FailureKind::Failed,
+            Error::Failing(_) | Error::System { .. } | Error::Copy(_) => FailureKind::Failed,
         }
     }
 }

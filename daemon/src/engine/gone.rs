@@ -18,7 +18,7 @@ const LOOK_AGAIN: Duration = Duration::from_millis(50);
 pub(super) fn explain(error: Error, devices: &[(String, DevNum)]) -> Error {
     if !matches!(
         error,
-        Error::System { .. } | Error::Copy(_) | Error::ReadOnly(_)
+        Error::System { .. } | Error::Copy(_) | Error::Failing(_)
     ) {
         return error;
     }

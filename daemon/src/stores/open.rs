@@ -44,7 +44,7 @@ pub struct OpenStore {
     location: Location,
     // Closed in this order, after the root: each is held by the one before it.
     image: Option<Image>,
-    _device: BlockDevice,
+    device: BlockDevice,
 }
 
 /// The image file that a store lies in.
@@ -85,7 +85,7 @@ impl OpenStore {
             record,
             image,
             location,
-            _device: device,
+            device,
         };
         // Reports errors of the past, which nobody has asked for yet, so that later calls report
         // those of what we write.
@@ -166,7 +166,7 @@ impl OpenStore {
     /// Refuses what must not be written to.
     ///
     /// # Errors
-    /// [`Error::ReadOnly`] and [`Error::NewerFormat`].
+    /// [`Error::ReadOnly`], [`Error::Failing`] and [`Error::NewerFormat`].
     pub fn check_writable(&self) -> Result<()> {
         let name = format!("the store {:?}", self.record.name.as_str());
         if self.record.format.writable().is_err() {
@@ -177,11 +177,10 @@ impl OpenStore {
         }
         let what = "opening the store for writing";
         let stat = fstatvfs(&self.root).map_err(os(what)).during(what)?;
-        // Also when the kernel has stopped writing to it because of an error.
-        if stat.f_flag.contains(StatVfsMountFlags::RDONLY) {
-            Err(Error::ReadOnly(name))
-        } else {
-            Ok(())
+        match stat.f_flag.contains(StatVfsMountFlags::RDONLY) {
+            true if self.device.read_only().during(what)? => Err(Error::ReadOnly(name)),
+            true => Err(Error::Failing(name)),
+            false => Ok(()),
         }
     }
 }

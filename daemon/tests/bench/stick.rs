@@ -7,11 +7,12 @@ use std::{
 };
 
 use tempfile::TempDir;
-use wendy_store::Stack;
+use wendy_store::{Stack, StoreId};
 use wendy_sys::{
     Cancel,
     block::{Access, BlockDevice, PartitionExtent},
     loopdev::{Loop, LoopOptions},
+    tool::Tool,
 };
 use wendyd::{
     engine::{
@@ -62,40 +63,14 @@ impl Stick {
         &self.image
     }
 
-    /// Lets the kernel know a partition in the table, which it may be unable to read itself. It
-    /// stays known while the result is held: udev may let the kernel read the table again.
+    /// Partition `number` of the table; see [`partition_of`].
     pub fn partition(&self, number: u32) -> Partition {
-        let wanted = self
-            .table()
-            .into_iter()
-            .find(|extent| extent.number == number);
-        let disk = BlockDevice::open(self.node(), Access::Read).unwrap();
-        let _lock = disk.lock_whole_disk().unwrap();
-        disk.tell_partitions(&[wanted.unwrap()]).unwrap();
-        let node = disk.partition_node(number).unwrap();
-        Partition {
-            held: BlockDevice::open(&node, Access::Read).unwrap(),
-        }
+        partition_of(self.node(), number)
     }
 
     /// The partition table, as sfdisk reads it.
     pub fn table(&self) -> Vec<PartitionExtent> {
-        let json = run("sfdisk", &["--json", self.node().to_str().unwrap()]);
-        let json: serde_json::Value = serde_json::from_slice(&json).unwrap();
-        let partitions = json["partitiontable"]["partitions"].as_array();
-        let extent = |partition: &serde_json::Value| PartitionExtent {
-            number: partition["node"]
-                .as_str()
-                .unwrap()
-                .rsplit('p')
-                .next()
-                .unwrap()
-                .parse()
-                .unwrap(),
-            start: partition["start"].as_u64().unwrap() * 512,
-            size: partition["size"].as_u64().unwrap() * 512,
-        };
-        partitions.map_or_else(Vec::new, |list| list.iter().map(extent).collect())
+        table_of(self.node())
     }
 
     pub fn target(&self) -> Target {
@@ -113,6 +88,41 @@ impl Stick {
     pub fn store(&self) -> OpenStore {
         self.partition(1).store()
     }
+}
+
+/// Lets the kernel know a partition in the table of this disk, which it may be unable to read
+/// itself. It stays known while the result is held: udev may let the kernel read the table again.
+pub fn partition_of(disk: &Path, number: u32) -> Partition {
+    let wanted = table_of(disk)
+        .into_iter()
+        .find(|extent| extent.number == number);
+    let disk = BlockDevice::open(disk, Access::Read).unwrap();
+    let _lock = disk.lock_whole_disk().unwrap();
+    disk.tell_partitions(&[wanted.unwrap()]).unwrap();
+    let node = disk.partition_node(number).unwrap();
+    Partition {
+        held: BlockDevice::open(&node, Access::Read).unwrap(),
+    }
+}
+
+/// The partition table of this disk, as sfdisk reads it.
+pub fn table_of(disk: &Path) -> Vec<PartitionExtent> {
+    let json = run("sfdisk", &["--json", disk.to_str().unwrap()]);
+    let json: serde_json::Value = serde_json::from_slice(&json).unwrap();
+    let partitions = json["partitiontable"]["partitions"].as_array();
+    let extent = |partition: &serde_json::Value| PartitionExtent {
+        number: partition["node"]
+            .as_str()
+            .unwrap()
+            .rsplit('p')
+            .next()
+            .unwrap()
+            .parse()
+            .unwrap(),
+        start: partition["start"].as_u64().unwrap() * 512,
+        size: partition["size"].as_u64().unwrap() * 512,
+    };
+    partitions.map_or_else(Vec::new, |list| list.iter().map(extent).collect())
 }
 
 /// A directory of its own in memory, where there is a place for that: what is tested waits for the
@@ -136,6 +146,20 @@ impl Partition {
     pub fn store(&self) -> OpenStore {
         OpenStore::open(location(self.node(), "ext4")).unwrap()
     }
+}
+
+/// The store in the first partition of this disk, if there is a sound one.
+pub fn store_on(disk: &Path) -> Option<StoreId> {
+    let has_table = Tool::new("sfdisk")
+        .arg("--json")
+        .arg(disk)
+        .run(&Cancel::new());
+    if has_table.is_err() || table_of(disk).is_empty() {
+        return None;
+    }
+    let partition = partition_of(disk, 1);
+    let store = OpenStore::open(location(partition.node(), "ext4")).ok()?;
+    Some(store.record().id)
 }
 
 pub fn target(node: &Path, partition: Option<u32>) -> Target {

@@ -32,7 +32,7 @@ fn a_prepare_killed_at_any_step_leaves_no_half_store() {
         let old = stick.store().record().id;
         let work = format!("prepare {} device", stick.node().display());
         assert_killed(&work, step);
-        match open_if_any(&stick) {
+        match store_on(stick.node()) {
             // Nothing was done yet, or all of it.
             Some(id) if id == old => assert_eq!(*step, "prepare.wipe"),
             Some(_) => assert_eq!(*step, "prepare.flush"),
@@ -104,18 +104,4 @@ fn assert_killed(work: &str, step: &str) {
     let ended = Worker::start(work, Some((step, "kill"))).ended();
     let killed = matches!(ended, WaitStatus::Signaled(_, Signal::SIGKILL, _));
     assert!(killed, "{step} was not reached: {ended:?}");
-}
-
-/// The store in the first partition, if there is a sound one.
-pub fn open_if_any(stick: &Stick) -> Option<wendy_store::StoreId> {
-    let has_table = wendy_sys::tool::Tool::new("sfdisk")
-        .arg("--json")
-        .arg(stick.node())
-        .run(&wendy_sys::Cancel::new());
-    if has_table.is_err() || stick.table().is_empty() {
-        return None;
-    }
-    let partition = stick.partition(1);
-    let store = OpenStore::open(location(partition.node(), "ext4")).ok()?;
-    Some(store.record().id)
 }

@@ -10,7 +10,6 @@ use wendyd::{engine::prepare::Mode, stores::OpenStore};
 
 use crate::{
     bench::*,
-    prepares::open_if_any,
     saves::forget_others,
     scene::{SIZE, Scene},
     work::Worker,
@@ -79,7 +78,7 @@ fn prepares_survive_random_instants() {
         }
         worker.kill(round % 2 == 0);
         check_unused(stick.node());
-        if let Some(found) = open_if_any(&stick) {
+        if let Some(found) = store_on(stick.node()) {
             check_store(&stick);
             assert_eq!(found == old, stick.store().record().id == old);
         }
@@ -136,7 +135,7 @@ fn check_cut_stick(stick: &Stick) {
     let cut = Stick::made(SIZE, |image| {
         fs::copy(stick.image(), image).unwrap();
     });
-    if open_if_any(&cut).is_some() {
+    if store_on(cut.node()).is_some() {
         check_store(&cut);
     }
 }

@@ -1,0 +1,201 @@
+//! A disk that fails under a save, or under who looks at what was saved.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
+
+use wendyd::{
+    engine::{
+        Error, Result, Unwatched,
+        manage::{self, Verdict},
+        prepare::Mode,
+        save::SaveReport,
+    },
+    jobs::{Failure, FailureKind},
+    stores::OpenStore,
+};
+
+use crate::{
+    bench::*,
+    disk::{Disk, Fault, Plugged},
+    spread,
+};
+
+/// A store with one save on a disk, and a live system that has changed since.
+struct Scene {
+    disk: Disk,
+    live: Live,
+    first: SaveReport,
+    before: Tree,
+    index: Vec<(PathBuf, Vec<u8>)>,
+}
+
+impl Scene {
+    /// In a partition of its own.
+    fn new() -> Scene {
+        let stick = Stick::prepared(96 * MIB);
+        let (partition, place) = (stick.partition(1), stick.table()[0]);
+        let part = |bytes: u64| usize::try_from(bytes).unwrap();
+        Scene::saved(partition.node(), || {
+            fs::read(stick.image()).unwrap()[part(place.start)..][..part(place.size)].to_vec()
+        })
+    }
+
+    /// In a file on a stick with other files.
+    fn in_image() -> Scene {
+        let stick = Stick::made(128 * MIB, |image| {
+            drop(run("mkfs.ext4", &["-q", image.to_str().unwrap()]))
+        });
+        prepare_as(&stick.target(), Mode::Loopback).unwrap();
+        Scene::saved(stick.node(), || fs::read(stick.image()).unwrap())
+    }
+
+    fn saved(node: &Path, content: impl Fn() -> Vec<u8>) -> Scene {
+        let live = Live::new();
+        let first = live.save(&open(node).unwrap(), &named("One")).unwrap();
+        let before = live.expected();
+        check_filesystem(node);
+        for n in 0..30 {
+            live.write(&format!("home/ann/note{n}"), &"changed\n".repeat(n * 211));
+        }
+        live.write("srv/data", &"new".repeat(1 << 18));
+        fs::remove_file(live.upper().join("home/ann/note31")).unwrap();
+        let index = fs::read_dir(live.directory.path().join("index")).unwrap();
+        let index = index.map(|entry| entry.unwrap().path());
+        let index = index.map(|path| (path.clone(), fs::read(path).unwrap()));
+        Scene {
+            disk: Disk::new(content()),
+            index: index.collect(),
+            first,
+            before,
+            live,
+        }
+    }
+
+    /// Saves the changes onto a fresh copy of the disk with something wrong with it.
+    fn update(&self, fault: Fault) -> (Plugged, Result<SaveReport>) {
+        for (path, content) in &self.index {
+            fs::write(path, content).unwrap();
+        }
+        let plugged = self.disk.copy().with(fault).plug();
+        let result =
+            open(plugged.node()).and_then(|store| self.live.save(&store, &update_of(&self.first)));
+        (plugged, result)
+    }
+
+    /// On the mended disk the session is what it was or what it became, and can be saved again.
+    fn check(&self, plugged: Plugged, result: Result<SaveReport>, fault: Fault) {
+        let plugged = plugged.mended();
+        let store = open(plugged.node()).unwrap();
+        let found = look(&stock_upper(&store).unwrap());
+        match result {
+            Ok(_) => assert_eq!(found, self.live.expected(), "{fault:?}: said to be saved"),
+            Err(error) => {
+                assert!(
+                    [&self.before, &self.live.expected()].contains(&&found),
+                    "{fault:?}: neither the old nor the new save: {error}"
+                );
+                check_words(error);
+            }
+        }
+        assert_eq!(verdict(&store).unwrap(), Verdict::Complete, "{fault:?}");
+        self.live.save(&store, &update_of(&self.first)).unwrap();
+        assert_eq!(look(&stock_upper(&store).unwrap()), self.live.expected());
+        assert_eq!(verdict(&store).unwrap(), Verdict::Complete, "{fault:?}");
+    }
+}
+
+fn open(node: &Path) -> Result<OpenStore> {
+    OpenStore::open(location(node, "ext4"))
+}
+
+fn verdict(store: &OpenStore) -> Result<Verdict> {
+    Ok(manage::check(store, None, &Unwatched::default())?[0].verdict)
+}
+
+/// The error has a name on the bus and says what went wrong.
+fn check_words(error: Error) {
+    let failure = Failure::from(error);
+    let named = [FailureKind::Failed, FailureKind::Corrupt];
+    assert!(
+        named.contains(&failure.kind) && !failure.message.is_empty(),
+        "{failure:?}"
+    );
+}
+
+#[test]
+fn no_save_is_lost_to_a_block_that_cannot_be_written() {
+    if !is_root() {
+        return;
+    }
+    let scene = Scene::new();
+    let (sound, result) = scene.update(Fault::None);
+    let writes = sound.writes();
+    scene.check(sound, result, Fault::None);
+    for place in spread(writes.len()) {
+        let fault = Fault::Unwritable(writes[place]);
+        let (plugged, result) = scene.update(fault);
+        scene.check(plugged, result, fault);
+    }
+}
+
+#[test]
+fn no_save_is_lost_to_a_disk_that_stops_writing() {
+    if !is_root() {
+        return;
+    }
+    let scene = Scene::new();
+    let writes = scene.update(Fault::None).0.writes().len();
+    let mut failed = 0;
+    for place in spread(writes) {
+        let fault = Fault::NoWriteAfter(place);
+        let (plugged, result) = scene.update(fault);
+        failed += usize::from(result.is_err());
+        scene.check(plugged, result, fault);
+    }
+    assert!(failed > 0, "nothing failed");
+}
+
+#[test]
+fn no_save_in_an_image_file_is_lost_either() {
+    if !is_root() {
+        return;
+    }
+    let scene = Scene::in_image();
+    let writes = scene.update(Fault::None).0.writes();
+    for place in spread(writes.len()) {
+        let fault = match place % 2 {
+            0 => Fault::NoWriteAfter(place),
+            _ => Fault::Unwritable(writes[place]),
+        };
+        let (plugged, result) = scene.update(fault);
+        scene.check(plugged, result, fault);
+    }
+}
+
+#[test]
+fn a_block_that_cannot_be_read_loses_nothing_and_is_told() {
+    if !is_root() {
+        return;
+    }
+    let scene = Scene::new();
+    let sound = scene.disk.copy().plug();
+    let store = open(sound.node()).unwrap();
+    assert_eq!(verdict(&store).unwrap(), Verdict::Complete);
+    drop(store);
+    let (reads, mut told) = (sound.reads(), 0);
+    for place in spread(reads.len()) {
+        let fault = Fault::Unreadable(reads[place]);
+        let plugged = scene.disk.copy().with(fault).plug();
+        let checked = open(plugged.node()).and_then(|store| verdict(&store));
+        told += usize::from(!matches!(checked, Ok(Verdict::Complete)));
+        if let Err(error) = checked {
+            check_words(error);
+        }
+        drop(plugged);
+        let (plugged, result) = scene.update(fault);
+        scene.check(plugged, result, fault);
+    }
+    assert!(told > 0, "no damage was told");
+}
