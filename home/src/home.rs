@@ -37,6 +37,7 @@ mod making;
 mod namespace;
 pub mod reconcile;
 mod renaming;
+mod resume;
 mod settle;
 mod walk;
 
@@ -46,6 +47,7 @@ pub use making::NewNode;
 pub use namespace::Listing;
 pub use reconcile::Reconciled;
 pub use renaming::RenameMode;
+pub use resume::Stale;
 pub use walk::Visited;
 
 use reconcile::unseen::Unseen;
@@ -183,7 +185,7 @@ impl<M: Medium> Home<M> {
     /// # Errors
     /// See [`OpenError`].
     pub fn open(medium: M, options: Options) -> std::result::Result<(Self, Reconciled), OpenError> {
-        let (home, _) = Self::read_back(medium, options)?;
+        let (home, _) = Self::read_back(Arc::new(medium), options)?;
         let reconciled = home.reconcile()?;
         Ok((home, reconciled))
     }
@@ -194,7 +196,7 @@ impl<M: Medium> Home<M> {
     /// # Errors
     /// See [`OpenError`].
     pub fn open_lazily(medium: M, options: Options) -> std::result::Result<Self, OpenError> {
-        let (home, clean) = Self::read_back(medium, options)?;
+        let (home, clean) = Self::read_back(Arc::new(medium), options)?;
         if clean && home.is_settled() {
             home.look_later();
         } else {
@@ -204,8 +206,10 @@ impl<M: Medium> Home<M> {
     }
 
     /// A home whose table is as last recorded, and whether the last use ended in order.
-    fn read_back(medium: M, options: Options) -> std::result::Result<(Self, bool), OpenError> {
-        let medium = Arc::new(medium);
+    fn read_back(
+        medium: Arc<M>,
+        options: Options,
+    ) -> std::result::Result<(Self, bool), OpenError> {
         let opened = Store::open(&*medium, &new_root())?;
         let mut state = State {
             table: opened.table,

@@ -3,7 +3,7 @@
 use crate::fs::HomeFs;
 use crate::home::Home;
 use crate::medium::Medium;
-use fuser::{Config, MountOption, Session, SessionACL, SessionUnmounter};
+use fuser::{Config, MountOption, Notifier, Session, SessionACL, SessionUnmounter};
 use nix::sys::signal::{SigSet, Signal};
 use rustix::io::Errno;
 use rustix::mount::{UnmountFlags, unmount};
@@ -32,6 +32,9 @@ pub struct MountOptions {
     pub read_only: bool,
     /// Threads that answer the kernel.
     pub threads: usize,
+    /// What to do when asked to end while files are open. Everything is made durable after it; as
+    /// long as the mount stays, the next request tries again.
+    pub when_busy: fn(&Path),
 }
 
 impl Default for MountOptions {
@@ -43,12 +46,14 @@ impl Default for MountOptions {
             read_only: false,
             passthrough: true,
             threads: 4,
+            when_busy: |_| tracing::error!("in use, cannot unmount now; ask again"),
         }
     }
 }
 
 /// Serves `home` at `target` until it is unmounted or the process is asked to end; then makes
-/// everything durable. `ready` runs once the mount can be used.
+/// everything durable. `ready` runs once the mount can be used, and fails or not as a whole with
+/// it; it gets what others may need who work on the home meanwhile.
 ///
 /// Must be called before any other thread exists: signals are blocked in all of them.
 ///
@@ -58,16 +63,21 @@ pub fn serve<M: Medium>(
     home: Home<M>,
     target: &Path,
     options: MountOptions,
-    ready: impl FnOnce(),
+    ready: impl FnOnce(&Arc<Home<M>>, Notifier) -> io::Result<()>,
 ) -> io::Result<()> {
     let signals = block_signals()?;
     let home = Arc::new(home);
     let filesystem = HomeFs::new(Arc::clone(&home), options.passthrough);
     let mut session = Session::new(filesystem, target, &config(options))?;
-    let (unmounter, mounted) = (session.unmount_callable(), target.to_owned());
+    let (mut unmounter, mounted) = (session.unmount_callable(), target.to_owned());
+    let served = Arc::clone(&home);
     thread::Builder::new()
         .name("signals".into())
-        .spawn(move || unmount_on_signal(&signals, unmounter, &mounted))?;
+        .spawn(move || {
+            while signals.wait().is_ok() {
+                unmount_or_flush(&served, &mut unmounter, &mounted, options.when_busy);
+            }
+        })?;
     let (stop, stopped) = channel();
     let keeper = {
         let home = Arc::clone(&home);
@@ -75,7 +85,7 @@ pub fn serve<M: Medium>(
             .name("keeper".into())
             .spawn(move || keep(&home, options, &stopped))?
     };
-    ready();
+    ready(&home, session.notifier())?;
     let served = session.run();
     drop(stop);
     if keeper.join().is_err() {
@@ -85,18 +95,22 @@ pub fn serve<M: Medium>(
     served.and(closed)
 }
 
-/// Unmounts when asked to, and when busy waits to be asked again.
-fn unmount_on_signal(signals: &SigSet, mut unmounter: SessionUnmounter, mounted: &Path) {
-    while signals.wait().is_ok() {
-        let unmounted = match unmount(mounted, UnmountFlags::empty()) {
-            // Only fusermount can without privilege.
-            Err(Errno::PERM) => unmounter.unmount(),
-            other => other.map_err(io::Error::from),
-        };
-        match unmounted {
-            Ok(()) => return,
-            Err(error) => tracing::error!(%error, "cannot unmount now; ask again"),
-        }
+/// Unmounts, or makes everything durable where that is not possible now.
+fn unmount_or_flush<M: Medium>(
+    home: &Home<M>,
+    unmounter: &mut SessionUnmounter,
+    mounted: &Path,
+    when_busy: fn(&Path),
+) {
+    let unmounted = match unmount(mounted, UnmountFlags::empty()) {
+        // Only fusermount can without privilege.
+        Err(Errno::PERM) => unmounter.unmount(),
+        other => other.map_err(io::Error::from),
+    };
+    if let Err(error) = unmounted {
+        tracing::warn!(%error, "cannot unmount");
+        when_busy(mounted);
+        report(home.flush(), "flush");
     }
 }
 

@@ -40,14 +40,17 @@ impl Mount {
             passthrough: !self.no_passthrough,
             ..MountOptions::default()
         };
-        let ready = || println!("ready");
+        let ready = || {
+            println!("ready");
+            Ok(())
+        };
         if options.read_only {
             tracing::warn!("the stick takes no changes: showing the home as it is");
             let home = Home::open_lazily(Preview(open_medium(&self.directory)?), identity)?;
-            serve(home, &self.target, options, ready)?;
+            serve(home, &self.target, options, |_, _| ready())?;
         } else {
             let home = open_home(&self.directory, identity)?;
-            serve(home, &self.target, options, ready)?;
+            serve(home, &self.target, options, |_, _| ready())?;
         }
         Ok(ExitCode::SUCCESS)
     }

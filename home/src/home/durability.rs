@@ -40,6 +40,17 @@ impl<M: Medium> Home<M> {
         self.checkpoint_if_due()
     }
 
+    /// Makes everything durable, content included.
+    ///
+    /// # Errors
+    /// Those of the medium.
+    pub fn flush(&self) -> Result<()> {
+        let _syncing = self.syncing();
+        self.record_all()?;
+        self.medium.sync_all().map_err(errno)?;
+        self.commit_log()
+    }
+
     /// Makes everything durable, settles all names, writes a checkpoint: the orderly end of use.
     ///
     /// # Errors

@@ -36,7 +36,14 @@ impl DirectoryMedium {
     /// Those of open(2) and fstatfs(2).
     pub fn open(path: &Path) -> io::Result<Self> {
         let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
-        let root = fs::open(path, flags, Mode::empty())?;
+        Self::from_dir(fs::open(path, flags, Mode::empty())?)
+    }
+
+    /// Uses an open directory.
+    ///
+    /// # Errors
+    /// Those of fstatfs(2).
+    pub fn from_dir(root: OwnedFd) -> io::Result<Self> {
         let is_fat = fs::fstatfs(&root)?.f_type == FAT_MAGIC;
         Ok(Self {
             root,

@@ -1,0 +1,72 @@
+//! Going on after the medium was away: reading everything anew under the same roof.
+
+use super::{Arc, Home, Ino, Medium, OpenError, OpenFile, io};
+use crate::record::Record;
+use crate::table::Table;
+
+/// What somebody who remembers the home from before may remember wrongly.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Stale {
+    /// All inodes there were.
+    pub inodes: Vec<Ino>,
+    /// Names that now lead elsewhere or nowhere.
+    pub names: Vec<(Ino, Vec<u8>)>,
+}
+
+impl<M: Medium> Home<M> {
+    /// The medium.
+    #[must_use]
+    pub fn medium(&self) -> &M {
+        &self.medium
+    }
+
+    /// Opens the home once more after `put` has brought the medium back, as after any interruption:
+    /// what was not durable is gone. Open files stay open as far as they still exist.
+    ///
+    /// # Errors
+    /// See [`OpenError`]; everything fails as before then.
+    pub fn resume(&self, put: impl FnOnce(&M)) -> Result<Stale, OpenError> {
+        let _syncing = self.syncing();
+        let mut state = self.state();
+        put(&self.medium);
+        let (fresh, _) = Self::read_back(Arc::clone(&self.medium), self.options)?;
+        fresh.reconcile()?;
+        let mut fresh = fresh
+            .state
+            .into_inner()
+            .unwrap_or_else(|it| it.into_inner());
+        // Numbers given out before may still be remembered, even if their inodes are gone.
+        let next = Record::NextIno(state.table.next_ino());
+        fresh.record_one(next).map_err(io::Error::from)?;
+        for (ino, count) in state.held.drain() {
+            if fresh.table.inode(ino).is_some() {
+                fresh.held.insert(ino, count);
+            }
+        }
+        for (ino, open) in std::mem::take(&mut state.files) {
+            if let Ok(file) = self.load(&fresh, ino) {
+                let opens = open.opens;
+                let open = OpenFile::new(file);
+                fresh.files.insert(ino, OpenFile { opens, ..open });
+            }
+        }
+        let stale = stale(&state.table, &fresh.table);
+        *state = fresh;
+        Ok(stale)
+    }
+}
+
+fn stale(before: &Table, now: &Table) -> Stale {
+    let mut names = Vec::new();
+    for dir in before.inodes() {
+        for (name, entry) in before.entries(dir).into_iter().flatten() {
+            if now.entry(dir, name).map(|entry| entry.ino) != Some(entry.ino) {
+                names.push((dir, name.clone()));
+            }
+        }
+    }
+    Stale {
+        inodes: before.inodes().collect(),
+        names,
+    }
+}
