@@ -15,6 +15,7 @@ mod create;
 mod dump;
 mod export;
 mod fsck;
+mod login;
 mod mount;
 mod status;
 
@@ -40,6 +41,8 @@ enum Command {
     Export(export::Export),
     /// Print all metadata as JSON, one line for each name
     Dump(dump::Dump),
+    /// Bring a home at login and let it go at logout; run by PAM and systemd
+    Login(login::Login),
 }
 
 /// Whose home it is on this machine.
@@ -76,6 +79,7 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
         Command::Fsck(fsck) => fsck.run(),
         Command::Export(export) => export.run(),
         Command::Dump(dump) => dump.run(),
+        Command::Login(login) => login.run(),
     }
 }
 

@@ -206,10 +206,7 @@ impl<M: Medium> Home<M> {
     }
 
     /// A home whose table is as last recorded, and whether the last use ended in order.
-    fn read_back(
-        medium: Arc<M>,
-        options: Options,
-    ) -> std::result::Result<(Self, bool), OpenError> {
+    fn read_back(medium: Arc<M>, options: Options) -> std::result::Result<(Self, bool), OpenError> {
         let opened = Store::open(&*medium, &new_root())?;
         let mut state = State {
             table: opened.table,

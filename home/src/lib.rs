@@ -13,6 +13,7 @@
 //! | [`store`] | the same records on the medium: superblocks, checkpoints, logs |
 //! | [`home`] | POSIX operations, settling of names, reconciliation with foreign changes |
 //! | [`fs`], [`mount`] | FUSE in front of it |
+//! | [`login`] | a stick found at login, its home shown until the last logout |
 //!
 //! The medium is hostile input: no parser here may panic, loop or allocate without bound on
 //! arbitrary bytes, and nothing on it may name a place outside the home.
@@ -22,6 +23,7 @@ pub mod export;
 pub mod fs;
 pub mod home;
 pub mod ids;
+pub mod login;
 pub mod medium;
 pub mod mount;
 pub mod names;

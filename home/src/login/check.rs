@@ -1,0 +1,133 @@
+//! Bringing the stick's own filesystem in order before it is used: people pull sticks.
+
+use super::sticks::Stick;
+use std::fs::File;
+use std::io;
+use std::os::unix::fs::FileExt as _;
+use std::path::Path;
+use wendy_sys::{Cancel, Error, tool::Tool};
+
+/// One repair may bring another to light.
+const MOST_RUNS: u32 = 4;
+/// Exit code of all fsck programs: errors were found, and corrected (fsck(8)).
+const CORRECTED: i32 = 1;
+
+/// A kind of filesystem that can hold a home.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Filesystem {
+    /// FAT in any width, with long names.
+    Vfat,
+    /// exFAT.
+    Exfat,
+    /// ext2, ext3 or ext4.
+    Ext,
+}
+
+impl Filesystem {
+    /// The kind udev calls `name`.
+    #[must_use]
+    pub fn named(name: &str) -> Option<Self> {
+        match name {
+            "vfat" => Some(Self::Vfat),
+            "exfat" => Some(Self::Exfat),
+            "ext2" | "ext3" | "ext4" => Some(Self::Ext),
+            _ => None,
+        }
+    }
+
+    /// The driver's name.
+    #[must_use]
+    pub fn driver(self) -> &'static str {
+        match self {
+            Self::Vfat => "vfat",
+            Self::Exfat => "exfat",
+            Self::Ext => "ext4",
+        }
+    }
+
+    fn tool(self) -> Tool<'static> {
+        match self {
+            Self::Vfat => Tool::new("fsck.fat").arg("-a"),
+            Self::Exfat => Tool::new("fsck.exfat").arg("-p"),
+            Self::Ext => Tool::new("e2fsck").arg("-p"),
+        }
+    }
+}
+
+/// Repairs what a pulled stick leaves behind, if it was left so. It must not be mounted.
+///
+/// # Errors
+/// What the repair program says, when it finds more than it may repair without asking.
+pub fn check(stick: &Stick) -> wendy_sys::Result<()> {
+    if stick.read_only || !is_dirty(stick).unwrap_or(true) {
+        return Ok(());
+    }
+    tracing::info!(stick = %stick.name, "checking its filesystem");
+    for _ in 0..MOST_RUNS {
+        let run = stick.filesystem.tool().arg(&stick.node).accept(CORRECTED);
+        match run.run(&Cancel::new()) {
+            Ok(output) if output.code == CORRECTED => {}
+            Ok(_) => return Ok(()),
+            Err(Error::ToolMissing { tool }) => {
+                tracing::warn!(tool, "not installed: the stick is used unchecked");
+                return Ok(());
+            }
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(())
+}
+
+/// Whether the filesystem says that it was not unmounted. ext looks at that by itself.
+fn is_dirty(stick: &Stick) -> io::Result<bool> {
+    Ok(match stick.filesystem {
+        Filesystem::Ext => true,
+        Filesystem::Vfat => fat_is_dirty(&boot_sector(&stick.node)?),
+        Filesystem::Exfat => exfat_is_dirty(&boot_sector(&stick.node)?),
+    })
+}
+
+fn boot_sector(node: &Path) -> io::Result<[u8; 512]> {
+    let mut sector = [0; 512];
+    File::open(node)?.read_exact_at(&mut sector, 0)?;
+    Ok(sector)
+}
+
+/// `BS_Reserved1`, which Linux and Windows use for it: bit 0 dirty, bit 1 errors on the medium
+/// (linux/msdos_fs.h, `fat_boot_sector`). FAT32 has no `BPB_FATSz16`.
+fn fat_is_dirty(sector: &[u8; 512]) -> bool {
+    let is_fat32 = sector[0x16..0x18] == [0, 0];
+    let state = if is_fat32 { sector[0x41] } else { sector[0x25] };
+    state & 3 != 0
+}
+
+/// `VolumeFlags`: bit 1 dirty, bit 2 errors on the medium (exFAT specification, 3.1.13).
+fn exfat_is_dirty(sector: &[u8; 512]) -> bool {
+    sector[106] & 6 != 0
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_flag_of_each_width_of_fat_is_found() {
+        let mut sector = [0; 512];
+        assert!(!fat_is_dirty(&sector));
+        sector[0x41] = 1;
+        assert!(fat_is_dirty(&sector));
+        sector[0x16] = 200;
+        assert!(!fat_is_dirty(&sector));
+        sector[0x25] = 1;
+        assert!(fat_is_dirty(&sector));
+    }
+
+    #[test]
+    fn the_flag_of_exfat_is_found() {
+        let mut sector = [0; 512];
+        sector[106] = 1;
+        assert!(!exfat_is_dirty(&sector));
+        sector[106] = 2;
+        assert!(exfat_is_dirty(&sector));
+    }
+}

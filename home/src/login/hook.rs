@@ -1,0 +1,250 @@
+//! What pam_exec(8) runs when a session opens and closes.
+//!
+//! It runs inside the login, so it must come to an end whatever happens: it touches no stick, and
+//! waits for those who do no longer than [`PATIENCE`]. Of its environment it takes the name of the
+//! user, which must be that of an account, the service and whether there is a remote host.
+
+use super::PATIENCE;
+use super::person::Person;
+use super::place::{Place, Waiting};
+use super::serve;
+use super::sessions::Sessions;
+use std::io::{self, Write as _};
+use std::path::Path;
+use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
+use std::thread;
+use std::time::{Duration, Instant};
+use wendy_sys::{Cancel, tool::Tool};
+
+mod alone;
+
+/// Services that act for a user who is logged in already, or for one who is not there.
+const NO_LOGINS: [&str; 9] = [
+    "atd",
+    "cron",
+    "crond",
+    "polkit-1",
+    "runuser",
+    "su",
+    "sudo",
+    "sudo-i",
+    "systemd-user",
+];
+/// After this long a person wants to know what is going on.
+const SILENCE: Duration = Duration::from_secs(3);
+/// How long one of systemd's tools may take to answer.
+const ANSWER: Duration = Duration::from_secs(5);
+/// How long after a login stops waiting the server is given to notice.
+const GRACE: Duration = Duration::from_secs(2);
+
+/// What PAM says about the session.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Session {
+    /// `PAM_USER`.
+    pub user: String,
+    /// `PAM_SERVICE`.
+    pub service: String,
+    /// Whether `PAM_RHOST` names another computer.
+    pub remote: bool,
+}
+
+impl Session {
+    /// From the environment that pam_exec(8) makes.
+    #[must_use]
+    pub fn from_environment() -> Self {
+        let variable = |name: &str| std::env::var(name).unwrap_or_default();
+        let host = variable("PAM_RHOST");
+        Self {
+            user: variable("PAM_USER"),
+            service: variable("PAM_SERVICE"),
+            remote: !["", "localhost", "127.0.0.1", "::1"].contains(&host.as_str()),
+        }
+    }
+
+    /// Whose it is, if it is a login of somebody who can have a home on a stick.
+    fn person(&self) -> Option<Person> {
+        let is_login = !NO_LOGINS.contains(&self.service.trim_end_matches("-l"));
+        is_login.then(|| Person::named(&self.user)).flatten()
+    }
+}
+
+/// A session opens: gets the home and says how it went.
+///
+/// # Errors
+/// Those of the files in `/run`.
+pub fn open(session: &Session) -> io::Result<()> {
+    let Some(person) = session.person() else {
+        return Ok(());
+    };
+    let left = serve::is_mounted(&person);
+    // What is mounted there may be dead: nothing is looked up in it.
+    if !left && !person.is_enabled() {
+        return Ok(());
+    }
+    let place = Place::of(person.uid)?;
+    let outcome = if has_systemd() {
+        open_with_systemd(&person, &place, session.remote)
+    } else {
+        alone::open(&person, &place, session.remote)
+    };
+    match outcome {
+        Ok(()) if left => {}
+        Ok(()) => say(&place.said().unwrap_or_default()),
+        Err(why) => say(&why),
+    }
+    Ok(())
+}
+
+/// A session closes: lets the home go if it was the last.
+///
+/// # Errors
+/// Those of the files in `/run`.
+pub fn close(session: &Session) -> io::Result<()> {
+    let Some(person) = session.person() else {
+        return Ok(());
+    };
+    if !has_systemd() {
+        return alone::close(&Place::of(person.uid)?);
+    }
+    // Usually systemd does it all: the unit ends with the user's last session. Unless logind was
+    // never told of this one.
+    let manager = format!("user@{}.service", person.uid);
+    if serve::is_mounted(&person) && answer("systemctl", &["is-active", &manager]).is_none() {
+        answer("systemctl", &["stop", "--no-block", &unit(person.uid)]);
+    }
+    Ok(())
+}
+
+fn open_with_systemd(person: &Person, place: &Place, remote: bool) -> Result<(), String> {
+    if !serve::is_mounted(person) {
+        make_way(person)?;
+    }
+    wait_for_home(place, remote, |cancel| {
+        let run = Tool::new("systemctl").args(["start", &unit(person.uid)]);
+        run.run(cancel).map(drop).map_err(|error| error.to_string())
+    })
+}
+
+/// Makes sure that nothing of the user runs in the home of this computer.
+fn make_way(person: &Person) -> Result<(), String> {
+    let state = answer(
+        "loginctl",
+        &["show-user", "--property=State", "--value", &person.name],
+    );
+    match state.as_deref() {
+        Some("active" | "online") => Err(logged_in_without()),
+        Some("lingering") => Err(format!(
+            "Programs of yours run even while you are logged out, so your home stays on this \
+             computer. To have it on a stick: loginctl disable-linger {}, restart, log in.",
+            person.name
+        )),
+        // Within seconds of the last logout: what is left ends now instead of in a moment.
+        Some("closing") => {
+            answer(
+                "systemctl",
+                &["stop", &format!("user@{}.service", person.uid)],
+            );
+            Ok(())
+        }
+        _ => Ok(()),
+    }
+}
+
+fn logged_in_without() -> String {
+    String::from(
+        "You are logged in already with your home on this computer. \
+         To have the one on the stick, log out everywhere and log in again.",
+    )
+}
+
+/// Lets `start` get the home, for as long as a login may wait.
+fn wait_for_home(
+    place: &Place,
+    remote: bool,
+    start: impl FnOnce(&Cancel) -> Result<(), String>,
+) -> Result<(), String> {
+    let waiting = Waiting::from_now(PATIENCE, remote);
+    place.wait(waiting).map_err(|error| error.to_string())?;
+    let cancel = Cancel::new();
+    let (begin, _stop) = (Instant::now(), patience(cancel.clone()));
+    let started = start(&cancel);
+    if cancel.is_cancelled() {
+        tracing::warn!(waited = ?begin.elapsed(), "gave up waiting");
+        return Err(String::from(
+            "The stick does not answer, or is still being checked. You use your home on this \
+             computer; log out and in again later.",
+        ));
+    }
+    started
+}
+
+/// Speaks up when it takes long and cancels when it takes too long, until what it returns is
+/// dropped.
+fn patience(cancel: Cancel) -> Sender<()> {
+    let (stop, stopped) = channel::<()>();
+    thread::spawn(move || {
+        let is_late = |time| stopped.recv_timeout(time) == Err(RecvTimeoutError::Timeout);
+        if is_late(SILENCE) {
+            say("Getting your home from the stick...");
+            if is_late(PATIENCE + GRACE - SILENCE) {
+                cancel.cancel();
+            }
+        }
+    });
+    stop
+}
+
+/// What a tool prints, its last line end removed; `None` if it fails or takes too long.
+fn answer(tool: &str, arguments: &[&str]) -> Option<String> {
+    let cancel = Cancel::new();
+    let (_stop, stopped) = channel::<()>();
+    let late = cancel.clone();
+    thread::spawn(move || {
+        if stopped.recv_timeout(ANSWER) == Err(RecvTimeoutError::Timeout) {
+            late.cancel();
+        }
+    });
+    let output = Tool::new(tool).args(arguments).run(&cancel).ok()?;
+    Some(
+        String::from_utf8_lossy(&output.stdout)
+            .trim_end()
+            .to_owned(),
+    )
+}
+
+fn has_systemd() -> bool {
+    Path::new("/run/systemd/system").is_dir()
+}
+
+fn unit(uid: u32) -> String {
+    format!("wendy-home@{uid}.service")
+}
+
+/// Says something at the login. A login that does not listen is none of our business.
+fn say(text: &str) {
+    let mut out = io::stdout().lock();
+    let _ = writeln!(out, "{}", text.trim_end());
+    let _ = out.flush();
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_logins_get_a_home() {
+        let session = |user: &str, service: &str| Session {
+            user: user.into(),
+            service: service.into(),
+            remote: false,
+        };
+        assert!(session("daemon", "login").person().is_some());
+        assert!(session("daemon", "sshd").person().is_some());
+        for service in ["su", "su-l", "sudo", "cron", "systemd-user", "runuser-l"] {
+            assert_eq!(session("daemon", service).person(), None, "{service}");
+        }
+        for user in ["", "root", "no-such-account-here", "../daemon"] {
+            assert_eq!(session(user, "login").person(), None, "{user}");
+        }
+    }
+}

@@ -1,0 +1,80 @@
+//! The hook where systemd does not run: it starts the server and counts the sessions by itself.
+
+use super::super::person::Person;
+use super::super::place::Place;
+use super::{Sessions, logged_in_without, serve, wait_for_home};
+use rustix::event::{PollFd, PollFlags, poll};
+use rustix::process::{Signal, getppid, kill_process};
+use std::io;
+use std::os::fd::OwnedFd;
+use std::process::{Command, Stdio};
+use std::thread;
+use std::time::{Duration, Instant};
+use wendy_sys::Cancel;
+
+/// How long a logout waits for the stick to be free: then it can be pulled.
+const FAREWELL: Duration = Duration::from_secs(10);
+
+pub(super) fn open(person: &Person, place: &Place, remote: bool) -> Result<(), String> {
+    let words = |error: io::Error| format!("Your home cannot be taken from a stick: {error}.");
+    let mut sessions = Sessions::of(place).map_err(words)?;
+    let first = sessions.is_empty();
+    sessions.enter(parent()).map_err(words)?;
+    if place.server().is_some() {
+        return Ok(());
+    }
+    if !first && !serve::is_mounted(person) {
+        return Err(logged_in_without());
+    }
+    wait_for_home(place, remote, |cancel| {
+        start(person.uid, place, cancel).map_err(words)
+    })
+}
+
+pub(super) fn close(place: &Place) -> io::Result<()> {
+    let mut sessions = Sessions::of(place)?;
+    sessions.leave(parent())?;
+    if !sessions.is_empty() {
+        return Ok(());
+    }
+    let end = Instant::now() + FAREWELL;
+    if let Some(server) = place.server() {
+        kill_process(server, Signal::TERM)?;
+    }
+    while place.server().is_some() && Instant::now() < end {
+        thread::sleep(Duration::from_millis(50));
+    }
+    Ok(())
+}
+
+/// The process that logs somebody in: pam_exec(8) runs in it.
+fn parent() -> i32 {
+    getppid().map_or(0, |pid| pid.as_raw_nonzero().get())
+}
+
+/// Starts the server and waits until it is ready, which it tells by closing its standard output.
+fn start(uid: u32, place: &Place, cancel: &Cancel) -> io::Result<()> {
+    #[allow(
+        clippy::disallowed_methods,
+        reason = "it outlives this process, which a tool never does"
+    )]
+    let mut command = Command::new("/proc/self/exe");
+    let mut server = command
+        .args(["login", "serve", &uid.to_string()])
+        .env_clear()
+        .env("RUST_LOG", "info")
+        .current_dir("/")
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(place.log()?)
+        .spawn()?;
+    let ready = server.stdout.take().map(OwnedFd::from);
+    let ready = ready.expect("piped just above");
+    let bell = cancel.bell().map_err(io::Error::other)?;
+    let mut fds = [
+        PollFd::new(&ready, PollFlags::IN),
+        PollFd::new(&bell, PollFlags::IN),
+    ];
+    rustix::io::retry_on_intr(|| poll(&mut fds, None))?;
+    Ok(())
+}

@@ -1,0 +1,169 @@
+//! What a stick holds, found out without writing to it: it may be somebody else's.
+
+use super::DIRECTORY;
+use super::sticks::Stick;
+use crate::home;
+use crate::medium::directory::DirectoryMedium;
+use crate::medium::{Medium, MediumFile};
+use crate::names::PRIVATE_DIR;
+use crate::store::superblock::{self, Parsed, Superblock};
+use rustix::fs::OFlags;
+use std::os::fd::AsFd;
+use std::path::PathBuf;
+use wendy_sys::mount::{self, MountFlags};
+use wendy_sys::{Errno, dir};
+
+/// Identity of a home, the same wherever it goes.
+pub type HomeId = [u8; 16];
+
+/// What is on a stick.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Content {
+    /// A home.
+    Home(HomeId),
+    /// The directory for one, which is to become one now.
+    Vacant,
+    /// No directory for one.
+    None,
+    /// It is mounted there, so somebody is using it.
+    Busy(PathBuf),
+    /// It cannot be used; why, in words for a person.
+    Unusable(String),
+}
+
+/// Looks.
+#[must_use]
+pub fn look(stick: &Stick) -> Content {
+    if let Some(path) = stick.mounted_at() {
+        return Content::Busy(path);
+    }
+    // A journal would be replayed even so.
+    let params: &[_] = match stick.filesystem.driver() {
+        "ext4" => &[("noload", None)],
+        _ => &[],
+    };
+    let driver = stick.filesystem.driver();
+    match mount::detached(driver, Some(&stick.node), params, MountFlags::UNTRUSTED) {
+        Ok(mounted) => content(&mounted),
+        Err(error) => Content::Unusable(error.to_string()),
+    }
+}
+
+/// Opens the directory for a home in the root directory of a filesystem. It is never reached over a
+/// link.
+///
+/// # Errors
+/// Those of openat2(2).
+pub fn open_directory(root: impl AsFd) -> wendy_sys::Result<DirectoryMedium> {
+    let dir = dir::open_beneath(root, DIRECTORY, OFlags::RDONLY | OFlags::DIRECTORY)?;
+    DirectoryMedium::from_dir(dir).map_err(|source| wendy_sys::Error::Os {
+        what: format!("look at {DIRECTORY}"),
+        source,
+    })
+}
+
+fn content(root: impl AsFd) -> Content {
+    match open_directory(root) {
+        Ok(medium) if !home::exists(&medium) => Content::Vacant,
+        Ok(medium) => match identity(&medium) {
+            Ok(id) => Content::Home(id),
+            Err(why) => Content::Unusable(why),
+        },
+        Err(error) if error.errno() == Some(Errno::NOENT) => Content::None,
+        Err(error) => match error.errno() {
+            Some(Errno::LOOP | Errno::NOTDIR) => {
+                Content::Unusable(format!("{DIRECTORY} is no folder"))
+            }
+            _ => Content::Unusable(error.to_string()),
+        },
+    }
+}
+
+/// The identity of the home on a medium, by the superblock in force.
+///
+/// # Errors
+/// Why there is none to be read, in words for a person.
+pub fn identity(medium: &impl Medium) -> Result<HomeId, String> {
+    let mut newest: Option<Superblock> = None;
+    for name in ["super.0", "super.1"] {
+        match parse(medium, name).unwrap_or(Parsed::Invalid) {
+            Parsed::Newer(format) => {
+                return Err(format!(
+                    "the home has format {format}, which needs a newer wendy-home"
+                ));
+            }
+            Parsed::Valid(found)
+                if newest
+                    .as_ref()
+                    .is_none_or(|it| it.generation < found.generation) =>
+            {
+                newest = Some(found);
+            }
+            _ => {}
+        }
+    }
+    let damaged = "the home is damaged: as root, mount the stick and run \
+                   wendy-home fsck --repair on the folder pershome";
+    newest
+        .map(|superblock| superblock.home)
+        .ok_or_else(|| damaged.into())
+}
+
+fn parse(medium: &impl Medium, name: &str) -> Option<Parsed> {
+    let file = medium.open(&format!("{PRIVATE_DIR}/{name}")).ok()?;
+    let mut bytes = [0; superblock::SIZE];
+    file.read_at(&mut bytes, 0).ok()?;
+    Some(Superblock::parse(&bytes))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::fs::{self, File};
+    use std::os::unix::fs::symlink;
+
+    fn content_of(prepare: impl FnOnce(&std::path::Path)) -> Content {
+        let dir = tempfile::tempdir().unwrap();
+        prepare(dir.path());
+        content(File::open(dir.path()).unwrap())
+    }
+
+    #[test]
+    fn an_empty_folder_is_vacant_and_none_is_none() {
+        assert_eq!(content_of(|_| ()), Content::None);
+        let vacant = content_of(|root| fs::create_dir(root.join(DIRECTORY)).unwrap());
+        assert_eq!(vacant, Content::Vacant);
+    }
+
+    #[test]
+    fn a_home_tells_who_it_is_and_a_damaged_one_says_so() {
+        let id = [7; 16];
+        let make = |root: &std::path::Path| {
+            fs::create_dir(root.join(DIRECTORY)).unwrap();
+            home::create(&open_directory(File::open(root).unwrap()).unwrap(), id).unwrap();
+        };
+        assert_eq!(content_of(make), Content::Home(id));
+        let damaged = content_of(|root| {
+            make(root);
+            fs::write(root.join("pershome/.wendy/super.0"), [1; 4096]).unwrap();
+            fs::write(root.join("pershome/.wendy/super.1"), "").unwrap();
+        });
+        assert!(matches!(damaged, Content::Unusable(why) if why.contains("--repair")));
+    }
+
+    #[test]
+    fn no_link_is_followed() {
+        let outside = content_of(|root| symlink("/etc", root.join(DIRECTORY)).unwrap());
+        assert!(matches!(outside, Content::Unusable(_)), "{outside:?}");
+        let inside = content_of(|root| {
+            fs::create_dir(root.join("other")).unwrap();
+            symlink("other", root.join(DIRECTORY)).unwrap();
+        });
+        assert!(matches!(inside, Content::Unusable(_)), "{inside:?}");
+        let store = content_of(|root| {
+            fs::create_dir_all(root.join(DIRECTORY)).unwrap();
+            symlink("/etc", root.join("pershome/.wendy")).unwrap();
+        });
+        assert_ne!(store, Content::Home([0; 16]));
+    }
+}

@@ -1,0 +1,210 @@
+//! The directory in `/run` that hook and server share: `/run/wendy-home/UID`, for root only.
+//!
+//! | file | content |
+//! |---|---|
+//! | `waiting` | until when somebody waits at the login, and whether they sit at this computer |
+//! | `said` | what the server has to say to them, in whole lines |
+//! | `server` | the server's process number, locked while it runs |
+//! | `log` | what the server says to administrators, where systemd does not take it |
+//! | `sessions` | who is logged in, see [`sessions`](super::sessions) |
+//! | `stick/` | where the stick is mounted |
+
+use rustix::fs::{FlockOperation, Mode, OFlags, flock};
+use rustix::process::Pid;
+use rustix::time::{ClockId, clock_gettime};
+use std::fs::{DirBuilder, File};
+use std::io::{self, Write as _};
+use std::os::fd::OwnedFd;
+use std::os::unix::fs::DirBuilderExt as _;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+use wendy_sys::dir;
+
+const RUN: &str = "/run/wendy-home";
+const SMALL: usize = 4096;
+const SERVER: &str = "server";
+
+/// Somebody who waits at the login.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Waiting {
+    /// Time since the boot at which they stop waiting.
+    pub until: Duration,
+    /// Whether they came over the network.
+    pub remote: bool,
+}
+
+impl Waiting {
+    /// For `patience` from now on.
+    #[must_use]
+    pub fn from_now(patience: Duration, remote: bool) -> Self {
+        Self {
+            until: since_boot() + patience,
+            remote,
+        }
+    }
+
+    /// Whether they still wait.
+    #[must_use]
+    pub fn is_there(&self) -> bool {
+        since_boot() < self.until
+    }
+
+    fn render(self) -> String {
+        let from = if self.remote { "network" } else { "seat" };
+        format!("{} {from}\n", self.until.as_millis())
+    }
+
+    fn parse(text: &str) -> Option<Self> {
+        let (until, from) = text.trim_end().split_once(' ')?;
+        Some(Self {
+            until: Duration::from_millis(until.parse().ok()?),
+            remote: from != "seat",
+        })
+    }
+}
+
+/// The directory of one user.
+#[derive(Debug)]
+pub struct Place {
+    path: PathBuf,
+    dir: OwnedFd,
+}
+
+impl Place {
+    /// Makes the directory if it is missing.
+    ///
+    /// # Errors
+    /// Those of mkdir(2) and open(2).
+    pub fn of(uid: u32) -> io::Result<Self> {
+        let path = Path::new(RUN).join(uid.to_string());
+        let mut builder = DirBuilder::new();
+        builder.recursive(true).mode(0o700).create(&path)?;
+        let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        let dir = rustix::fs::open(&path, flags, Mode::empty())?;
+        Ok(Self { path, dir })
+    }
+
+    /// Where the stick is mounted.
+    ///
+    /// # Errors
+    /// Those of mkdir(2).
+    pub fn stick(&self) -> io::Result<PathBuf> {
+        let path = self.path.join("stick");
+        DirBuilder::new()
+            .recursive(true)
+            .mode(0o700)
+            .create(&path)?;
+        Ok(path)
+    }
+
+    /// Makes this process the server of the user, once no other is, until the result is dropped.
+    ///
+    /// # Errors
+    /// Those of writing a file.
+    pub fn serve(&self) -> io::Result<File> {
+        let mut file = self.locked(SERVER, true)?;
+        file.set_len(0)?;
+        writeln!(file, "{}", std::process::id())?;
+        Ok(file)
+    }
+
+    /// The server, if one runs.
+    #[must_use]
+    pub fn server(&self) -> Option<Pid> {
+        match self.locked(SERVER, false) {
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+            _ => return None,
+        }
+        Pid::from_raw(self.read(SERVER)?.trim_end().parse().ok()?)
+    }
+
+    /// An empty file for the server's log.
+    ///
+    /// # Errors
+    /// Those of openat(2).
+    pub fn log(&self) -> io::Result<File> {
+        let file = self.locked("log", false)?;
+        file.set_len(0)?;
+        Ok(file)
+    }
+
+    /// A file of the directory, for reading and writing, made if missing and locked for as long as
+    /// it is open.
+    ///
+    /// # Errors
+    /// `WouldBlock` when somebody else has it and `wait` is not set; those of openat(2).
+    pub fn locked(&self, name: &str, wait: bool) -> io::Result<File> {
+        let flags = OFlags::RDWR | OFlags::CREATE | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        let file = rustix::fs::openat(&self.dir, name, flags, Mode::RUSR | Mode::WUSR)?;
+        let how = if wait {
+            FlockOperation::LockExclusive
+        } else {
+            FlockOperation::NonBlockingLockExclusive
+        };
+        flock(&file, how)?;
+        Ok(File::from(file))
+    }
+
+    /// Notes that somebody waits.
+    ///
+    /// # Errors
+    /// Those of writing a file.
+    pub fn wait(&self, waiting: Waiting) -> wendy_sys::Result<()> {
+        self.write("waiting", &waiting.render())
+    }
+
+    /// Who waits, if anybody does.
+    #[must_use]
+    pub fn waiting(&self) -> Option<Waiting> {
+        Waiting::parse(&self.read("waiting")?).filter(Waiting::is_there)
+    }
+
+    /// Notes what there is to say.
+    ///
+    /// # Errors
+    /// Those of writing a file.
+    pub fn say(&self, text: &str) -> wendy_sys::Result<()> {
+        self.write("said", text)
+    }
+
+    /// What there is to say, if anything.
+    #[must_use]
+    pub fn said(&self) -> Option<String> {
+        self.read("said").filter(|text| !text.is_empty())
+    }
+
+    fn write(&self, name: &str, text: &str) -> wendy_sys::Result<()> {
+        dir::write_atomic(&self.dir, name, text.as_bytes(), 0o600)
+    }
+
+    fn read(&self, name: &str) -> Option<String> {
+        String::from_utf8(dir::read_small(&self.dir, name, SMALL).ok()?).ok()
+    }
+}
+
+/// Time since the boot, suspended time included: no clock that anybody sets.
+fn since_boot() -> Duration {
+    let time = clock_gettime(ClockId::Boottime);
+    Duration::try_from(time).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_waits_is_read_back_as_written() {
+        let waiting = Waiting::from_now(Duration::from_secs(9), true);
+        let read = Waiting::parse(&waiting.render()).unwrap();
+        assert_eq!(read.until.as_millis(), waiting.until.as_millis());
+        assert!(read.remote && read.is_there());
+        assert!(!Waiting::from_now(Duration::ZERO, false).is_there());
+    }
+
+    #[test]
+    fn what_cannot_be_read_waits_for_nothing() {
+        for text in ["", "soon seat", "-1 seat", "12"] {
+            assert_eq!(Waiting::parse(text), None, "{text}");
+        }
+    }
+}

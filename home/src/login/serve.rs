@@ -1,0 +1,216 @@
+//! The server: gets the home of one user for a login that waits, and keeps it until the last logout.
+
+use super::choose::{Found, choose};
+use super::claims::{Claims, Owner};
+use super::look::{self, Content, HomeId};
+use super::person::Person;
+use super::place::Place;
+use super::plugged::Plugged;
+use super::sticks::{self, Stick};
+use super::watch::{self, Watched};
+use super::{check, holders, lower, skel};
+use crate::home::{self, Home, Options};
+use crate::medium::directory::DirectoryMedium;
+use crate::mount::{self, MountOptions};
+use crate::{names, readme};
+use rustix::fs::{Mode, OFlags};
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use wendy_sys::mountinfo::{self, Mount};
+
+/// What the mount table calls a home.
+const MOUNT_TYPE: &str = "fuse.wendy";
+
+/// A home that is there and not yet shown.
+struct Arrived {
+    stick: Stick,
+    id: HomeId,
+    home: Home<Plugged>,
+    target: PathBuf,
+}
+
+/// Serves the user with the number `uid`, until asked to end. Where there is no home to be had the
+/// login is told why, and that is all. `host` identifies this machine, see [`Options::host`].
+///
+/// # Errors
+/// Those of mounting, and of the files in `/run`.
+pub fn serve(uid: u32, host: [u8; 16]) -> io::Result<()> {
+    let nobody = || io::Error::other(format!("there is no user {uid}"));
+    let person = Person::numbered(uid).ok_or_else(nobody)?;
+    // A login that started this process must not take it along. It fails for a service of systemd's,
+    // which is on its own already.
+    let _ = rustix::process::setsid();
+    let place = Arc::new(Place::of(uid)?);
+    let _running = place.serve()?;
+    place.say("").map_err(io::Error::other)?;
+    clear(&person, &place)?;
+    let served = match arrive(&person, &place, host) {
+        Ok(arrived) => keep(arrived, &place),
+        Err(why) => {
+            tracing::warn!(user = %person.name, why);
+            place.say(&why).map_err(io::Error::other)?;
+            tell_ready()
+        }
+    };
+    lower::detach(&place).map_err(io::Error::other)?;
+    served
+}
+
+/// Whether a home is mounted at the user's home directory, read without touching it.
+#[must_use]
+pub fn is_mounted(person: &Person) -> bool {
+    homes_of(person).next().is_some()
+}
+
+/// Takes away what a server that was killed has left.
+fn clear(person: &Person, place: &Place) -> io::Result<()> {
+    for left in homes_of(person) {
+        tracing::warn!(path = %left.mount_point.display(), "unmounting what was left there");
+        wendy_sys::mount::detach(&left.mount_point, true).map_err(io::Error::other)?;
+    }
+    lower::detach(place).map_err(io::Error::other)
+}
+
+fn homes_of(person: &Person) -> impl Iterator<Item = Mount> {
+    // Links are followed for the parent only: the directory itself may be dead.
+    let parent = person.home.parent().map(Path::canonicalize);
+    let real = match (parent, person.home.file_name()) {
+        (Some(Ok(parent)), Some(name)) => parent.join(name),
+        _ => person.home.clone(),
+    };
+    let mounts = mountinfo::read().unwrap_or_default().into_iter();
+    mounts.filter(move |mount| mount.fs_type == MOUNT_TYPE && mount.mount_point == real)
+}
+
+/// Finds, checks and opens the home.
+fn arrive(person: &Person, place: &Place, host: [u8; 16]) -> Result<Arrived, String> {
+    let waiting = place.waiting().ok_or("nobody waits at the login")?;
+    let target = person.safe_home()?;
+    let claims = Claims::of_this_computer();
+    let chosen = choose(find(person, &claims)?, waiting.remote)?;
+    let stick = chosen.stick;
+    tracing::info!(user = %person.name, stick = %stick.name, node = %stick.node.display(), "found");
+    let sorry = |error: &dyn std::fmt::Display| {
+        format!(
+            "The stick {} cannot be used: {error}. You use your home on this computer.",
+            stick.name
+        )
+    };
+    if stick.read_only {
+        return Err(sorry(&"it is write-protected"));
+    }
+    check::check(&stick).map_err(|error| sorry(&error))?;
+    let medium = lower::mount(&stick, place).map_err(|error| sorry(&error))?;
+    let (id, home) = open(medium, person, host).map_err(|error| sorry(&error))?;
+    claims.claim(&id, person).map_err(|error| sorry(&error))?;
+    if place.waiting().is_none() {
+        return Err(format!(
+            "The stick {} is in order now. Log out and in again to have your home.",
+            stick.name
+        ));
+    }
+    Ok(Arrived {
+        stick,
+        id,
+        home,
+        target,
+    })
+}
+
+fn find(person: &Person, claims: &Claims) -> Result<Vec<Found>, String> {
+    let sticks = sticks::find().map_err(|error| format!("udev does not answer: {error}"))?;
+    let look = |stick: Stick| {
+        let content = look::look(&stick);
+        let owner = match &content {
+            Content::Home(id) => claims.owner(id, person),
+            _ => Owner::Nobody,
+        };
+        tracing::info!(stick = %stick.name, node = %stick.node.display(), ?content, ?owner, "seen");
+        Found {
+            stick,
+            content,
+            owner,
+        }
+    };
+    Ok(sticks.into_iter().map(look).collect())
+}
+
+/// Opens the home, made now if there is none yet.
+fn open(
+    medium: DirectoryMedium,
+    person: &Person,
+    host: [u8; 16],
+) -> anyhow::Result<(HomeId, Home<Plugged>)> {
+    medium.lock()?;
+    let is_new = !home::exists(&medium);
+    if is_new {
+        home::create(&medium, uuid::Uuid::new_v4().into_bytes())?;
+        readme::write(&medium)?;
+        medium.hide(names::PRIVATE_DIR);
+    }
+    let id = look::identity(&medium).map_err(anyhow::Error::msg)?;
+    let options = Options {
+        host,
+        ..Options::new(person.uid, person.gid)
+    };
+    let home = Home::open_lazily(Plugged::new(medium), options)?;
+    tracing::info!(is_new, "opened");
+    if is_new {
+        let ids = skel::Ids {
+            uid: person.uid,
+            gid: person.gid,
+        };
+        skel::copy(Path::new(skel::SOURCE), &home, ids)?;
+    }
+    Ok((id, home))
+}
+
+/// Shows the home until the end.
+fn keep(arrived: Arrived, place: &Arc<Place>) -> io::Result<()> {
+    let Arrived {
+        stick,
+        id,
+        home,
+        target,
+    } = arrived;
+    let options = MountOptions {
+        when_busy: let_go,
+        ..MountOptions::default()
+    };
+    let place = Arc::clone(place);
+    mount::serve(home, &target, options, |home, kernel| {
+        let said = place.say(&format!("Your home is on the stick {}.", stick.name));
+        let watched = Watched {
+            home: Arc::clone(home),
+            kernel,
+            stick,
+            id,
+            place,
+        };
+        if let Err(error) = watch::start(watched) {
+            tracing::warn!(%error, "a pulled stick will not be noticed");
+        }
+        said.map_err(io::Error::other)?;
+        tell_ready()
+    })
+}
+
+/// At the last logout somebody still has files open: says who, and lets them keep these, while the
+/// home is no longer there for others.
+fn let_go(home: &Path) {
+    for holder in holders::of(home) {
+        tracing::warn!(pid = holder.pid, name = %holder.name, path = %holder.path.display(),
+            "still uses the home");
+    }
+    if let Err(error) = wendy_sys::mount::detach(home, true) {
+        tracing::error!(%error, "cannot let the home go");
+    }
+}
+
+/// Tells systemd, or the hook that waits for the end of our standard output.
+fn tell_ready() -> io::Result<()> {
+    sd_notify::notify(&[sd_notify::NotifyState::Ready])?;
+    let nothing = rustix::fs::open("/dev/null", OFlags::WRONLY | OFlags::CLOEXEC, Mode::empty())?;
+    Ok(rustix::stdio::dup2_stdout(nothing)?)
+}

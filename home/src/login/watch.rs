@@ -1,0 +1,140 @@
+//! A stick that is pulled while its home is in use, and the same one coming back.
+//!
+//! Until it is back everything that needs it fails with `EIO`. Then the home is read anew, as after
+//! any other interruption, and the kernel forgets what it remembers of it: all that was synced is
+//! there, and files can be opened again.
+
+use super::look::{self, HomeId};
+use super::place::Place;
+use super::plugged::Plugged;
+use super::sticks::Stick;
+use super::{check, lower};
+use crate::home::{Home, Stale};
+use crate::medium::directory::DirectoryMedium;
+use fuser::{INodeNo, Notifier};
+use rustix::event::{PollFd, PollFlags, poll};
+use std::ffi::OsStr;
+use std::io;
+use std::os::unix::ffi::OsStrExt as _;
+use std::sync::Arc;
+use std::thread;
+use udev::{Event, EventType, MonitorBuilder, MonitorSocket};
+use wendy_sys::DevNum;
+
+/// A home in use and the stick it is on.
+#[derive(Debug)]
+pub struct Watched {
+    /// The home.
+    pub home: Arc<Home<Plugged>>,
+    /// The kernel that shows it.
+    pub kernel: Notifier,
+    /// The stick, as it was plugged in first.
+    pub stick: Stick,
+    /// Identity of the home.
+    pub id: HomeId,
+    /// Where it is mounted.
+    pub place: Arc<Place>,
+}
+
+/// Watches from now on, until the process ends.
+///
+/// # Errors
+/// Those of starting a thread.
+pub fn start(watched: Watched) -> io::Result<()> {
+    let work = move || {
+        // libudev's objects must not leave the thread that made them.
+        if let Err(error) = watched.run() {
+            tracing::error!(%error, "the stick is no longer watched");
+        }
+    };
+    thread::Builder::new()
+        .name("watch".into())
+        .spawn(work)
+        .map(drop)
+}
+
+impl Watched {
+    fn run(&self) -> io::Result<()> {
+        let events = MonitorBuilder::new()?.match_subsystem("block")?.listen()?;
+        let mut node = Some(self.stick.devnum);
+        loop {
+            wait(&events)?;
+            for event in events.iter() {
+                node = self.follow(node, &event);
+            }
+        }
+    }
+
+    /// What an event changes about where the stick is.
+    fn follow(&self, present: Option<DevNum>, event: &Event) -> Option<DevNum> {
+        let device = event.devnum().map(DevNum::new);
+        match (present, event.event_type()) {
+            (Some(_), EventType::Remove) if device == present => {
+                self.pulled();
+                None
+            }
+            (None, EventType::Add | EventType::Change) => {
+                let stick = Stick::from_udev(event).filter(|stick| self.is_same(stick))?;
+                match self.returned(&stick) {
+                    Ok(()) => Some(stick.devnum),
+                    Err(error) => {
+                        tracing::error!(stick = %stick.name, %error, "it came back but cannot be used");
+                        None
+                    }
+                }
+            }
+            _ => present,
+        }
+    }
+
+    fn is_same(&self, stick: &Stick) -> bool {
+        (stick.filesystem, &stick.uuid) == (self.stick.filesystem, &self.stick.uuid)
+    }
+
+    fn pulled(&self) {
+        self.home.medium().pull();
+        tracing::warn!(stick = %self.stick.name, "pulled while in use: plug it in again to go on");
+        if let Err(error) = lower::detach(&self.place) {
+            tracing::error!(%error, "cannot unmount what was pulled");
+        }
+    }
+
+    fn returned(&self, stick: &Stick) -> anyhow::Result<()> {
+        check::check(stick)?;
+        let medium = lower::mount(stick, &self.place)?;
+        let resumed = self.resume(medium);
+        if resumed.is_err() {
+            self.home.medium().pull();
+            lower::detach(&self.place)?;
+        }
+        self.forget(&resumed?);
+        tracing::info!(stick = %stick.name, "back: the home goes on");
+        Ok(())
+    }
+
+    fn resume(&self, medium: DirectoryMedium) -> anyhow::Result<Stale> {
+        let id = look::identity(&medium).map_err(anyhow::Error::msg)?;
+        anyhow::ensure!(id == self.id, "it holds another home now");
+        medium.lock()?;
+        Ok(self.home.resume(|plugged| plugged.put(medium))?)
+    }
+
+    /// Makes the kernel ask again about what it may remember. That it remembers nothing of most of
+    /// it is no error.
+    fn forget(&self, stale: &Stale) {
+        for (dir, name) in &stale.names {
+            let _ = self
+                .kernel
+                .inval_entry(INodeNo(dir.0), OsStr::from_bytes(name));
+        }
+        for ino in &stale.inodes {
+            let _ = self.kernel.inval_inode(INodeNo(ino.0), 0, 0);
+        }
+    }
+}
+
+fn wait(events: &MonitorSocket) -> io::Result<()> {
+    let mut fds = [PollFd::new(events, PollFlags::IN)];
+    rustix::io::retry_on_intr(|| poll(&mut fds, None))?;
+    Ok(())
+}
