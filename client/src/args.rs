@@ -98,7 +98,7 @@ pub struct Prepare {
     /// A name for the new store
     #[arg(long)]
     pub name: String,
-    /// How [default: device for a disk, partition for a partition]
+    /// How [default: device for a disk, partition for a partition, free-space for the boot medium]
     #[arg(long, value_enum)]
     pub mode: Option<PrepareMode>,
     /// Size of the store, as in 8G or 500MiB [default: all there is room for]

@@ -240,3 +240,55 @@ fn only_what_the_daemon_shows_is_a_device() {
         ran.failed(4, "there is no device called");
     }
 }
+
+/// The stick sda is what the system was started from, and has room.
+fn live_stick() -> Fake {
+    let fake = Fake::start();
+    let mut world = fake.world();
+    let stick = world.devices.get_mut(&device_path(4)).unwrap();
+    stick.boot_medium = true;
+    stick.system = true;
+    let plan = &mut world.prepare_plan;
+    plan.mode = "free-space".into();
+    plan.destroys = false;
+    plan.lost.clear();
+    plan.changed = vec![wendy_dbus::plans::Piece {
+        kind: "partition-table".into(),
+        filesystem: Some("dos".into()),
+        ..wendy_dbus::plans::Piece::default()
+    }];
+    plan.warnings = vec!["boot-image-kept".into()];
+    drop(world);
+    fake
+}
+
+#[test]
+fn the_room_on_the_live_stick_is_offered() {
+    let fake = live_stick();
+    let shown = fake.run(&["devices"]).worked();
+    let offer =
+        "Your live stick sda has 16 GB free for a store: wendyctl prepare sda --name NAME\n";
+    assert!(shown.ends_with(offer), "{shown}");
+    let json = fake.run(&["devices", "--json"]).json();
+    assert_eq!(json[0]["free_space"][0]["device"], "4");
+    assert_eq!(json[0]["free_space"][0]["size"], 15_800_000_000_u64);
+}
+
+#[test]
+fn a_live_stick_is_added_to_unless_something_else_is_said() {
+    let fake = live_stick();
+    let shown = fake.run(&with(&["--dry-run"])).worked();
+    let expected = "\
+sda (SanDisk Ultra, 16 GB), serial number 4C530001
+Nothing will be lost: what is on the device stays.
+This stays, with something added to it:
+  the partition table dos
+This will be made:
+  the partition 16 GB
+  the store \"My stick\", 16 GB
+Note: the image on it still boots.
+";
+    assert!(shown.starts_with(expected), "{shown}");
+    let asked = fake.world().calls.last().unwrap().clone();
+    assert!(asked.contains("\"free-space\""), "{asked}");
+}

@@ -109,7 +109,7 @@ fn all_devices_say_why_they_cannot_be_used() {
         .devices
         .insert(common::fake::device_path(6), device);
     let shown = fake.run(&["devices", "--all"]).worked();
-    assert!(shown.contains("boot medium\n"), "{shown}");
+    assert!(shown.contains("boot medium, write-protected\n"), "{shown}");
     assert!(
         shown.contains("write-protected, sdc is mounted at /media/x\n"),
         "{shown}"

@@ -18,7 +18,9 @@ pub enum Error {
     #[error("{0} does not exist; list the objects again")]
     NotFound(String),
     /// The live system was started from it.
-    #[error("{0} is the medium this system was started from; use another one")]
+    #[error(
+        "{0} is the medium this system was started from; add a store in its free space, or use another one"
+    )]
     BootMedium(String),
     /// Something on a built-in disk would be erased.
     #[error("{0} is built into this computer, where wendy erases nothing; use a removable device")]

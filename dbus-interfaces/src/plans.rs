@@ -23,6 +23,8 @@ pub struct PreparePlan {
     pub destroys: bool,
     /// What would be lost, in the order of the medium.
     pub lost: Vec<Piece>,
+    /// What would stay, with something added to it.
+    pub changed: Vec<Piece>,
     /// What would be there instead.
     pub made: Vec<Piece>,
     /// Words of caution; see the contract.

@@ -247,6 +247,7 @@ fn prepare_plan() -> PreparePlan {
         size: 5,
         destroys: true,
         lost: vec![lost],
+        changed: vec![],
         made: vec![],
         warnings: vec!["small".into()],
     }

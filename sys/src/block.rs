@@ -11,6 +11,7 @@ mod wipe;
 
 use std::{
     fmt,
+    ops::Range,
     os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd},
     path::{Path, PathBuf},
 };
@@ -119,10 +120,23 @@ impl BlockDevice {
         ioctl::read_only(self.fd.as_fd()).during(|| self.what("ask for write protection of"))
     }
 
-    /// Overwrites everything by which a program recognises the old content: the first and the last
-    /// MiB, and the first MiB of every partition the kernel knows. Durable on return.
+    /// Overwrites everything by which a program recognises the old content. Durable on return.
     pub fn wipe_signatures(&self) -> Result<()> {
-        wipe::signatures(self)
+        for place in self.signature_places()? {
+            self.zero(place)?;
+        }
+        self.fsync()
+    }
+
+    /// Where signatures are: the first MiB of every partition the kernel knows, and the first and
+    /// the last MiB of the device.
+    pub fn signature_places(&self) -> Result<Vec<Range<u64>>> {
+        wipe::places(self)
+    }
+
+    /// Fills a part of the device with zeros, which are durable after [`BlockDevice::fsync`].
+    pub fn zero(&self, place: Range<u64>) -> Result<()> {
+        wipe::zero(self, place)
     }
 
     /// The partitions the kernel knows on this disk, in order of their numbers.

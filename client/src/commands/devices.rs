@@ -2,7 +2,9 @@
 
 use serde::Serialize;
 use wendy_dbus::objects::Device;
+use wendy_dbus::options::PrepareOptions;
 use wendy_dbus::paths;
+use wendy_dbus::words::{Mode, Word};
 
 use crate::args;
 use crate::bus::Bus;
@@ -17,25 +19,71 @@ use crate::world::{Object, World, short};
 #[derive(Serialize)]
 struct DevicesView<'a> {
     devices: Vec<DeviceView<'a>>,
+    free_space: Vec<FreeSpaceView<'a>>,
+}
+
+/// Room on the medium the system was started from.
+#[derive(Serialize)]
+struct FreeSpaceView<'a> {
+    device: &'a str,
+    size: u64,
 }
 
 /// Prints the devices.
 pub async fn run(args: &args::Devices, output: &Output) -> Result<(), Failure> {
-    let world = Bus::connect().await?.world().await?;
+    let bus = Bus::connect().await?;
+    let world = bus.world().await?;
+    let free = free_space(&bus, &world).await?;
     let shown: Vec<_> = world
         .devices
         .iter()
         .filter(|device| args.all || is_candidate(device))
         .collect();
     let devices = shown.iter().map(|device| DeviceView::new(device)).collect();
-    output.object(&DevicesView { devices })?;
+    let rooms = free.iter().map(|(device, size)| FreeSpaceView {
+        device: device.id(),
+        size: *size,
+    });
+    output.object(&DevicesView {
+        devices,
+        free_space: rooms.collect(),
+    })?;
     if shown.is_empty() {
         output
             .line("There is no stick. Plug one in: it is shown as soon as the system sees it.")?;
     } else {
         output.table(&table(&world, &shown))?;
     }
-    say_hidden(world.devices.len() - shown.len(), output)
+    say_hidden(world.devices.len() - shown.len(), output)?;
+    free.iter().try_for_each(|(device, size)| {
+        let (node, size) = (safe(short(&device.device_node)), units::size(*size));
+        output.line(format!("Your live stick {node} has {size} free for a store: wendyctl prepare {node} --name NAME"))
+    })
+}
+
+/// What is free on the media the system was started from, where a store can be added to them.
+async fn free_space<'a>(
+    bus: &Bus,
+    world: &'a World,
+) -> Result<Vec<(&'a Object<Device>, u64)>, Failure> {
+    let wendy = bus.wendy().await?;
+    let options = PrepareOptions {
+        mode: Some(Mode::FreeSpace.word().to_owned()),
+        name: Some("store".to_owned()),
+        ..PrepareOptions::default()
+    };
+    let mut found = Vec::new();
+    for device in world.devices.iter().filter(|device| is_live_stick(device)) {
+        // Why there is none, says who tries.
+        if let Ok((plan, _)) = wendy.plan_prepare(&device.path, &options).await {
+            found.push((device, plan.size));
+        }
+    }
+    Ok(found)
+}
+
+fn is_live_stick(device: &Device) -> bool {
+    device.boot_medium && !device.read_only && paths::is_none(device.parent.as_str())
 }
 
 /// Whether a person may think of using it.

@@ -223,6 +223,7 @@ pub struct PreparePlanView<'a> {
     size: u64,
     destroys: bool,
     lost: Vec<PieceView<'a>>,
+    changed: Vec<PieceView<'a>>,
     made: Vec<PieceView<'a>>,
     warnings: &'a [String],
 }
@@ -251,6 +252,7 @@ impl<'a> PreparePlanView<'a> {
             size: plan.size,
             destroys: plan.destroys,
             lost: plan.lost.iter().map(PieceView::new).collect(),
+            changed: plan.changed.iter().map(PieceView::new).collect(),
             made: plan.made.iter().map(PieceView::new).collect(),
             warnings: &plan.warnings,
         }

@@ -150,6 +150,7 @@ impl World {
     fn sample() -> Self {
         let mut boot = samples::device("/dev/sr0", 1);
         boot.boot_medium = true;
+        boot.read_only = true;
         let mut empty = samples::device("/dev/sda", 4);
         empty.filesystem_type = "vfat".into();
         empty.label = "HOLIDAY".into();

@@ -153,6 +153,7 @@ pub fn prepare_plan() -> PreparePlan {
         size: 15_800_000_000,
         destroys: true,
         lost: vec![lost],
+        changed: vec![],
         made: vec![made, new_store],
         warnings: vec![],
     }

@@ -7,6 +7,7 @@
 //! A device is held by an open descriptor whose identity is verified before the first write, under
 //! the lock that keeps udev and partitioning tools off the whole disk.
 
+mod boot_sector;
 mod disk;
 mod format;
 mod found;
@@ -17,6 +18,8 @@ mod plan;
 mod request;
 mod table;
 mod used;
+mod wipe;
+mod writing;
 
 use std::path::PathBuf;
 
@@ -49,6 +52,9 @@ pub struct Target {
     pub known: Known,
     /// The running live stack.
     pub stack: Option<Stack>,
+    /// The running system was started from it, so that it stays in use. Nothing may be done to it
+    /// but to add what has no place yet.
+    pub boot_medium: bool,
 }
 
 /// Says what [`prepare`] would do. Writes nothing.
@@ -56,9 +62,9 @@ pub struct Target {
 /// # Errors
 /// Every reason why it cannot be done that can be known before.
 pub fn plan(target: &Target, request: &PrepareRequest, cancel: &Cancel) -> Result<PreparePlan> {
-    let held = target.open(request.mode)?;
+    let held = target.open_to_look(request.mode)?;
     let found = target.find(&held, request.mode, cancel)?;
-    PreparePlan::make(&found, target.stack, request)
+    target.plan(&found, request)
 }
 
 /// Carries out the plan `agreed`.
@@ -76,7 +82,7 @@ pub fn prepare(
     let held = target.open(request.mode)?;
     let lock = held.lock_whole_disk().during("locking the disk")?;
     let found = target.find(&held, request.mode, watch.cancel())?;
-    if PreparePlan::make(&found, target.stack, request)? != *agreed {
+    if target.plan(&found, request)? != *agreed {
         return Err(Error::Changed(target.known.device.clone()));
     }
     let store = StoreId::random();
@@ -117,13 +123,33 @@ struct Work<'a> {
 
 impl Target {
     /// Opens the device, which nobody else may use; nor can anybody begin to, unless it is given up
-    /// to be mounted by ourselves.
+    /// to be mounted by ourselves. Only the boot medium cannot be had alone.
     fn open(&self, mode: Mode) -> Result<BlockDevice> {
+        if self.boot_medium {
+            return self.open_with(Access::Write);
+        }
+        let held = self.open_with(Access::Exclusive)?;
+        if mode == Mode::Loopback {
+            held.share().during("opening the device")
+        } else {
+            Ok(held)
+        }
+    }
+
+    /// As [`Target::open`], but nothing will be written: whether others use the boot medium is
+    /// known, and udev need not look at it again.
+    fn open_to_look(&self, mode: Mode) -> Result<BlockDevice> {
+        if self.boot_medium {
+            self.open_with(Access::Read)
+        } else {
+            self.open(mode)
+        }
+    }
+
+    fn open_with(&self, access: Access) -> Result<BlockDevice> {
         let name = &self.known.device;
-        let held = patiently(FOR_DEVICE, || {
-            BlockDevice::open(&self.node, Access::Exclusive)
-        })
-        .map_err(|error| match error.errno() {
+        let opened = patiently(FOR_DEVICE, || BlockDevice::open(&self.node, access));
+        let held = opened.map_err(|error| match error.errno() {
             Some(Errno::BUSY) => Error::InUse {
                 what: name.clone(),
                 by: "another program or a mount".to_owned(),
@@ -137,11 +163,14 @@ impl Target {
         })?;
         held.verify(&self.identity)
             .map_err(|_| Error::Changed(name.clone()))?;
-        if mode == Mode::Loopback {
-            held.share().during("opening the device")
-        } else {
-            Ok(held)
+        Ok(held)
+    }
+
+    fn plan(&self, found: &Found, request: &PrepareRequest) -> Result<PreparePlan> {
+        if self.boot_medium && request.mode != Mode::FreeSpace {
+            return Err(Error::BootMedium(self.known.device.clone()));
         }
+        PreparePlan::make(found, self.stack, request)
     }
 
     fn find(&self, held: &BlockDevice, mode: Mode, cancel: &Cancel) -> Result<Found> {

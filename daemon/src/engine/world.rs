@@ -26,12 +26,12 @@ pub fn target(world: &World, id: DeviceId, mode: Mode) -> Result<Target> {
         partition: id.partition,
         stores: stores_on(world, id),
     };
-    let stack = world.live.stack;
     Ok(Target {
         node: PathBuf::from(&device.node),
         identity: identity(id, device),
         known,
-        stack,
+        stack: world.live.stack,
+        boot_medium: boot_medium(world, id).is_some(),
     })
 }
 
@@ -140,10 +140,26 @@ fn related(world: &World, id: DeviceId) -> impl Iterator<Item = (DeviceId, &Devi
         .filter(move |(other, _)| is_related(*other))
 }
 
+/// What of the device, its disk or its partitions the running system was started from.
+fn boot_medium(world: &World, id: DeviceId) -> Option<&Device> {
+    let mut media = related(world, id).filter(|(_, device)| device.boot_medium);
+    media.next().map(|(_, device)| device)
+}
+
 /// No option bypasses this. Whether something holds the device is asked again when it is opened.
+///
+/// The medium the system was started from is in use for as long as the system runs. What is on it
+/// stays, but the room behind that is free: it is the one place many people have for a store. An
+/// image file on it is not offered, because live-boot never looks for one there, and because the
+/// filesystem the system runs from would have to be made writable.
 fn check_eligible(world: &World, id: DeviceId, mode: Mode) -> Result<()> {
-    if let Some((_, medium)) = related(world, id).find(|(_, device)| device.boot_medium) {
-        return Err(Error::BootMedium(name_of(medium)));
+    if let Some(medium) = boot_medium(world, id) {
+        let adds_only = mode == Mode::FreeSpace && id.partition.is_none();
+        return if adds_only {
+            Ok(())
+        } else {
+            Err(Error::BootMedium(name_of(medium)))
+        };
     }
     let touched =
         |other: DeviceId| other == id || mode != Mode::Partition && mode != Mode::Loopback;
@@ -260,12 +276,21 @@ mod tests {
     }
 
     #[test]
-    fn nothing_on_the_boot_medium_is_prepared() {
+    fn of_the_boot_medium_only_the_free_space_is_prepared() {
         let mut world = world();
-        world.devices.get_mut(&FIRST).unwrap().boot_medium = true;
+        let first = world.devices.get_mut(&FIRST).unwrap();
+        first.boot_medium = true;
+        first.in_use_by = vec!["mounted at /run/live/medium".to_owned()];
+        assert!(target(&world, DISK, Mode::FreeSpace).unwrap().boot_medium);
+        assert!(
+            !target(&world, DeviceId::disk(8), Mode::FreeSpace)
+                .unwrap()
+                .boot_medium
+        );
         for mode in Mode::ALL {
+            let on_disk = refused(&world, DISK, mode);
             assert!(
-                matches!(refused(&world, DISK, mode), Some(Error::BootMedium(_))),
+                mode == Mode::FreeSpace || matches!(on_disk, Some(Error::BootMedium(_))),
                 "{mode}"
             );
             assert!(

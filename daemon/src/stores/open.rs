@@ -15,7 +15,7 @@ use wendy_sys::{
     mount::{self, DetachedMount, MountFlags, Space},
 };
 
-use super::records;
+use super::{detour, records};
 use crate::{
     error::{During, Error, Result, os},
     patience::{FOR_DEVICE, FOR_LOCK, patiently},
@@ -44,6 +44,7 @@ pub struct OpenStore {
     location: Location,
     // Closed in this order, after the root: each is held by the one before it.
     image: Option<Image>,
+    _detour: Option<Loop>,
     device: BlockDevice,
 }
 
@@ -69,7 +70,12 @@ impl OpenStore {
         } else {
             MountFlags::STORE
         };
-        let outer = mount_device(&location.fs_type, &device.proc_path(), flags, name)?;
+        let detour = detour::around(&device, read_only).during("opening the store")?;
+        let node = match &detour {
+            Some(attached) => attached.node().to_owned(),
+            None => device.proc_path(),
+        };
+        let outer = mount_device(&location.fs_type, &node, flags, name)?;
         let fallback = StoreId::derived(&location.fs_uuid);
         let record = records::read_store(outer.as_fd(), fallback, name)?;
         let (root, record, image) = match record.image.clone() {
@@ -85,6 +91,7 @@ impl OpenStore {
             record,
             image,
             location,
+            _detour: detour,
             device,
         };
         // Reports errors of the past, which nobody has asked for yet, so that later calls report

@@ -8,11 +8,13 @@ use std::{
         unix::fs::{FileTypeExt, MetadataExt, PermissionsExt},
     },
     path::{Path, PathBuf},
+    thread,
+    time::{Duration, Instant},
 };
 
 use rustix::fs::{Mode as Bits, OFlags};
 use wendy_sys::{
-    Cancel,
+    Cancel, Errno,
     block::{Access, BlockDevice},
     mount::{self, DetachedMount, MountFlags},
     tool::Tool,
@@ -104,8 +106,18 @@ pub fn open_dir(path: &Path) -> OwnedFd {
     .unwrap()
 }
 
+/// Waits for as long as a program that another test is just starting holds a copy of a descriptor
+/// by which the device was claimed.
 pub fn mounted(node: &Path, fs_type: &str) -> DetachedMount {
-    mount::detached(fs_type, Some(node), &[], MountFlags::default()).unwrap()
+    let deadline = Instant::now() + Duration::from_secs(5);
+    loop {
+        match mount::detached(fs_type, Some(node), &[], MountFlags::default()) {
+            Err(error) if error.errno() == Some(Errno::BUSY) && Instant::now() < deadline => {
+                thread::yield_now();
+            }
+            mounted => return mounted.unwrap(),
+        }
+    }
 }
 
 /// Whether nothing holds the device any more: no mount of it, no image on it that is attached. What

@@ -42,16 +42,25 @@ impl Stick {
         let image = directory.path().join("stick.img");
         File::create_new(&image).unwrap().set_len(size).unwrap();
         make(&image);
-        let file = File::options().read(true).write(true).open(&image).unwrap();
-        let options = LoopOptions {
-            partscan: true,
-            ..LoopOptions::default()
-        };
-        let device = Loop::attach(file.as_fd(), options).unwrap();
         Stick {
-            device,
+            device: plug(&image),
             image,
             _directory: directory,
+        }
+    }
+
+    /// Pulled out and plugged in again.
+    pub fn replugged(self) -> Stick {
+        let Stick {
+            device,
+            image,
+            _directory,
+        } = self;
+        drop(device);
+        Stick {
+            device: plug(&image),
+            image,
+            _directory,
         }
     }
 
@@ -99,10 +108,7 @@ pub fn partition_of(disk: &Path, number: u32) -> Partition {
     let disk = BlockDevice::open(disk, Access::Read).unwrap();
     let _lock = disk.lock_whole_disk().unwrap();
     disk.tell_partitions(&[wanted.unwrap()]).unwrap();
-    let node = disk.partition_node(number).unwrap();
-    Partition {
-        held: BlockDevice::open(&node, Access::Read).unwrap(),
-    }
+    Partition::open(&disk.partition_node(number).unwrap())
 }
 
 /// The partition table of this disk, as sfdisk reads it.
@@ -133,12 +139,28 @@ pub fn in_memory() -> TempDir {
         .unwrap()
 }
 
+fn plug(image: &Path) -> Loop {
+    let file = File::options().read(true).write(true).open(image).unwrap();
+    let options = LoopOptions {
+        partscan: true,
+        ..LoopOptions::default()
+    };
+    Loop::attach(file.as_fd(), options).unwrap()
+}
+
 /// A partition that the kernel knows.
 pub struct Partition {
     held: BlockDevice,
 }
 
 impl Partition {
+    /// One the kernel knows already.
+    pub fn open(node: &Path) -> Partition {
+        Partition {
+            held: BlockDevice::open(node, Access::Read).unwrap(),
+        }
+    }
+
     pub fn node(&self) -> &Path {
         self.held.node()
     }
@@ -174,6 +196,7 @@ pub fn target(node: &Path, partition: Option<u32>) -> Target {
         identity,
         known,
         stack: Some(Stack::LiveBoot),
+        boot_medium: false,
     }
 }
 

@@ -244,6 +244,7 @@ impl Operations for Double {
             .with("size", 1_u64 << 30)
             .with("destroys", true)
             .with("lost", lost)
+            .with("changed", Vec::<Facts>::new())
             .with("made", Vec::<Facts>::new())
             .with("warnings", vec!["small".to_owned()]);
         Ok((plan, "token".to_owned()))

@@ -18,7 +18,7 @@ use crate::output::views::{DeviceView, PreparePlanView};
 use crate::world::Object;
 
 /// Changes when what is covered changes.
-const VERSION: u32 = 1;
+const VERSION: u32 = 2;
 
 /// Bytes of the hash that are used: enough that nobody finds a second plan for it.
 const BYTES: usize = 16;
@@ -105,6 +105,7 @@ mod tests {
             size: 7_900_000_000,
             destroys: !lost.is_empty(),
             lost: lost.iter().map(piece).collect(),
+            changed: vec![],
             made: vec![],
             warnings: vec![],
         }

@@ -57,15 +57,23 @@ pub async fn run(args: &args::Prepare, output: &Output) -> Result<(), Failure> {
 }
 
 fn options(args: &args::Prepare, device: &Device, token: Option<String>) -> PrepareOptions {
-    let whole = wendy_dbus::paths::is_none(device.parent.as_str());
-    let usual = if whole { Mode::Device } else { Mode::Partition };
+    let mode = args.mode.map_or_else(|| usual_mode(device), Mode::from);
     PrepareOptions {
-        mode: Some(args.mode.map_or(usual, Mode::from).word().to_owned()),
+        mode: Some(mode.word().to_owned()),
         name: Some(args.name.clone()),
         size: args.size,
         filesystem: args.filesystem.clone(),
         token,
         ..PrepareOptions::default()
+    }
+}
+
+/// Of the boot medium there is only one thing that can be done.
+fn usual_mode(device: &Device) -> Mode {
+    match wendy_dbus::paths::is_none(device.parent.as_str()) {
+        true if device.boot_medium => Mode::FreeSpace,
+        true => Mode::Device,
+        false => Mode::Partition,
     }
 }
 

@@ -18,6 +18,10 @@ pub fn plan(device: &Object<Device>, plan: &PreparePlan) -> Vec<String> {
         lines.push("This will be lost:".into());
         lines.extend(plan.lost.iter().map(|lost| format!("  {}", piece(lost))));
     }
+    if !plan.changed.is_empty() {
+        lines.push("This stays, with something added to it:".into());
+        lines.extend(plan.changed.iter().map(|kept| format!("  {}", piece(kept))));
+    }
     lines.push("This will be made:".into());
     lines.extend(plan.made.iter().map(|made| format!("  {}", piece(made))));
     lines.extend(

@@ -1,28 +1,34 @@
 //! Stores in partitions: of a disk made anew, that exist, or that are added.
 
-use rustix::io::pwrite;
 use wendy_sys::{
-    Errno,
     block::{Access, BlockDevice, PartitionExtent},
     step,
     tool::Tool,
 };
 
-use super::{Work, format, found::Part, inspect::read_table, table::TableKind};
+use super::{
+    Work, boot_sector, format,
+    found::Part,
+    inspect::read_table,
+    table::TableKind,
+    wipe::{ends_of_place, wipe},
+};
 use crate::{
     error::{During, Error, Result},
     jobs::Phase,
+    stores::detour,
 };
-
-/// Signatures stand within this distance of an end.
-const MARGIN: u64 = 1 << 20;
 
 /// Makes the disk anew, with one partition.
 pub(super) fn whole_device(work: &Work<'_>, disk: BlockDevice) -> Result<BlockDevice> {
-    step("prepare.wipe").during("wiping the device")?;
-    work.watch.phase(Phase::Wiping);
-    disk.wipe_signatures().during("wiping the device")?;
-    wipe_place(work, &disk)?;
+    let signatures = disk
+        .signature_places()
+        .during("looking for what is to be wiped")?;
+    wipe(
+        work,
+        &disk,
+        &[&signatures[..], &ends_of_place(work)].concat(),
+    )?;
     let written = write_new_table(work, &disk);
     let disk = disk.share().during("giving up the disk as a whole")?;
     let made = written.and_then(|()| make_in_partition(work, &disk, &[]));
@@ -40,9 +46,10 @@ pub(super) fn partition(
     held: BlockDevice,
     disk: &BlockDevice,
 ) -> Result<BlockDevice> {
-    step("prepare.wipe").during("wiping the partition")?;
-    work.watch.phase(Phase::Wiping);
-    held.wipe_signatures().during("wiping the partition")?;
+    let signatures = held
+        .signature_places()
+        .during("looking for what is to be wiped")?;
+    wipe(work, &held, &signatures)?;
     if !work.plan.place.partition_name.is_empty() {
         name_partition(work, disk)?;
     }
@@ -50,19 +57,41 @@ pub(super) fn partition(
 }
 
 /// Adds a partition in the room behind the others.
+///
+/// The disk may be in use, as the one is that the system was started from: then the kernel would
+/// not read its table again, but takes one more partition when it is told.
 pub(super) fn free_space(work: &Work<'_>, disk: BlockDevice) -> Result<BlockDevice> {
-    step("prepare.wipe").during("wiping the free space")?;
-    work.watch.phase(Phase::Wiping);
-    wipe_place(work, &disk)?;
+    wipe(work, &disk, &ends_of_place(work))?;
     let kept = disk.partitions().during("listing the partitions")?;
     let appended = append_partition(work, &disk);
     let disk = disk.share().during("giving up the disk as a whole")?;
-    let made = appended.and_then(|()| make_in_partition(work, &disk, &kept));
+    let made = appended
+        .and_then(|()| check_kept(work, &disk))
+        .and_then(|()| make_in_partition(work, &disk, &kept));
     if made.is_err() {
         let _ = disk.tell_partitions(&kept);
         let _ = remove_appended(work, &disk);
     }
     made
+}
+
+/// Whether every partition that was there is listed as before.
+fn check_kept(work: &Work<'_>, disk: &BlockDevice) -> Result<()> {
+    let Part::Disk {
+        table: Some(old), ..
+    } = &work.found.part
+    else {
+        return Ok(());
+    };
+    let new = read_table(disk, work.watch.cancel())?;
+    if old.entries.iter().all(|entry| new.entries.contains(entry)) {
+        Ok(())
+    } else {
+        Err(Error::Corrupt {
+            what: format!("the partition table of {}", work.plan.device),
+            why: "adding an entry changed another one; it is taken back".to_owned(),
+        })
+    }
 }
 
 /// Lets the kernel know the new partition beside those that stay, and makes the store in it.
@@ -100,7 +129,13 @@ fn make_in_partition(
 /// Makes the store and keeps its partition open, so that nobody who reads the partition table again
 /// takes it away for a moment.
 fn make_store(work: &Work<'_>, partition: &BlockDevice) -> Result<BlockDevice> {
-    format::make_store(work, partition)?;
+    match detour::around(partition, false).during("opening the partition")? {
+        None => format::make_store(work, partition)?,
+        Some(attached) => {
+            let device = BlockDevice::open(attached.node(), Access::Write);
+            format::make_store(work, &device.during("opening the partition")?)?;
+        }
+    }
     BlockDevice::open(&partition.proc_path(), Access::Read).during("opening the partition")
 }
 
@@ -115,9 +150,17 @@ fn write_new_table(work: &Work<'_>, disk: &BlockDevice) -> Result<()> {
 }
 
 fn append_partition(work: &Work<'_>, disk: &BlockDevice) -> Result<()> {
-    let is_gpt = matches!(&work.found.part, Part::Disk { table: Some(table), .. } if table.kind == TableKind::Gpt);
-    let line = new_partition(work, if is_gpt { "linux" } else { "83" });
-    edit_table(work, disk, &["--append", "--wipe=never"], &line)
+    let options = ["--append", "--wipe=never"];
+    if has_gpt(work) {
+        let line = new_partition(work, "linux");
+        boot_sector::keeping(disk, || edit_table(work, disk, &options, &line))
+    } else {
+        edit_table(work, disk, &options, &new_partition(work, "83"))
+    }
+}
+
+fn has_gpt(work: &Work<'_>) -> bool {
+    matches!(&work.found.part, Part::Disk { table: Some(table), .. } if table.kind == TableKind::Gpt)
 }
 
 fn name_partition(work: &Work<'_>, disk: &BlockDevice) -> Result<()> {
@@ -153,10 +196,17 @@ fn remove_appended(work: &Work<'_>, disk: &BlockDevice) -> Result<()> {
         .arg(path)
         .arg(number)
         .pass_fd(disk.fd());
-    // The job may have been cancelled, which must not stop the cleaning up.
-    tool.run(&wendy_sys::Cancel::new())
-        .during("removing the partition")?;
-    disk.fsync().during("removing the partition")
+    let delete = || {
+        // The job may have been cancelled, which must not stop the cleaning up.
+        tool.run(&wendy_sys::Cancel::new())
+            .during("removing the partition")?;
+        disk.fsync().during("removing the partition")
+    };
+    if has_gpt(work) {
+        boot_sector::keeping(disk, delete)
+    } else {
+        delete()
+    }
 }
 
 /// One line of an sfdisk script, which counts in sectors (sfdisk(8), "Input formats").
@@ -206,34 +256,4 @@ fn number_in_table(work: &Work<'_>, disk: &BlockDevice) -> Result<u32> {
     entry
         .map(|entry| entry.number)
         .ok_or_else(|| Error::Changed(work.plan.device.clone()))
-}
-
-/// Removes signatures that an older filesystem has left at the ends of the place, where the new
-/// partition would bring them to light again.
-fn wipe_place(work: &Work<'_>, disk: &BlockDevice) -> Result<()> {
-    let place = work.plan.place;
-    for start in [place.start, place.start + place.size - MARGIN] {
-        zero(disk, start).during("wiping the place of the partition")?;
-    }
-    disk.fsync().during("wiping the place of the partition")
-}
-
-/// Zeroes [`MARGIN`] bytes from `start`.
-fn zero(disk: &BlockDevice, start: u64) -> wendy_sys::Result<()> {
-    let zeros = [0; 1 << 16];
-    let mut position = start;
-    while position < start + MARGIN {
-        match pwrite(disk, &zeros, position) {
-            Ok(written) if written > 0 => position += written as u64,
-            Err(Errno::INTR) => {}
-            other => {
-                let source = other.err().unwrap_or(Errno::IO).into();
-                return Err(wendy_sys::Error::Os {
-                    what: format!("write to {}", disk.node().display()),
-                    source,
-                });
-            }
-        }
-    }
-    Ok(())
 }

@@ -11,7 +11,7 @@ use wendy_sys::{
     tool::Tool,
 };
 
-use super::Work;
+use super::{Work, writing};
 use crate::{
     error::{During, Result},
     jobs::Phase,
@@ -49,9 +49,20 @@ fn make_filesystem(work: &Work<'_>, device: &BlockDevice) -> Result<()> {
         ])
         .arg(device.proc_path())
         .pass_fd(device.fd());
-    tool.run(work.watch.cancel())
+    let expected = (
+        device.identity().devnum,
+        written_by_mkfs(work.plan.place.size),
+    );
+    writing::watched(work.watch, expected, || tool.run(work.watch.cancel()))
         .during("making the filesystem")?;
     Ok(())
+}
+
+/// About how many bytes mkfs writes for a filesystem of `size` bytes with the options above: room
+/// in the descriptor tables to grow into, and a little for each group of blocks.
+fn written_by_mkfs(size: u64) -> u64 {
+    let (group, most_room_to_grow) = (128 << 20, 4 << 20);
+    (256 << 10) + most_room_to_grow.min(size / 2048) + size / group * 1400
 }
 
 fn fill(work: &Work<'_>, device: &BlockDevice) -> Result<()> {

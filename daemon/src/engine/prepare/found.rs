@@ -22,6 +22,8 @@ pub struct Found {
     pub content: Option<Content>,
     /// The first byte behind an image that was written to the start of the disk; 0 without one.
     pub image_end: u64,
+    /// The first byte behind the partitions that the kernel knows, whatever the table says.
+    pub known_end: u64,
     /// The room for an image file, if the device has a filesystem that was looked into.
     pub room: Option<Room>,
 }

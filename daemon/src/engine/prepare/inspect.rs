@@ -47,11 +47,6 @@ pub fn inspect(device: &BlockDevice, known: &Known, cancel: &Cancel) -> Result<F
     } else {
         None
     };
-    let image_end = if own.is("iso9660") {
-        image_end(device)
-    } else {
-        0
-    };
     let unknown = own.is_nothing() && table.is_none() && has_data(device)?;
     let content = look.content(own, (0, device.identity().size), known.partition, unknown);
     let part = match known.partition {
@@ -68,7 +63,8 @@ pub fn inspect(device: &BlockDevice, known: &Known, cancel: &Cancel) -> Result<F
         read_only: device.read_only().during("looking at the device")?,
         part,
         content,
-        image_end,
+        image_end: image_end(device),
+        known_end: known_end(device)?,
         room: None,
     })
 }
@@ -241,10 +237,6 @@ impl Signature {
         seen
     }
 
-    fn is(&self, fs_type: &str) -> bool {
-        self.fs_type == fs_type
-    }
-
     fn is_nothing(&self) -> bool {
         self.fs_type.is_empty() && !self.ambiguous
     }
@@ -281,11 +273,21 @@ fn has_data(device: &BlockDevice) -> Result<bool> {
     Ok(!blank(&head) || !blank(&tail))
 }
 
-/// The end of an ISO 9660 image by its own account (ECMA-119, 8.4.8 and 8.4.12), or 0.
+fn known_end(device: &BlockDevice) -> Result<u64> {
+    let known = device.partitions().during("listing the partitions")?;
+    let ends = known.iter().map(|extent| extent.start + extent.size);
+    Ok(ends.max().unwrap_or(0))
+}
+
+/// The end of an ISO 9660 image by its own account (ECMA-119, 8.4), or 0. Its descriptor is looked
+/// for itself: whatever else is on the disk, a partition table for one, can hide it from libblkid.
 fn image_end(device: &BlockDevice) -> u64 {
     let Ok(descriptor) = read_at(device, 16 * 2048, 2048) else {
         return 0;
     };
+    if !descriptor.starts_with(b"\x01CD001") {
+        return 0;
+    }
     let number = |range: std::ops::Range<usize>| -> u64 {
         let bytes = descriptor.get(range).unwrap_or_default();
         bytes
@@ -333,7 +335,7 @@ mod tests {
             (seen.label.as_str(), seen.uuid.as_str()),
             ("a b^Jc", "e4a3")
         );
-        assert!(seen.is("ext4") && seen.has_table && !seen.is_nothing());
+        assert!(seen.fs_type == "ext4" && seen.has_table && !seen.is_nothing());
         assert!(Signature::parse(b"").is_nothing());
     }
 }

@@ -156,7 +156,9 @@ fn end_of_use(found: &Found, table: &Table) -> u64 {
         .last_usable
         .filter(|end| end.saturating_add(TAIL) < found.size());
     let old_end = old_copy.map_or(0, |end| end + TAIL);
-    table.end().max(found.image_end).max(old_end)
+    [found.image_end, found.known_end, old_end]
+        .into_iter()
+        .fold(table.end(), u64::max)
 }
 
 fn end_of_table(found: &Found, table: &Table) -> Result<u64> {
@@ -164,7 +166,11 @@ fn end_of_table(found: &Found, table: &Table) -> Result<u64> {
     match &table.kind {
         TableKind::Gpt => Ok(end),
         // It counts sectors in 32 bits.
-        TableKind::Dos => Ok(end.min(u64::from(u32::MAX) * found.sector)),
+        TableKind::Dos if table.has_slot() => Ok(end.min(u64::from(u32::MAX) * found.sector)),
+        TableKind::Dos => not_supported(
+            found,
+            "has four partitions, and its table has room for no more",
+        ),
         TableKind::Other(_) => {
             let why = "has a partition table of a kind to which nothing can be added";
             not_supported(found, why)

@@ -26,6 +26,8 @@ pub struct PreparePlan {
     pub name: Name,
     /// Everything that will be gone afterwards, in the order of the medium.
     pub lost: Vec<Piece>,
+    /// What stays, but for something that is added to it.
+    pub changed: Vec<Piece>,
     /// Where the store will be.
     pub place: Place,
     /// Words of caution, as the contract lists them.
@@ -49,11 +51,12 @@ impl PreparePlan {
         }
         let place = place::choose(found, stack, request.mode, request.size)?;
         let lost = losses(found, request.mode);
-        let warnings = warnings(&place);
+        let warnings = warnings(found, request.mode, &place);
         Ok(PreparePlan {
             mode: request.mode,
             device: found.device.clone(),
             name,
+            changed: changes(found, request.mode, &place),
             lost,
             place,
             warnings,
@@ -76,6 +79,10 @@ impl PreparePlan {
             .with(
                 "lost",
                 self.lost.iter().map(Piece::facts).collect::<Vec<_>>(),
+            )
+            .with(
+                "changed",
+                self.changed.iter().map(Piece::facts).collect::<Vec<_>>(),
             )
             .with(
                 "made",
@@ -157,9 +164,39 @@ fn check_filesystem(filesystem: Option<&str>) -> Result<()> {
 /// Beyond this size nobody is surprised by how much fits.
 const SMALL: u64 = 1 << 30;
 
-fn warnings(place: &Place) -> Vec<String> {
-    let small = (place.size < SMALL).then(|| "small".to_owned());
-    small.into_iter().collect()
+fn warnings(found: &Found, mode: Mode, place: &Place) -> Vec<String> {
+    let warnings = [
+        (place.size < SMALL, "small"),
+        (
+            mode == Mode::FreeSpace && found.image_end > 0,
+            "boot-image-kept",
+        ),
+    ];
+    let given = warnings.into_iter().filter(|(is_so, _)| *is_so);
+    given.map(|(_, warning)| warning.to_owned()).collect()
+}
+
+fn changes(found: &Found, mode: Mode, place: &Place) -> Vec<Piece> {
+    let changed = match (mode, &found.part) {
+        (
+            Mode::FreeSpace,
+            Part::Disk {
+                table: Some(table), ..
+            },
+        ) => Some(table.kind.as_str()),
+        (Mode::Partition, Part::Partition { table, .. }) if !place.partition_name.is_empty() => {
+            Some(table.as_str())
+        }
+        _ => None,
+    };
+    let table = changed.map(|kind| Piece {
+        kind: "partition-table",
+        filesystem: kind.to_owned(),
+        ..Piece::default()
+    });
+    let filesystem = found.content.as_ref().filter(|_| mode == Mode::Loopback);
+    let filesystem = filesystem.and_then(|content| content.pieces().next());
+    table.into_iter().chain(filesystem).collect()
 }
 
 fn losses(found: &Found, mode: Mode) -> Vec<Piece> {

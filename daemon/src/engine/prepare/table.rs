@@ -65,6 +65,13 @@ impl Table {
             .unwrap_or(0)
     }
 
+    /// Whether one of the four places in the table of a PC is free. Partitions within an extended
+    /// one are counted from 5.
+    pub fn has_slot(&self) -> bool {
+        let taken = self.entries.iter().filter(|entry| entry.number <= 4);
+        taken.count() < 4
+    }
+
     fn from_raw(raw: RawTable) -> Option<Table> {
         let sector = raw.sector_size;
         let entries = raw

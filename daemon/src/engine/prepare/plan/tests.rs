@@ -33,6 +33,7 @@ fn found(size: u64, part: Part) -> Found {
         part,
         content: None,
         image_end: 0,
+        known_end: 0,
         room: None,
     }
 }

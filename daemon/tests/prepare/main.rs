@@ -6,7 +6,10 @@
     reason = "a test that fails says so"
 )]
 
+#[path = "../bench/mod.rs"]
 mod bench;
+mod boot_medium;
+mod progress;
 
 use std::{
     fs::{self, File},
@@ -176,7 +179,12 @@ const IMAGE: usize = 20 << 20;
 fn hybrid_dos(disk: &Path) {
     fill_image(disk);
     let sectors = u32::try_from(IMAGE / 512).unwrap();
-    for (slot, kind, start, size) in [(0, 0x00, 0, sectors), (1, 0xEF, 6280, 8192)] {
+    write_dos_table(disk, &[(0x00, 0, sectors), (0xEF, 6280, 8192)]);
+}
+
+/// Entries of type, first sector and size, which no tool would write as they overlap.
+fn write_dos_table(disk: &Path, entries: &[(u8, u32, u32)]) {
+    for (slot, (kind, start, size)) in (0..).zip(entries.iter().copied()) {
         let mut entry = [0_u8; 16];
         entry[4] = kind;
         entry[8..12].copy_from_slice(&u32::to_le_bytes(start));

@@ -1,0 +1,265 @@
+//! The stick the system was started from: in use, and all of it stays but the free space.
+
+use std::{
+    fs,
+    ops::Range,
+    path::{Path, PathBuf},
+};
+
+use tempfile::TempDir;
+use wendy_sys::{
+    block::{Access, BlockDevice, PartitionExtent},
+    mount::{MountFlags, attach, detach, detached},
+};
+use wendyd::{
+    engine::{
+        Error, Result,
+        prepare::{Mode, Target},
+    },
+    stores::{OpenStore, Saved},
+};
+
+use crate::{SIZE, bench::*, read_at, write_at, write_dos_table};
+
+/// Behind this much of an image begin its files; before it, boot code and tables have their place.
+const SYSTEM_AREA: usize = 32 << 10;
+
+#[test]
+fn the_rest_of_a_live_stick_becomes_a_store() {
+    if !is_root() {
+        return;
+    }
+    for shape in SHAPES {
+        let (stick, length) = live_stick(shape);
+        let (before, old) = (read_at(stick.image(), 0, length), stick.table());
+        let medium = started_from(&stick, 1);
+        let held = BlockDevice::open(medium.node(), Access::Exclusive).unwrap();
+        prepare_as(&boot_medium(&stick), Mode::FreeSpace).unwrap();
+        check_kept(&stick, &before, &old);
+        let new = stick.table().last().copied().unwrap();
+        assert!(new.start >= length as u64, "{shape:?}");
+        save_into(&partition(&stick, new.number));
+        drop((held, medium));
+
+        let stick = stick.replugged();
+        assert_eq!(stick.table().last(), Some(&new));
+        let store = stick.partition(new.number).store();
+        assert_eq!(Saved::read(store.root()).unwrap().sessions.len(), 1);
+    }
+}
+
+#[test]
+fn it_does_so_too_where_the_stick_is_mounted() {
+    if !is_root() {
+        return;
+    }
+    for whole in [false, true] {
+        let stick = Stick::made(SIZE, filesystem_over_all);
+        let medium = started_from(&stick, 1);
+        let node = if whole { stick.node() } else { medium.node() };
+        let mounted = Mounted::new(node);
+        assert!(matches!(
+            plan(&stick.target(), Mode::FreeSpace),
+            Err(Error::InUse { .. })
+        ));
+        prepare_as(&boot_medium(&stick), Mode::FreeSpace).unwrap();
+        save_into(&partition(&stick, 2));
+        assert_eq!(
+            fs::read(mounted.path().join("kernel")).unwrap(),
+            b"the kernel"
+        );
+        drop((mounted, medium));
+        let stick = stick.replugged();
+        let store = stick.partition(2).store();
+        assert_eq!(Saved::read(store.root()).unwrap().sessions.len(), 1);
+    }
+}
+
+#[test]
+fn the_plan_says_what_changes_and_that_the_image_stays() {
+    if !is_root() {
+        return;
+    }
+    let (stick, length) = live_stick(SHAPES[0]);
+    let plan = plan(&boot_medium(&stick), Mode::FreeSpace).unwrap();
+    assert!(!plan.destroys() && plan.place.start >= length as u64);
+    assert_eq!(plan.warnings, ["small", "boot-image-kept"]);
+    let changed: Vec<_> = plan
+        .changed
+        .iter()
+        .map(|piece| (piece.kind, piece.filesystem.as_str()))
+        .collect();
+    assert_eq!(changed, [("partition-table", "dos")]);
+}
+
+#[test]
+fn nothing_else_is_done_to_it() {
+    if !is_root() {
+        return;
+    }
+    let (stick, length) = live_stick(SHAPES[0]);
+    let before = read_at(stick.image(), 0, length);
+    for mode in [Mode::Device, Mode::Partition, Mode::Loopback] {
+        let refused = plan(&boot_medium(&stick), mode);
+        assert!(
+            matches!(refused, Err(Error::BootMedium(_))),
+            "{mode}: {refused:?}"
+        );
+    }
+    assert!(read_at(stick.image(), 0, length) == before);
+}
+
+#[test]
+fn a_table_without_room_is_refused() {
+    if !is_root() {
+        return;
+    }
+    let stick = Stick::made(SIZE, |image| {
+        let four = "label: dos\nsize=4MiB\nsize=4MiB\nsize=4MiB\nsize=4MiB\n";
+        script("sfdisk", &["-q", image.to_str().unwrap()], four);
+    });
+    let refused = plan(&boot_medium(&stick), Mode::FreeSpace);
+    assert!(
+        matches!(refused, Err(Error::NotSupported(_))),
+        "{refused:?}"
+    );
+}
+
+#[test]
+fn the_end_of_the_image_counts_where_its_partitions_are_shorter() {
+    if !is_root() {
+        return;
+    }
+    let (stick, length) = live_stick(SHAPES[0]);
+    let sectors = u32::try_from(MIB / 512).unwrap();
+    write_at(stick.image(), 446 + 12, &sectors.to_le_bytes());
+    write_at(stick.image(), 446 + 16, &[0; 16]);
+    let plan = plan(&boot_medium(&stick), Mode::FreeSpace).unwrap();
+    // xorriso pads what it appends to the image, and that has no longer a partition.
+    assert!(plan.place.start + 4 * MIB > length as u64);
+}
+
+/// How xorriso is told to make an image that starts from a stick, as live systems have them.
+type Shape = &'static [&'static str];
+
+const SHAPES: [Shape; 3] = [
+    &["-part_like_isohybrid", "-partition_offset", "16"],
+    &["-part_like_isohybrid"],
+    &[
+        "-partition_offset",
+        "16",
+        "--mbr-force-bootable",
+        "-appended_part_as_gpt",
+    ],
+];
+
+/// A stick with such an image, and the length of the image.
+fn live_stick(shape: Shape) -> (Stick, usize) {
+    let directory = in_memory();
+    let path = |name: &str| directory.path().join(name);
+    fs::create_dir(path("medium")).unwrap();
+    for (file, size) in [
+        ("medium/filesystem.squashfs", 9 << 20),
+        ("efi.img", 1 << 20),
+        ("boot", SYSTEM_AREA),
+    ] {
+        fs::write(
+            path(file),
+            (0..=250).cycle().take(size).collect::<Vec<u8>>(),
+        )
+        .unwrap();
+    }
+    let [image, efi, boot, medium] = ["live.iso", "efi.img", "boot", "medium"]
+        .map(|name| path(name).to_str().unwrap().to_owned());
+    let usual = [
+        "-as", "mkisofs", "-quiet", "-R", "-V", "LIVE", "-o", &image, "-G", &boot,
+    ];
+    let content = ["-append_partition", "2", "0xef", &efi, &medium];
+    run("xorriso", &[&usual, shape, &content].concat());
+    let bytes = fs::read(&image).unwrap();
+    (
+        Stick::made(SIZE, |disk| write_at(disk, 0, &bytes)),
+        bytes.len(),
+    )
+}
+
+/// A filesystem that begins with the disk, and a partition that is the same: what a live image is,
+/// for a kernel that knows no ISO 9660.
+fn filesystem_over_all(disk: &Path) {
+    let content = tempfile::tempdir().unwrap();
+    fs::write(content.path().join("kernel"), "the kernel").unwrap();
+    let (content, node) = (content.path().to_str().unwrap(), disk.to_str().unwrap());
+    run(
+        "mkfs.ext4",
+        &["-q", "-b", "4096", "-d", content, node, "8192"],
+    );
+    write_dos_table(disk, &[(0x83, 0, 65536)]);
+}
+
+/// The target that the engine makes of the medium the system was started from.
+fn boot_medium(stick: &Stick) -> Target {
+    Target {
+        boot_medium: true,
+        ..stick.target()
+    }
+}
+
+/// The kernel knows every partition of the stick, as it does of one it was started from.
+fn started_from(stick: &Stick, number: u32) -> Partition {
+    let disk = BlockDevice::open(stick.node(), Access::Read).unwrap();
+    let _lock = disk.lock_whole_disk().unwrap();
+    disk.tell_partitions(&stick.table()).unwrap();
+    partition(stick, number)
+}
+
+fn partition(stick: &Stick, number: u32) -> Partition {
+    let disk = BlockDevice::open(stick.node(), Access::Read).unwrap();
+    Partition::open(&disk.partition_node(number).unwrap())
+}
+
+/// Nothing but the entry is new, and the boot code is what it was.
+fn check_kept(stick: &Stick, before: &[u8], old: &[PartitionExtent]) {
+    let after = read_at(stick.image(), 0, before.len());
+    assert!(after[SYSTEM_AREA..] == before[SYSTEM_AREA..]);
+    assert_eq!(stick.table()[..old.len()], *old);
+    let differs = |place: Range<usize>| after[place.clone()] != before[place];
+    assert!(!differs(0..446));
+    let is_gpt = &before[512..520] == b"EFI PART";
+    let slots = (446..510)
+        .step_by(16)
+        .filter(|slot| differs(*slot..slot + 16));
+    assert_eq!(slots.count(), usize::from(!is_gpt));
+    assert_eq!(differs(512..SYSTEM_AREA), is_gpt);
+}
+
+fn save_into(partition: &Partition) {
+    let live = Live::new();
+    let store: OpenStore = partition.store();
+    let saved = live.save(&store, &named("Biofuel report"));
+    let saved: Result<_> = saved.map(|report| report.session);
+    assert!(saved.is_ok(), "{saved:?}");
+}
+
+/// A filesystem with a place in the tree, until dropped; not written to, as no live image is.
+struct Mounted {
+    place: TempDir,
+}
+
+impl Mounted {
+    fn new(node: &Path) -> Mounted {
+        let place = tempfile::tempdir().unwrap();
+        let root = detached("ext4", Some(node), &[], MountFlags::UNTRUSTED).unwrap();
+        attach(&root, open_dir(place.path())).unwrap();
+        Mounted { place }
+    }
+
+    fn path(&self) -> PathBuf {
+        self.place.path().to_owned()
+    }
+}
+
+impl Drop for Mounted {
+    fn drop(&mut self) {
+        detach(self.place.path(), true).unwrap();
+    }
+}
