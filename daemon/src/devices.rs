@@ -1,16 +1,19 @@
 //! Which block devices there are, what they are, and who uses them.
 //!
 //! One thread sleeps until udev, the mount table or the swap table says that something changed;
-//! then the machine is looked at again and the [`World`](crate::model::World) updated. Events only
-//! wake: what is told to others is always read anew, so a lost or reordered event cannot leave a
-//! wrong picture behind. Nothing in here writes to a device, decides who may, or keeps a timer.
+//! then what changed is looked at again and the [`World`](crate::model::World) updated. Events only
+//! say where to look: what is told to others is always read anew, so a reordered event cannot leave a
+//! wrong picture behind, and where events were lost, everything is read. Nothing in here writes to a
+//! device, decides who may, or keeps a timer.
 
 mod classify;
+mod events;
 mod facts;
 mod monitor;
 mod scan;
 mod text;
 mod usage;
+mod watch;
 
 use std::{
     collections::{BTreeMap, BTreeSet},

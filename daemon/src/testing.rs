@@ -41,16 +41,29 @@ impl Stick {
 
     /// A stick whose image was filled by `make` before it was plugged in.
     pub fn made(make: impl FnOnce(&Path)) -> Self {
+        let options = LoopOptions {
+            partscan: true,
+            ..LoopOptions::default()
+        };
+        Self::with(options, make)
+    }
+
+    /// One that refuses writes, so that it can be [exchanged](Self::exchange).
+    pub fn read_only(make: impl FnOnce(&Path)) -> Self {
+        let options = LoopOptions {
+            read_only: true,
+            ..LoopOptions::default()
+        };
+        Self::with(options, make)
+    }
+
+    fn with(options: LoopOptions, make: impl FnOnce(&Path)) -> Self {
         let directory = TempDir::new().unwrap();
         let image = directory.path().join("stick.img");
         let file = File::create_new(&image).unwrap();
         file.set_len(Self::SIZE).unwrap();
         make(&image);
         let file = File::options().read(true).write(true).open(&image).unwrap();
-        let options = LoopOptions {
-            partscan: true,
-            ..LoopOptions::default()
-        };
         let device = Some(Loop::attach(file.as_fd(), options).unwrap());
         Self {
             device,
@@ -69,13 +82,21 @@ impl Stick {
         &self.image
     }
 
+    /// Puts what is on `other` in the place of this medium, while its device is open.
+    pub fn exchange(&self, other: &Stick) {
+        let backing = File::open(other.image()).unwrap();
+        let device = self.device.as_ref().unwrap();
+        device.exchange(backing.as_fd()).unwrap();
+    }
+
     /// Makes an ext4 on the plugged stick.
     pub fn format(&self, label: &str) {
         format(self.node(), label);
     }
 }
 
-fn format(target: &Path, label: &str) {
+/// Makes an ext4 on a device or in a file.
+pub fn format(target: &Path, label: &str) {
     let mkfs = Tool::new("mkfs.ext4")
         .args(["-q", "-F", "-L", label])
         .arg(target);

@@ -55,6 +55,8 @@ mod raw {
     nix::ioctl_read!(getfslabel, 0x94, 49, [u8; FSLABEL_MAX]);
     nix::ioctl_write_ptr!(setfslabel, 0x94, 50, [u8; FSLABEL_MAX]);
     nix::ioctl_write_ptr_bad!(loop_configure, 0x4C0A, loop_config);
+    #[cfg(feature = "failpoints")]
+    nix::ioctl_write_int_bad!(loop_change_fd, 0x4C06);
     nix::ioctl_none_bad!(loop_ctl_get_free, 0x4C82);
     nix::ioctl_read_bad!(loop_get_status64, 0x4C05, loop_info64);
 }
@@ -158,4 +160,11 @@ pub(crate) fn loop_backing(fd: BorrowedFd<'_>) -> Result<(u64, u64)> {
     // SAFETY: `loop_info64` is the kernel's own structure.
     unsafe { raw::loop_get_status64(fd.as_raw_fd(), &raw mut info) }?;
     Ok((info.lo_device, info.lo_inode))
+}
+
+/// Puts another file of the same size behind a loop device that refuses writes.
+#[cfg(feature = "failpoints")]
+pub(crate) fn loop_exchange(fd: BorrowedFd<'_>, backing: BorrowedFd<'_>) -> Result<()> {
+    // SAFETY: the kernel takes the number of an open file, and both stay open during the call.
+    unsafe { raw::loop_change_fd(fd.as_raw_fd(), backing.as_raw_fd()) }.map(drop)
 }

@@ -23,6 +23,7 @@ pub mod loopdev;
 pub mod mount;
 pub mod mountinfo;
 pub mod namespace;
+pub mod socket;
 pub mod tool;
 
 pub use cancel::Cancel;

@@ -106,6 +106,14 @@ impl Loop {
         Ok(None)
     }
 
+    /// Puts the file `backing`, of the same size, behind a device that refuses writes, whoever has
+    /// it open: for tests, a medium that is exchanged.
+    #[cfg(feature = "failpoints")]
+    pub fn exchange(&self, backing: BorrowedFd<'_>) -> Result<()> {
+        let exchanged = ioctl::loop_exchange(self.fd(), backing);
+        exchanged.during(|| format!("exchange the file behind {}", self.node.display()))
+    }
+
     /// The device node, such as `/dev/loop3`.
     pub fn node(&self) -> &Path {
         &self.node

@@ -25,7 +25,7 @@ pub struct BlockFacts {
     pub name: String,
     /// The name of the disk it is a partition of, or its own.
     pub disk: String,
-    /// Size in bytes; 0 for a drive without medium.
+    /// Size in bytes.
     pub size: u64,
     /// Write-protected.
     pub read_only: bool,
@@ -77,28 +77,38 @@ pub struct Content {
 }
 
 impl BlockFacts {
-    /// Reads everything from udev and sysfs; `None` if the device vanished meanwhile or is no
-    /// device of its own.
+    /// Reads everything from udev and sysfs; `None` if the device vanished meanwhile, has no medium
+    /// or is no device of its own. Most of the loop devices of a machine have none, so that is
+    /// asked first.
     pub(super) fn read(device: &udev::Device) -> Option<Self> {
+        let attribute = |name: &str| device.attribute_value(name).map(text).unwrap_or_default();
+        let sectors = attribute("size").parse().ok().filter(|size| *size > 0);
+        let size = SECTOR.checked_mul(sectors?)?;
         let name = text(device.sysname());
         let whole = if is_partition(device) {
             device.parent()?
         } else {
             device.clone()
         };
-        let attribute = |name: &str| device.attribute_value(name).map(text).unwrap_or_default();
+        let diskseq = text(whole.attribute_value("diskseq")?).parse().ok()?;
+        // What udev says of another medium is not said of this one.
+        let is_seen = is_of(&whole, diskseq) && is_of(device, diskseq);
+        let content = if is_seen {
+            content(device)
+        } else {
+            Content::default()
+        };
         let alias = [attribute("dm/name"), attribute("md/array_name")].concat();
-        let content = content(device);
         Some(Self {
             id: DeviceId {
-                diskseq: text(whole.attribute_value("diskseq")?).parse().ok()?,
+                diskseq,
                 partition: attribute("partition").parse().ok(),
             },
             devnum: DevNum::new(device.devnum()?),
             disk: text(whole.sysname()),
-            size: attribute("size").parse::<u64>().ok()?.checked_mul(SECTOR)?,
+            size,
             read_only: attribute("ro") == "1",
-            initialized: device.is_initialized(),
+            initialized: device.is_initialized() && is_seen,
             topology: topology(&whole),
             drive: drive(device),
             holders: names_in(&device.syspath().join("holders")),
@@ -107,10 +117,20 @@ impl BlockFacts {
             backing: whole
                 .attribute_value("loop/backing_file")
                 .map(PathBuf::from),
-            in_mounted_btrfs: content.fs_type == "btrfs" && is_btrfs_member(&content.uuid, &name),
+            in_mounted_btrfs: is_in_mounted_btrfs(&content, &name),
             content,
             name,
         })
+    }
+
+    /// Reads anew what changes without an event of the device.
+    pub(super) fn refresh(&mut self) {
+        let place = Path::new("/sys/class/block").join(&self.name);
+        if let Ok(flag) = std::fs::read(place.join("ro")) {
+            self.read_only = flag.starts_with(b"1");
+        }
+        self.holders = names_in(&place.join("holders"));
+        self.in_mounted_btrfs = is_in_mounted_btrfs(&self.content, &self.name);
     }
 
     /// The kernel's node.
@@ -181,9 +201,34 @@ fn names_in(directory: &Path) -> Vec<String> {
     entries.map(|entry| text(&entry.file_name())).collect()
 }
 
+/// Where udev links to a disk by its sequence number (60-persistent-storage.rules; systemd 250).
+const BY_DISKSEQ: &str = "/dev/disk/by-diskseq/";
+
+/// Whether what udev knows is of this medium and not of the one before it: its links remember which
+/// medium it looked at. Older versions have no such links.
+fn is_of(device: &udev::Device, diskseq: u64) -> bool {
+    names_medium(&property(device, "DEVLINKS"), diskseq)
+}
+
+fn names_medium(links: &str, diskseq: u64) -> bool {
+    let names = links
+        .split_whitespace()
+        .filter_map(|link| link.strip_prefix(BY_DISKSEQ));
+    let mut numbers = names
+        .map(|name| {
+            name.split('-')
+                .next()
+                .and_then(|number| number.parse().ok())
+        })
+        .peekable();
+    numbers.peek().is_none() || numbers.any(|number| number == Some(diskseq))
+}
+
 /// The kernel lists the devices of every mounted btrfs under its UUID (btrfs(5), sysfs interface).
-fn is_btrfs_member(uuid: &str, name: &str) -> bool {
-    !uuid.is_empty()
+fn is_in_mounted_btrfs(content: &Content, name: &str) -> bool {
+    let uuid = &content.uuid;
+    content.fs_type == "btrfs"
+        && !uuid.is_empty()
         && !uuid.contains('/')
         && Path::new("/sys/fs/btrfs")
             .join(uuid)
@@ -212,5 +257,19 @@ impl Default for BlockFacts {
             backing: None,
             in_mounted_btrfs: false,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn links_name_the_medium_that_udev_looked_at() {
+        let links = "/dev/disk/by-label/a /dev/disk/by-diskseq/7";
+        assert!(names_medium(links, 7) && !names_medium(links, 8));
+        let part = "/dev/disk/by-diskseq/7-part1";
+        assert!(names_medium(part, 7) && !names_medium(part, 71));
+        assert!(names_medium("/dev/disk/by-label/a", 7) && names_medium("", 7));
     }
 }

@@ -1,29 +1,12 @@
-//! The thread that watches: asleep until udev, a mount or a swap changes.
+//! The thread that watches.
 
-use std::{
-    collections::BTreeMap,
-    fs::File,
-    io::{self, Read, Seek},
-    os::fd::{AsFd, OwnedFd},
-    sync::mpsc,
-    thread::JoinHandle,
-};
+use std::{io, os::fd::OwnedFd, sync::mpsc, thread::JoinHandle};
 
-use rustix::{
-    event::{EventfdFlags, PollFd, PollFlags, Timespec, eventfd, poll},
-    io::Errno,
-};
-use tracing::{debug, warn};
-use udev::{EventType, MonitorBuilder, MonitorSocket};
-use wendy_sys::{DevNum, mountinfo};
+use rustix::event::{EventfdFlags, eventfd};
+use tracing::warn;
 
-use super::{
-    BlockFacts, Devices, Running,
-    scan::{self, Surroundings},
-};
+use super::{Devices, Running, watch::Watch};
 use crate::model::Hub;
-
-const SWAPS: &str = "/proc/swaps";
 
 /// Keeps the watching thread alive; dropping it ends the thread.
 #[derive(Debug)]
@@ -80,144 +63,4 @@ impl Drop for Monitor {
             warn!("the thread that watches devices had panicked");
         }
     }
-}
-
-/// The mount table changes before a filesystem lets go of its devices. btrfs tells of a device that
-/// it holds nowhere but in sysfs, which makes no event.
-const LINGERING: Timespec = Timespec {
-    tv_sec: 1,
-    tv_nsec: 0,
-};
-
-struct Watch {
-    events: MonitorSocket,
-    mounts: mountinfo::Watch,
-    swaps: File,
-    facts: Vec<BlockFacts>,
-    around: Surroundings,
-    touched: BTreeMap<DevNum, u64>,
-    sequence: u64,
-    /// Whether to look once more after [`LINGERING`].
-    lingering: bool,
-    hub: Hub,
-    devices: Devices,
-}
-
-impl Watch {
-    /// Listens first and looks then, so that nothing falls between.
-    fn open(hub: Hub, running: Running, devices: Devices) -> io::Result<Self> {
-        let mut watch = Self {
-            events: MonitorBuilder::new()?.match_subsystem("block")?.listen()?,
-            mounts: mountinfo::Watch::open().map_err(io::Error::other)?,
-            swaps: File::open(SWAPS)?,
-            facts: Vec::new(),
-            around: Surroundings {
-                running,
-                ..Surroundings::default()
-            },
-            touched: BTreeMap::new(),
-            sequence: 0,
-            lingering: false,
-            hub,
-            devices,
-        };
-        watch.facts = scan::devices()?;
-        watch.read_tables()?;
-        watch.show();
-        Ok(watch)
-    }
-
-    fn run(&mut self, stop: &OwnedFd) {
-        loop {
-            match self.sleep(stop) {
-                Ok(Woken { stop: true, .. }) => return,
-                Ok(woken) => {
-                    if let Err(error) = self.look_again(woken) {
-                        warn!(%error, "the devices could not be looked at");
-                    }
-                }
-                Err(error) => {
-                    warn!(%error, "devices are no longer watched");
-                    return;
-                }
-            }
-        }
-    }
-
-    /// Waits without a timeout, but for one look after a btrfs may have been unmounted: an idle
-    /// daemon does not wake.
-    fn sleep(&self, stop: &OwnedFd) -> Result<Woken, Errno> {
-        let mut fds = [
-            PollFd::from_borrowed_fd(stop.as_fd(), PollFlags::IN),
-            PollFd::from_borrowed_fd(self.events.as_fd(), PollFlags::IN),
-            PollFd::from_borrowed_fd(self.mounts.as_fd(), PollFlags::PRI),
-            PollFd::from_borrowed_fd(self.swaps.as_fd(), PollFlags::PRI),
-        ];
-        let timeout = self.lingering.then_some(&LINGERING);
-        rustix::io::retry_on_intr(|| poll(&mut fds, timeout))?;
-        let woke = |index: usize| !fds[index].revents().is_empty();
-        Ok(Woken {
-            stop: woke(0),
-            devices: woke(1),
-            tables: woke(2) || woke(3),
-        })
-    }
-
-    fn look_again(&mut self, woken: Woken) -> io::Result<()> {
-        if woken.devices {
-            self.take_events();
-        }
-        if woken.tables {
-            self.read_tables()?;
-        }
-        let has_btrfs = self.facts.iter().any(|it| it.content.fs_type == "btrfs");
-        self.lingering = woken.tables && has_btrfs;
-        if woken.devices || has_btrfs {
-            self.facts = scan::devices()?;
-        }
-        self.show();
-        Ok(())
-    }
-
-    fn take_events(&mut self) {
-        for event in self.events.iter() {
-            let Some(devnum) = event.devnum().map(DevNum::new) else {
-                continue;
-            };
-            debug!(device = ?event.sysname(), event = %event.event_type(), "udev");
-            match event.event_type() {
-                EventType::Remove => drop(self.touched.remove(&devnum)),
-                _ => *self.touched.entry(devnum).or_default() += 1,
-            }
-        }
-    }
-
-    /// Reading a table also takes the news that it changed.
-    fn read_tables(&mut self) -> io::Result<()> {
-        self.around.mounts = self.mounts.read().map_err(io::Error::other)?;
-        let mut table = String::new();
-        self.swaps.rewind()?;
-        self.swaps.read_to_string(&mut table)?;
-        self.around.swaps = scan::swaps(&table);
-        Ok(())
-    }
-
-    fn show(&mut self) {
-        self.sequence += 1;
-        let scene = scan::compose(
-            &self.facts,
-            self.around.users(),
-            &self.touched,
-            self.sequence,
-        );
-        self.hub
-            .update(|world| scan::update(&mut world.devices, &scene));
-        self.devices.show(scene);
-    }
-}
-
-struct Woken {
-    stop: bool,
-    devices: bool,
-    tables: bool,
 }

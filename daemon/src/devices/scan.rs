@@ -1,12 +1,16 @@
 //! One look at all block devices, turned into a [`Scene`].
 
-use std::{collections::BTreeMap, io, path::Path};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    io,
+};
 
 use wendy_sys::{DevNum, mountinfo::Mount};
 
 use super::{
     BlockFacts, Running, Scene, Sighting,
     classify::classify,
+    events::udev_runs,
     usage::{Usage, Users, usage},
 };
 use crate::model::{Device, DeviceId};
@@ -20,9 +24,36 @@ pub fn devices() -> io::Result<Vec<BlockFacts>> {
     enumerator.match_subsystem("block")?;
     let found = enumerator.scan_devices()?;
     let facts = found.filter_map(|device| BlockFacts::read(&device));
-    Ok(facts
-        .filter(|facts| facts.size > 0 && !is_no_medium(facts))
-        .collect())
+    Ok(facts.filter(|facts| !is_no_medium(facts)).collect())
+}
+
+/// Reads what was told of anew, with the partitions of a disk. Of the others only what makes no
+/// event is read, for reading all is slow on a machine with dozens of loop devices.
+pub fn refresh(facts: &mut Vec<BlockFacts>, told: &BTreeSet<DevNum>) {
+    let disks: BTreeSet<_> = facts
+        .iter()
+        .filter(|one| told.contains(&one.devnum) && one.name == one.disk)
+        .map(|one| one.disk.clone())
+        .collect();
+    let is_stale = |one: &BlockFacts| told.contains(&one.devnum) || disks.contains(&one.disk);
+    let stale = facts
+        .iter()
+        .filter(|one| is_stale(one))
+        .map(|one| one.devnum);
+    let again: BTreeSet<_> = stale.chain(told.iter().copied()).collect();
+    facts.retain_mut(|one| {
+        let stays = !again.contains(&one.devnum);
+        if stays {
+            one.refresh();
+        }
+        stays
+    });
+    facts.extend(again.into_iter().filter_map(device_of));
+}
+
+fn device_of(devnum: DevNum) -> Option<BlockFacts> {
+    let device = udev::Device::from_devnum(udev::DeviceType::Block, devnum.raw()).ok()?;
+    BlockFacts::read(&device).filter(|facts| !is_no_medium(facts))
 }
 
 /// The nodes in use as swap, from the text of `/proc/swaps` (proc(5)).
@@ -42,7 +73,8 @@ pub fn compose(
     sequence: u64,
 ) -> Scene {
     let usages = usage(facts, users);
-    let waits = udev_runs();
+    // Without udev nobody will ever finish with a device, so it is shown as it is.
+    let waits = facts.iter().any(|facts| !facts.initialized) && udev_runs();
     let sightings = facts
         .iter()
         .filter(|facts| facts.initialized || !waits)
@@ -64,11 +96,6 @@ pub fn compose(
         devices: sightings.collect(),
         disks: facts.iter().map(|facts| facts.id.diskseq).collect(),
     }
-}
-
-/// Without udev nobody will ever finish with a device, so it is shown as it is.
-fn udev_runs() -> bool {
-    Path::new("/run/udev/control").exists()
 }
 
 fn is_no_medium(facts: &BlockFacts) -> bool {

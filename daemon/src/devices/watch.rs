@@ -1,0 +1,174 @@
+//! What the watching thread does: it sleeps until udev, the mount table or the swap table says that
+//! something changed, looks, and shows what it saw.
+
+use std::{
+    collections::BTreeMap,
+    fs::File,
+    io::{self, Read, Seek},
+    os::fd::{AsFd, OwnedFd},
+};
+
+use rustix::{
+    event::{PollFd, PollFlags, Timespec, poll},
+    io::Errno,
+};
+use tracing::warn;
+use wendy_sys::{DevNum, mountinfo};
+
+use super::{
+    BlockFacts, Devices, Running,
+    events::{Events, News},
+    scan::{self, Surroundings},
+};
+use crate::model::Hub;
+
+const SWAPS: &str = "/proc/swaps";
+
+/// The mount table changes before a filesystem lets go of its devices. btrfs tells of a device that
+/// it holds nowhere but in sysfs, which makes no event.
+const LINGERING: Timespec = Timespec {
+    tv_sec: 1,
+    tv_nsec: 0,
+};
+
+pub struct Watch {
+    events: Events,
+    mounts: mountinfo::Watch,
+    swaps: File,
+    facts: Vec<BlockFacts>,
+    around: Surroundings,
+    touched: BTreeMap<DevNum, u64>,
+    sequence: u64,
+    /// Whether to look once more after [`LINGERING`].
+    lingering: bool,
+    hub: Hub,
+    devices: Devices,
+}
+
+impl Watch {
+    /// Listens first and looks then, so that nothing falls between.
+    pub fn open(hub: Hub, running: Running, devices: Devices) -> io::Result<Self> {
+        let mut watch = Self {
+            events: Events::listen()?,
+            mounts: mountinfo::Watch::open().map_err(io::Error::other)?,
+            swaps: File::open(SWAPS)?,
+            facts: Vec::new(),
+            around: Surroundings {
+                running,
+                ..Surroundings::default()
+            },
+            touched: BTreeMap::new(),
+            sequence: 0,
+            lingering: false,
+            hub,
+            devices,
+        };
+        watch.facts = scan::devices()?;
+        watch.read_tables()?;
+        watch.show();
+        Ok(watch)
+    }
+
+    /// Watches until `stop` can be read.
+    pub fn run(&mut self, stop: &OwnedFd) {
+        loop {
+            match self.sleep(stop) {
+                Ok(Woken { stop: true, .. }) => return,
+                Ok(woken) => {
+                    if let Err(error) = self.look_again(woken) {
+                        warn!(%error, "the devices could not be looked at");
+                    }
+                }
+                Err(error) => {
+                    warn!(%error, "devices are no longer watched");
+                    return;
+                }
+            }
+        }
+    }
+
+    /// Waits without a timeout, but for one look after a btrfs may have been unmounted: an idle
+    /// daemon does not wake.
+    fn sleep(&self, stop: &OwnedFd) -> Result<Woken, Errno> {
+        let mut fds = [
+            PollFd::from_borrowed_fd(stop.as_fd(), PollFlags::IN),
+            PollFd::from_borrowed_fd(self.events.as_fd(), PollFlags::IN),
+            PollFd::from_borrowed_fd(self.mounts.as_fd(), PollFlags::PRI),
+            PollFd::from_borrowed_fd(self.swaps.as_fd(), PollFlags::PRI),
+        ];
+        let timeout = self.lingering.then_some(&LINGERING);
+        rustix::io::retry_on_intr(|| poll(&mut fds, timeout))?;
+        let woke = |index: usize| !fds[index].revents().is_empty();
+        Ok(Woken {
+            stop: woke(0),
+            devices: woke(1),
+            tables: woke(2) || woke(3),
+        })
+    }
+
+    fn look_again(&mut self, woken: Woken) -> io::Result<()> {
+        if woken.tables {
+            self.read_tables()?;
+        }
+        let news = if woken.devices {
+            self.events.take()?
+        } else {
+            News::default()
+        };
+        if news.lost {
+            self.facts = scan::devices()?;
+        } else {
+            let told = news.touched.iter().chain(&news.gone).copied().collect();
+            scan::refresh(&mut self.facts, &told);
+        }
+        self.note(&news);
+        let has_btrfs = self.facts.iter().any(|it| it.content.fs_type == "btrfs");
+        self.lingering = woken.tables && has_btrfs;
+        self.show();
+        Ok(())
+    }
+
+    /// Whatever may have another content now counts as touched.
+    fn note(&mut self, news: &News) {
+        for devnum in &news.gone {
+            self.touched.remove(devnum);
+        }
+        let all = self.facts.iter().map(|facts| &facts.devnum);
+        let all = all.filter(|_| news.lost);
+        for devnum in news.touched.iter().chain(all) {
+            *self.touched.entry(*devnum).or_default() += 1;
+        }
+    }
+
+    /// Reading a table also takes the news that it changed.
+    fn read_tables(&mut self) -> io::Result<()> {
+        self.around.mounts = self.mounts.read().map_err(io::Error::other)?;
+        let mut table = String::new();
+        self.swaps.rewind()?;
+        self.swaps.read_to_string(&mut table)?;
+        self.around.swaps = scan::swaps(&table);
+        Ok(())
+    }
+
+    fn show(&mut self) {
+        self.sequence += 1;
+        let scene = scan::compose(
+            &self.facts,
+            self.around.users(),
+            &self.touched,
+            self.sequence,
+        );
+        self.hub
+            .update(|world| scan::update(&mut world.devices, &scene));
+        self.devices.show(scene);
+    }
+}
+
+struct Woken {
+    stop: bool,
+    devices: bool,
+    tables: bool,
+}
+
+#[cfg(test)]
+mod tests;
