@@ -9,13 +9,15 @@
 //!   the bytes of characters which lie in U+F000–U+F0FF themselves, the first letter of the device
 //!   names of Windows (`CON`, `nul.txt`), the tilde of names that look like 8.3 aliases (`LONGNA~1.TXT`)
 //!   or like our own continuation files (`film.mkv.~002`), and the dot of `.wendy`.
-//! * Names which FAT would take for the same (`Makefile`, `makefile`) differ in how much of them is
-//!   escaped: see [`variant`].
+//! * Names which FAT would take for the same (`Makefile`, `makefile`), or macOS (an `é` in one
+//!   character or in two), differ in how much of them is escaped: see [`variant`].
 //!
 //! [`decode`] needs nothing but the lower name, so the names survive the loss of all metadata. One
 //! byte costs at most one UTF-16 unit, so no lower name exceeds the 255 units of FAT.
 
 use std::fmt::Write as _;
+use unicode_normalization::UnicodeNormalization as _;
+use unicode_normalization::char::canonical_combining_class;
 
 /// Longest name in bytes, as everywhere on Linux (`NAME_MAX`).
 pub const NAME_MAX: usize = 255;
@@ -32,7 +34,7 @@ const FORBIDDEN: &[char] = &['"', '*', '/', ':', '<', '>', '?', '\\', '|'];
 /// Number of variants worth trying before [`FULL_VARIANT`].
 pub const VARIANTS: u32 = 4096;
 
-/// The variant with every letter escaped: equal for no two different names.
+/// The variant with all such characters escaped: equal for no two different names.
 pub const FULL_VARIANT: u32 = u32::MAX;
 
 /// Whether `name` may stand in a directory: 1 to 255 bytes, no `/`, no NUL, neither `.` nor `..`.
@@ -49,17 +51,17 @@ pub fn encode(name: &[u8]) -> String {
 }
 
 /// The lower name of `name` in which, besides what must be, letters are escaped as well: bit `i`
-/// of `pick` stands for the `i`-th letter that has a case.
+/// of `pick` stands for the `i`-th character that could be taken for another one.
 ///
-/// All variants decode to `name`. Two names FAT would confuse have variants it does not, because
-/// escaped letters have no case; [`FULL_VARIANT`] always is one.
+/// All variants decode to `name`. Two names that would be confused have variants that are not,
+/// because escaped letters have neither case nor accents; [`FULL_VARIANT`] always is one.
 #[must_use]
 pub fn variant(name: &[u8], pick: u32) -> String {
     let mut out = String::with_capacity(name.len());
     let mut letters = 0;
     for chunk in name.utf8_chunks() {
         for c in chunk.valid().chars() {
-            let picked = has_case(c) && picks(pick, &mut letters);
+            let picked = has_twin(c) && picks(pick, &mut letters);
             push_char(&mut out, c, picked || must_escape(c));
         }
         chunk
@@ -118,13 +120,16 @@ pub fn numbered(name: &[u8], number: u32) -> Vec<u8> {
     [&stem[..cut], tail.as_bytes(), extension].concat()
 }
 
-/// What FAT compares: lower names with equal folds cannot stand in one directory.
+/// What is compared: lower names with equal folds cannot stand in one directory.
 ///
-/// Windows and exFAT fold by a table of one-to-one upper-case mappings; Linux's vfat folds less,
-/// never more.
+/// Windows and exFAT fold by a table of one-to-one upper-case mappings, macOS also takes composed
+/// and decomposed characters for the same; Linux's vfat folds less, never more.
 #[must_use]
 pub fn fold(lower: &str) -> String {
-    lower.chars().map(upper).collect()
+    if lower.is_ascii() {
+        return lower.to_ascii_uppercase();
+    }
+    lower.nfd().map(upper).collect()
 }
 
 /// The lower name of part `number` (2 …) of a file whose first part is called `lower`.
@@ -187,8 +192,10 @@ fn picks(pick: u32, letters: &mut u32) -> bool {
     pick == FULL_VARIANT || pick.checked_shr(index).is_some_and(|bits| bits & 1 == 1)
 }
 
-fn has_case(c: char) -> bool {
-    !c.to_uppercase().eq([c]) || !c.to_lowercase().eq([c])
+/// Whether another character, or several, may be taken for `c`.
+fn has_twin(c: char) -> bool {
+    let has_case = !c.to_uppercase().eq([c]) || !c.to_lowercase().eq([c]);
+    has_case || !std::iter::once(c).nfd().eq([c]) || canonical_combining_class(c) != 0
 }
 
 fn upper(c: char) -> char {

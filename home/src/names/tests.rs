@@ -58,6 +58,16 @@ fn longest_names_fit() {
     assert!(!fits(&part(&encode(&[b'x'; NAME_MAX]), 2)));
 }
 
+#[test]
+fn composed_and_decomposed_names_are_the_same_on_the_medium() {
+    let (composed, decomposed) = ("\u{e9}t\u{e9}", "e\u{301}te\u{301}");
+    assert_eq!(fold(composed), fold(decomposed));
+    assert_eq!(fold("\u{ac00}"), fold("\u{1100}\u{1161}"));
+    let full = |name: &str| fold(&variant(name.as_bytes(), FULL_VARIANT));
+    assert_ne!(full(composed), full(decomposed));
+    assert_ne!(full("\u{ac00}"), full("\u{1100}\u{1161}"));
+}
+
 fn case_twin(word: &str, bits: u32) -> Vec<u8> {
     let flip = |(i, b): (usize, u8)| {
         if bits >> i & 1 == 1 {

@@ -4,7 +4,8 @@ use crate::ids::Ino;
 use crate::medium::{FactKind, Facts, Medium};
 use crate::names;
 use crate::table::lowers::TMP_DIR;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
+use std::collections::btree_map::{BTreeMap, Entry};
 use std::io;
 
 /// Deepest directory read; deeper than any of ours.
@@ -127,26 +128,12 @@ impl Scan {
         let mut parents: Vec<Option<(DirIndex, String)>> = vec![None];
         while let (Some((path, depth)), Some(parent)) = (queue.pop(), parents.pop()) {
             let index = DirIndex(self.dirs.len());
-            let listed = medium.list(&path)?;
-            let mut dir = BTreeMap::new();
-            for (name, facts) in listed {
-                if !is_of_the_home(&path, &name, &facts) {
-                    continue;
-                }
-                let fold = names::fold(&name);
-                if facts.kind == FactKind::Directory && depth < DEPTH_MAX {
-                    queue.push((join(&path, &name), depth + 1));
+            let dir = read_one(medium, &path)?;
+            for (fold, found) in &dir {
+                if found.facts.kind == FactKind::Directory && depth < DEPTH_MAX {
+                    queue.push((join(&path, &found.name), depth + 1));
                     parents.push(Some((index, fold.clone())));
                 }
-                dir.insert(
-                    fold,
-                    Found {
-                        name,
-                        facts,
-                        dir: None,
-                        owner: None,
-                    },
-                );
             }
             self.dirs.push(dir);
             self.paths.push(path);
@@ -156,6 +143,44 @@ impl Scan {
             }
         }
         Ok(top)
+    }
+}
+
+/// What is in one directory, by folded name. Of two objects whose names differ only for the lower
+/// filesystem at hand, not for others, one gets another name.
+fn read_one<M: Medium>(medium: &M, path: &str) -> io::Result<BTreeMap<String, Found>> {
+    let mut dir = BTreeMap::new();
+    let mut twins = Vec::new();
+    for (name, facts) in medium.list(path)? {
+        if !is_of_the_home(path, &name, &facts) {
+            continue;
+        }
+        match dir.entry(names::fold(&name)) {
+            Entry::Vacant(free) => drop(free.insert(found(name, facts))),
+            Entry::Occupied(_) => twins.push((name, facts)),
+        }
+    }
+    for (name, facts) in twins {
+        let plain = names::name_for(&name);
+        let free = (2..).map(|number| names::encode(&names::numbered(&plain, number)));
+        let free = free
+            .into_iter()
+            .find(|free| !dir.contains_key(&names::fold(free)));
+        let Some(free) = free else { continue };
+        match medium.rename(&join(path, &name), &join(path, &free)) {
+            Ok(()) => drop(dir.insert(names::fold(&free), found(free, facts))),
+            Err(error) => tracing::warn!(directory = path, name, %error, "left out"),
+        }
+    }
+    Ok(dir)
+}
+
+fn found(name: String, facts: Facts) -> Found {
+    Found {
+        name,
+        facts,
+        dir: None,
+        owner: None,
     }
 }
 

@@ -4,7 +4,9 @@ use super::model::{Model, Path, assert_same, dump, walk};
 use super::*;
 use proptest::prelude::*;
 
-const NAMES: [&str; 9] = ["a", "A", "b", "c:", "con", "e.", "É", "é", "x~1"];
+const NAMES: [&str; 10] = [
+    "a", "A", "b", "c:", "con", "e.", "É", "é", "e\u{301}", "x~1",
+];
 
 #[derive(Clone, Debug)]
 enum Op {

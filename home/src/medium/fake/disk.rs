@@ -80,7 +80,7 @@ impl Disk {
     pub(super) fn dir(&self, path: &str) -> io::Result<Id> {
         let mut at = ROOT;
         for name in path.split('/').filter(|name| !name.is_empty()) {
-            let (_, id) = self.live[&at].get(&names::fold(name)).ok_or(missing())?;
+            let (_, id) = self.live[&at].get(&fold(name)).ok_or(missing())?;
             at = *id;
             if !self.objects[&at].is_dir {
                 return Err(errno(Errno::NOTDIR));
@@ -97,7 +97,7 @@ impl Disk {
     pub(super) fn find(&self, path: &str) -> io::Result<Id> {
         let (dir, name) = self.split(path)?;
         self.live[&dir]
-            .get(&names::fold(name))
+            .get(&fold(name))
             .map(|(_, id)| *id)
             .ok_or(missing())
     }
@@ -131,14 +131,14 @@ impl Disk {
         if !names::fits(name) {
             return Err(errno(Errno::NAMETOOLONG));
         }
-        if self.live[&dir].contains_key(&names::fold(name)) {
+        if self.live[&dir].contains_key(&fold(name)) {
             return Err(errno(Errno::EXIST));
         }
         Ok(())
     }
 
     pub(super) fn set(&mut self, dir: Id, name: &str, id: Option<Id>) {
-        let fold = names::fold(name);
+        let fold = fold(name);
         let names = self.live.get_mut(&dir).unwrap();
         match id {
             Some(id) => names.insert(fold.clone(), (name.to_owned(), id)),
@@ -223,6 +223,18 @@ impl Disk {
             born: object.born,
         }
     }
+}
+
+/// What the medium compares: case, nothing else.
+fn fold(name: &str) -> String {
+    let upper = |c: char| {
+        let mut mapped = c.to_uppercase();
+        mapped
+            .next()
+            .filter(|_| mapped.next().is_none())
+            .unwrap_or(c)
+    };
+    name.chars().map(upper).collect()
 }
 
 fn missing() -> io::Error {
