@@ -2,10 +2,11 @@
 
 use anyhow::Context as _;
 use clap::{Args, Parser, Subcommand};
+use nix::unistd::Group;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
-use wendy_home::home::{Home, Options, Reconciled, new_root};
+use wendy_home::home::{GroupNames, Home, Options, Reconciled, new_root};
 use wendy_home::medium::directory::DirectoryMedium;
 use wendy_home::medium::preview::Preview;
 use wendy_home::store::Store;
@@ -63,6 +64,10 @@ impl Identity {
             self.gid.unwrap_or(fallback.1),
         );
         options.host = host_id();
+        options.groups = GroupNames {
+            name_of: |gid| Some(Group::from_gid(gid.into()).ok()??.name),
+            id_of: |name| Some(Group::from_name(name).ok()??.gid.as_raw()),
+        };
         options
     }
 }
@@ -115,6 +120,7 @@ fn print_reconciled(found: &Reconciled) {
         (found.edited, "changed"),
         (found.renamed, "got another name"),
         (found.missing, "disappeared"),
+        (found.returned, "came back"),
         (
             found.relocated,
             "moved to their place after an interruption",

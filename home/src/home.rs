@@ -33,6 +33,7 @@ mod attributes;
 mod batch;
 mod content;
 mod durability;
+mod groups;
 mod making;
 mod namespace;
 pub mod reconcile;
@@ -43,6 +44,7 @@ mod walk;
 
 pub use attributes::{Attributes, Change, SetXattr};
 pub use content::OpenedFile;
+pub use groups::GroupNames;
 pub use making::NewNode;
 pub use namespace::Listing;
 pub use reconcile::Reconciled;
@@ -50,6 +52,7 @@ pub use renaming::RenameMode;
 pub use resume::Stale;
 pub use walk::Visited;
 
+use groups::Groups;
 use reconcile::unseen::Unseen;
 
 /// Result of an operation, failing like the system call of the same name.
@@ -66,6 +69,8 @@ pub struct Options {
     pub adopted_file_mode: u16,
     /// Permission bits of directories that appear from outside.
     pub adopted_dir_mode: u16,
+    /// The groups of this machine.
+    pub groups: GroupNames,
     /// Identity of this machine, to notice use elsewhere.
     pub host: [u8; 16],
 }
@@ -79,6 +84,7 @@ impl Options {
             gid,
             adopted_file_mode: 0o600,
             adopted_dir_mode: 0o700,
+            groups: GroupNames::default(),
             host: [0; 16],
         }
     }
@@ -111,6 +117,7 @@ struct State<M: Medium> {
     /// Objects the medium would not rename or remove; left alone until the next use.
     stuck: HashSet<Ino>,
     unseen: Unseen,
+    groups: Groups,
     /// Set when memory and log have parted: nothing is changed any more.
     failed: bool,
     /// Number of operations that changed something, to notice idleness.
@@ -208,6 +215,7 @@ impl<M: Medium> Home<M> {
     /// A home whose table is as last recorded, and whether the last use ended in order.
     fn read_back(medium: Arc<M>, options: Options) -> std::result::Result<(Self, bool), OpenError> {
         let opened = Store::open(&*medium, &new_root())?;
+        let groups = Groups::of(&opened.table, options.groups);
         let mut state = State {
             table: opened.table,
             store: opened.store,
@@ -218,6 +226,7 @@ impl<M: Medium> Home<M> {
             vacated: HashSet::new(),
             stuck: HashSet::new(),
             unseen: Unseen::Everything,
+            groups,
             failed: false,
             changes: 0,
         };
@@ -235,6 +244,9 @@ impl<M: Medium> Home<M> {
         };
         let home = home(state);
         home.drop_nameless().map_err(io::Error::from)?;
+        home.state()
+            .forget_lost(Time::now().seconds)
+            .map_err(io::Error::from)?;
         Ok((home, clean))
     }
 

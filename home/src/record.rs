@@ -17,6 +17,9 @@
 //! | 7 | lower | ino `u64`, directory `u64`, name text, parts `u16`, size `u64`, modified `i64`, born `i64` |
 //! | 8 | lower gone | ino `u64` |
 //! | 9 | next ino | ino `u64` |
+//! | 10 | group | number `u64` below 2³², name text |
+//! | 11 | lost | ino `u64`, since `i64`, path blob |
+//! | 12 | found | ino `u64` |
 //!
 //! Kinds: 1 directory, 2 file, 3 symlink, 4 fifo, 5 socket, 6 character device, 7 block device.
 //! An unknown tag means metadata of a newer version and is refused, never skipped.
@@ -28,6 +31,8 @@ use crate::names;
 pub const TARGET_MAX: usize = 4095;
 /// Longest value of an extended attribute in bytes (`XATTR_SIZE_MAX`).
 pub const XATTR_MAX: usize = 65536;
+/// Longest path of an inode that is lost, in bytes; of deeper ones no more is known.
+pub const LOST_PATH_MAX: usize = 32 << 10;
 /// Longest lower name in bytes: 255 UTF-16 units of three bytes each.
 pub const LOWER_NAME_MAX: usize = 765;
 
@@ -169,6 +174,20 @@ pub enum Record {
     LowerGone(Ino),
     /// Inode numbers below this are used up.
     NextIno(Ino),
+    /// Inodes of group [`Owner::Id`] with this number belong to the group of this name, whatever
+    /// its number on the machine at hand.
+    Group(u32, String),
+    /// An inode without names whose lower a stranger took away: kept for a while, should it return.
+    Lost {
+        /// The inode, which is none until it is found.
+        ino: Ino,
+        /// When that was noticed, in seconds since 1970.
+        since: i64,
+        /// Its first name from the root of the home, without a leading `/`.
+        path: Vec<u8>,
+    },
+    /// A lost inode is back, still without names.
+    Found(Ino),
 }
 
 mod wire;

@@ -11,9 +11,11 @@
 use crate::ids::Ino;
 use crate::names;
 use crate::record::{Inode, Kind, Lower, Place, Record};
+use lost::Lost;
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 mod apply;
+pub mod lost;
 pub mod lowers;
 mod snapshot;
 
@@ -88,6 +90,11 @@ pub struct Table {
     /// Folded actual places.
     occupied: HashMap<Place, Ino>,
     unsettled: BTreeSet<Ino>,
+    lost: BTreeMap<Ino, Lost>,
+    /// Where each lost inode was; the last of several at one path.
+    lost_paths: HashMap<Vec<u8>, Ino>,
+    /// Names of groups by the number inodes know them by.
+    groups: BTreeMap<u32, String>,
     next: Ino,
 }
 
@@ -106,6 +113,9 @@ impl Table {
             lowers: HashMap::new(),
             occupied: HashMap::new(),
             unsettled: BTreeSet::new(),
+            lost: BTreeMap::new(),
+            lost_paths: HashMap::new(),
+            groups: BTreeMap::new(),
             next: Ino::FIRST,
         }
     }
@@ -232,6 +242,25 @@ impl Table {
     #[must_use]
     pub fn next_ino(&self) -> Ino {
         self.next
+    }
+
+    /// Names of groups by the number inodes know them by.
+    #[must_use]
+    pub fn groups(&self) -> &BTreeMap<u32, String> {
+        &self.groups
+    }
+
+    /// The path of `name` in `dir` from the root of the home, without a leading `/`.
+    #[must_use]
+    pub fn home_path(&self, dir: Ino, name: &[u8]) -> Vec<u8> {
+        let mut components = vec![name];
+        let mut at = self.names(dir).first();
+        while let Some(above) = at.filter(|_| components.len() < DEPTH_MAX) {
+            components.push(&above.name);
+            at = self.names(above.dir).first();
+        }
+        components.reverse();
+        components.join(&b'/')
     }
 
     /// Whether `ino` is a directory.

@@ -83,14 +83,16 @@ impl<M: Medium> Home<M> {
         let now = Time::now();
         let me = self.options;
         let mut batch = state.begin()?;
+        let group = match change.gid {
+            Some(gid) => Some(state.group_to_keep(&mut batch, gid, &me)?),
+            None => None,
+        };
         state.apply_inode(&mut batch, ino, |inode| {
             inode.mode = change.mode.map_or(inode.mode, |mode| mode & 0o7777);
             inode.owner = change
                 .uid
                 .map_or(inode.owner, |uid| Owner::from_id(uid, me.uid));
-            inode.group = change
-                .gid
-                .map_or(inode.group, |gid| Owner::from_id(gid, me.gid));
+            inode.group = group.unwrap_or(inode.group);
             let times = &mut inode.times;
             let written = change.size.map(|_| now);
             times.modified = change.modified.or(written).unwrap_or(times.modified);
@@ -195,7 +197,7 @@ impl<M: Medium> Home<M> {
             kind: inode.kind,
             mode: inode.mode,
             uid: inode.owner.to_id(self.options.uid),
-            gid: inode.group.to_id(self.options.gid),
+            gid: state.groups.here(inode.group, self.options.gid),
             device: inode.device,
             size: inode.size,
             links: state.table.links(ino),

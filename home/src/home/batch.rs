@@ -75,14 +75,18 @@ impl<M: Medium> State<M> {
         self.apply_inode(batch, ino, |inode| inode.times.changed = now)
     }
 
-    /// Removes an inode without names unless someone still has it open.
-    pub(super) fn drop_if_unused(&mut self, ino: Ino) -> Result<()> {
-        let unused = ino != Ino::ROOT
+    /// Whether nothing leads to `ino` any more.
+    pub(super) fn is_unused(&self, ino: Ino) -> bool {
+        ino != Ino::ROOT
             && self.table.inode(ino).is_some()
             && self.table.names(ino).is_empty()
             && !self.held.contains_key(&ino)
-            && !self.files.contains_key(&ino);
-        if !unused {
+            && !self.files.contains_key(&ino)
+    }
+
+    /// Removes an inode without names unless someone still has it open.
+    pub(super) fn drop_if_unused(&mut self, ino: Ino) -> Result<()> {
+        if !self.is_unused(ino) {
             return Ok(());
         }
         self.dirty.remove(&ino);

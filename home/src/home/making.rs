@@ -73,8 +73,11 @@ impl<M: Medium> Home<M> {
         node: &NewNode,
     ) -> Result<(Ino, Option<M::File>)> {
         state.require_free(dir, name)?;
-        let inode = self.inherit(state, dir, node)?;
+        let mut inode = self.inherit(state, dir, node)?;
         let mut batch = state.begin()?;
+        if inode.group == Owner::Id(node.gid) {
+            inode.group = state.group_to_keep(&mut batch, node.gid, &self.options)?;
+        }
         let ino = state.table.next_ino();
         let lower = if node.kind.has_lower() {
             Some(self.make_lower(state, ino, (dir, name), node.kind)?)

@@ -10,8 +10,10 @@
 //!    settling may have put them: the wanted and the waiting place.
 //! 2. Objects not found are matched with unknown ones of equal creation time, size and modification
 //!    time: renamed by a stranger. Their names change, everything else stays.
-//! 3. Objects still not found were deleted; their names go.
-//! 4. Unknown objects are adopted under the name their lower name stands for.
+//! 3. Objects still not found were deleted; their names go, and for a month what they were is
+//!    remembered.
+//! 4. Unknown objects are adopted under the name their lower name stands for, as what was
+//!    remembered of that name, if anything.
 //! 5. Files of another size or time than recorded were edited: size and time are taken over.
 //!
 //! An interrupted rename can leave both of its names on the medium: the one that does not look as
@@ -25,6 +27,7 @@ use std::io;
 
 mod adopt;
 mod locate;
+mod lost;
 mod scan;
 pub(super) mod unseen;
 
@@ -42,6 +45,8 @@ pub struct Reconciled {
     pub renamed: u64,
     /// Files and directories that disappeared.
     pub missing: u64,
+    /// Files and directories that had disappeared before and are back.
+    pub returned: u64,
     /// Interrupted renames of our own that were completed.
     pub relocated: u64,
     /// Files without a name from a use that broke off, kept in `.wendy/lost`.

@@ -246,3 +246,38 @@ fn longest_names_are_kept() {
     assert_eq!(found, Reconciled::default());
     assert!(home.lookup(Ino::ROOT, &[0xff; names::NAME_MAX]).is_ok());
 }
+
+#[test]
+fn groups_follow_their_names() {
+    let fake = Fake::new(BIG);
+    create(&fake, [7; 16]).unwrap();
+    let (mut here, mut there) = (options(), options());
+    here.groups = GroupNames {
+        name_of: |gid| (gid == 44).then(|| "video".into()),
+        id_of: |name| (name == "video").then_some(44),
+    };
+    there.groups = GroupNames {
+        name_of: |gid| Some(if gid == 39 { "video" } else { "other" }.into()),
+        id_of: |name| (name == "video").then_some(39),
+    };
+    let (home, _) = Home::open(fake.clone(), here).unwrap();
+    let ino = write_file(&home, Ino::ROOT, b"film", b"1");
+    let set = |home: &Home<Fake>, gid| {
+        let gid = Some(gid);
+        home.change(
+            ino,
+            &Change {
+                gid,
+                ..Change::default()
+            },
+        )
+        .unwrap()
+        .gid
+    };
+    assert_eq!((set(&home, 7), set(&home, 44)), (7, 44));
+    home.close().unwrap();
+    let (home, _) = Home::open(fake.replug(), there).unwrap();
+    assert_eq!(home.attributes(ino).unwrap().gid, 39);
+    // Number 44 means another group here.
+    assert_eq!((set(&home, 44), set(&home, 39)), (44, 39));
+}

@@ -34,6 +34,13 @@ pub(crate) fn any_record() -> impl Strategy<Value = Record> {
         }),
         ino().prop_map(Record::LowerGone),
         ino().prop_map(Record::NextIno),
+        (0u32..9, "[a-z]{1,3}").prop_map(|(number, name)| Record::Group(number, name)),
+        (ino(), any::<i64>(), name()).prop_map(|(ino, since, path)| Record::Lost {
+            ino,
+            since,
+            path
+        }),
+        ino().prop_map(Record::Found),
     ]
 }
 

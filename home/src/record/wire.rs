@@ -1,7 +1,8 @@
 //! Records as bytes; the format is that of the [module above](super).
 
 use super::{
-    Inode, Kind, LOWER_NAME_MAX, Lower, Place, Print, Record, TARGET_MAX, Times, XATTR_MAX,
+    Inode, Kind, LOST_PATH_MAX, LOWER_NAME_MAX, Lower, Place, Print, Record, TARGET_MAX, Times,
+    XATTR_MAX,
 };
 use crate::codec::{Reader, Writer};
 use crate::ids::{Ino, Owner, Time};
@@ -47,6 +48,16 @@ impl Record {
             }
             Self::LowerGone(ino) => write_ino(out, 8, *ino),
             Self::NextIno(ino) => write_ino(out, 9, *ino),
+            Self::Group(number, name) => {
+                write_ino(out, 10, Ino((*number).into()));
+                out.blob(name.as_bytes());
+            }
+            Self::Lost { ino, since, path } => {
+                write_ino(out, 11, *ino);
+                out.i64(*since);
+                out.blob(path);
+            }
+            Self::Found(ino) => write_ino(out, 12, *ino),
         }
     }
 
@@ -70,6 +81,13 @@ impl Record {
             7 => Self::Lower(ino, read_lower(from)?),
             8 => Self::LowerGone(ino),
             9 => Self::NextIno(ino),
+            10 => Self::Group(u32::try_from(ino.0).ok()?, from.text(NAME_MAX)?.to_owned()),
+            11 => Self::Lost {
+                ino,
+                since: from.i64()?,
+                path: from.blob(LOST_PATH_MAX)?.to_vec(),
+            },
+            12 => Self::Found(ino),
             _ => return None,
         })
     }

@@ -37,6 +37,12 @@ impl Table {
                 self.xattrs_mut(*ino)?.remove(name);
                 Ok(())
             }
+            Record::Group(number, name) => {
+                self.groups.insert(*number, name.clone());
+                Ok(())
+            }
+            Record::Lost { ino, since, path } => self.lose(*ino, *since, path),
+            Record::Found(ino) => self.find(*ino),
             Record::Lower(ino, lower) => self.set_lower(*ino, lower),
             Record::LowerGone(ino) => {
                 self.remove_lower(*ino);
@@ -59,7 +65,8 @@ impl Table {
             return Ok(());
         }
         // Numbers are never used twice: a lower of a dead inode must not become that of a new one.
-        if !(Ino::FIRST..INO_END).contains(&ino) || self.lowers.contains_key(&ino) {
+        let used = self.lowers.contains_key(&ino) || self.lost.contains_key(&ino);
+        if !(Ino::FIRST..INO_END).contains(&ino) || used {
             return Err(Broken::NoInode(ino));
         }
         let node = Node {
@@ -76,6 +83,14 @@ impl Table {
     }
 
     fn remove_inode(&mut self, ino: Ino) -> Result<(), Broken> {
+        if self.forget(ino).is_some() {
+            return Ok(());
+        }
+        self.take_nameless(ino).map(drop)
+    }
+
+    /// Takes out an inode that nothing leads to and that leads to nothing.
+    pub(super) fn take_nameless(&mut self, ino: Ino) -> Result<Node, Broken> {
         let node = self.nodes.get(&ino).ok_or(Broken::NoInode(ino))?;
         let empty = self
             .directories
@@ -84,10 +99,10 @@ impl Table {
         if ino == Ino::ROOT || !node.names.is_empty() || !empty {
             return Err(Broken::InUse(ino));
         }
-        self.nodes.remove(&ino);
+        let node = self.nodes.remove(&ino).ok_or(Broken::NoInode(ino))?;
         self.directories.remove(&ino);
         self.review(ino);
-        Ok(())
+        Ok(node)
     }
 
     fn add_entry(&mut self, dir: Ino, name: &[u8], entry: Entry) -> Result<(), Broken> {

@@ -1,12 +1,14 @@
 //! The table as records: what a checkpoint holds.
 
-use super::{Ino, Kind, Record, Table};
+use super::{Ino, Kind, Lost, Record, Table};
 
 impl Table {
     /// Records which make a [new](Table::new) table equal to this one when applied in order.
     #[must_use]
     pub fn snapshot(&self) -> Vec<Record> {
         let mut records = vec![Record::NextIno(self.next)];
+        let groups = self.groups.iter();
+        records.extend(groups.map(|(number, name)| Record::Group(*number, name.clone())));
         let mut inos: Vec<Ino> = self.nodes.keys().copied().collect();
         inos.sort_unstable();
         for &ino in &inos {
@@ -15,6 +17,7 @@ impl Table {
         // Names of one inode keep their order: the first decides its place.
         records.extend(inos.iter().flat_map(|ino| self.entry_records(*ino)));
         records.extend(inos.iter().flat_map(|ino| self.xattr_records(*ino)));
+        self.lost().for_each(|lost| add_lost(&mut records, lost));
         records.extend(self.lower_records());
         records
     }
@@ -53,9 +56,7 @@ impl Table {
 
     fn xattr_records(&self, ino: Ino) -> Vec<Record> {
         let xattrs = self.nodes[&ino].xattrs.iter();
-        xattrs
-            .map(|(name, value)| Record::Xattr(ino, name.clone(), value.clone()))
-            .collect()
+        xattrs.map(|xattr| xattr_record(ino, xattr)).collect()
     }
 
     /// Lowers, each after that of the directory it stands in.
@@ -76,4 +77,18 @@ impl Table {
         let above = |at: &Ino| self.lowers.get(at).map(|lower| lower.place.dir);
         std::iter::successors(above(&ino), above).count()
     }
+}
+
+fn add_lost(records: &mut Vec<Record>, (ino, lost): (Ino, &Lost)) {
+    records.push(Record::Inode(ino, lost.inode.clone()));
+    records.extend(lost.xattrs.iter().map(|xattr| xattr_record(ino, xattr)));
+    records.push(Record::Lost {
+        ino,
+        since: lost.since,
+        path: lost.path.clone(),
+    });
+}
+
+fn xattr_record(ino: Ino, (name, value): (&Vec<u8>, &Vec<u8>)) -> Record {
+    Record::Xattr(ino, name.clone(), value.clone())
 }

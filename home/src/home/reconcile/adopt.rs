@@ -5,7 +5,7 @@ use super::super::{Ino, Inode, Medium, Options, Owner, Record, Result, State, ne
 use super::Reconciled;
 use super::scan::{Found, Scan};
 use crate::ids::Time;
-use crate::medium::{FactKind, Limits};
+use crate::medium::{FactKind, Facts, Limits};
 use crate::names;
 use crate::record::{Kind, Lower, Place, Times};
 use crate::table::NameRef;
@@ -50,35 +50,35 @@ impl<M: Medium> State<M> {
                     .at(dir, &found.name)
                     .is_none_or(|now| now.owner.is_some());
                 if !claimed {
-                    self.adopt(scan, (dir, &found), options, limits)?;
-                    count.adopted += 1;
+                    let came_back = self.adopt(scan, (dir, &found), options, limits)?;
+                    count.returned += u64::from(came_back);
+                    count.adopted += u64::from(!came_back);
                 }
             }
         }
     }
 
+    /// Says whether it is one that was lost.
     fn adopt(
         &mut self,
         scan: &mut Scan,
         (dir, found): (Ino, &Found),
         options: &Options,
         limits: Limits,
-    ) -> Result<()> {
-        let ino = self.table.next_ino();
+    ) -> Result<bool> {
+        let lost = self.lost_like(dir, found);
+        let ino = lost.unwrap_or(self.table.next_ino());
         let (facts, parts) = whole(scan, (dir, found), ino, limits);
-        let inode = adopted_inode(
-            &Found {
-                facts,
-                ..found.clone()
-            },
-            options,
-        );
+        let inode = adopted_inode(&facts, options);
         let place = Place {
             dir,
             name: found.name.clone(),
         };
         let mut batch = self.begin()?;
-        self.apply(&mut batch, Record::Inode(ino, inode))?;
+        match lost {
+            Some(lost) => self.take_back(&mut batch, lost, &inode)?,
+            None => self.apply(&mut batch, Record::Inode(ino, inode))?,
+        }
         self.name_after(&mut batch, (dir, &found.name), ino)?;
         let lower = Lower {
             place,
@@ -89,7 +89,11 @@ impl<M: Medium> State<M> {
             self.apply(&mut batch, Record::Lower(ino, lower))?;
         }
         scan.claim(dir, &found.name, ino);
-        self.finish(batch)
+        self.finish(batch)?;
+        if lost.is_some() {
+            self.take_back_links(dir, &found.name, ino)?;
+        }
+        Ok(lost.is_some())
     }
 
     /// Names `ino` in `dir` as its lower name says, or nearly so when that name is taken.
@@ -158,24 +162,25 @@ impl<M: Medium> State<M> {
 
     fn drop_name(&mut self, dir: Ino, name: Vec<u8>) -> Result<()> {
         let ino = self.find(dir, &name)?;
+        let path = self.table.home_path(dir, &name);
         self.record_one(Record::EntryGone { dir, name })?;
-        self.drop_if_unused(ino)
+        self.lose_if_unused(ino, path)
     }
 }
 
-fn adopted_inode(found: &Found, options: &Options) -> Inode {
-    let (kind, mode) = match found.facts.kind {
+fn adopted_inode(facts: &Facts, options: &Options) -> Inode {
+    let (kind, mode) = match facts.kind {
         FactKind::Directory => (Kind::Directory, options.adopted_dir_mode),
         _ => (Kind::File, options.adopted_file_mode),
     };
     let modified = Time {
-        seconds: found.facts.modified,
+        seconds: facts.modified,
         nanos: 0,
     };
-    let born = if found.facts.born == 0 {
+    let born = if facts.born == 0 {
         modified.seconds
     } else {
-        found.facts.born
+        facts.born
     };
     let born = Time {
         seconds: born,
@@ -187,11 +192,7 @@ fn adopted_inode(found: &Found, options: &Options) -> Inode {
         changed: modified,
         born,
     };
-    let size = if kind == Kind::File {
-        found.facts.size
-    } else {
-        0
-    };
+    let size = if kind == Kind::File { facts.size } else { 0 };
     Inode {
         size,
         times,
@@ -200,12 +201,7 @@ fn adopted_inode(found: &Found, options: &Options) -> Inode {
 }
 
 /// A file together with the parts that follow a first one of exactly the part size.
-fn whole(
-    scan: &mut Scan,
-    (dir, found): (Ino, &Found),
-    ino: Ino,
-    limits: Limits,
-) -> (crate::medium::Facts, u16) {
+fn whole(scan: &mut Scan, (dir, found): (Ino, &Found), ino: Ino, limits: Limits) -> (Facts, u16) {
     let (mut facts, mut count, mut last) = (found.facts, 1, found.facts.size);
     while found.facts.kind == FactKind::File && last == limits.part_size {
         let name = names::part(&found.name, count + 1);

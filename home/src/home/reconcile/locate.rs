@@ -10,7 +10,7 @@ use crate::table::Table;
 use std::collections::HashMap;
 
 /// FAT keeps modification times to two seconds.
-const TIME_GRAIN: i64 = 2;
+pub(super) const TIME_GRAIN: i64 = 2;
 /// FAT keeps local time: a time zone or summer time shifts all of them by quarter-hours.
 const ZONE_STEP: i64 = 15 * 60;
 /// Farthest two places on earth are apart in local time.

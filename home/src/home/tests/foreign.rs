@@ -114,6 +114,56 @@ fn deleted_files_are_gone_with_what_was_below() {
 }
 
 #[test]
+fn a_folder_that_comes_back_is_what_it_was() {
+    let (fake, home) = new_home(BIG);
+    let dir = home
+        .make(Ino::ROOT, b"dir", &node(Kind::Directory))
+        .unwrap()
+        .ino;
+    let file = write_file(&home, dir, b"script", b"1");
+    home.set_xattr(file, b"user.tag", b"red", SetXattr::Any)
+        .unwrap();
+    home.make(dir, b"link", &node(Kind::Symlink)).unwrap();
+    home.close().unwrap();
+    let fake = fake.replug();
+    fake.remove_tree("dir");
+    let (fake, home, found) = reopen(&fake, &open(&fake));
+    assert_eq!((found, home.inode_count()), (Reconciled::default(), 1));
+    home.close().unwrap();
+    let fake = fake.replug();
+    crate::medium::Medium::make_dir(&fake, "dir").unwrap();
+    fake.write_file("dir/script", b"longer");
+    let (home, found) = Home::open(fake, options()).unwrap();
+    assert_eq!((found.returned, found.adopted), (2, 0));
+    let dir = find(&home, b"dir");
+    let script = home.lookup(dir.ino, b"script").unwrap();
+    assert_eq!((script.ino, script.mode, script.size), (file, 0o640, 6));
+    assert_eq!(home.xattr(file, b"user.tag").unwrap(), b"red");
+    let link = home.lookup(dir.ino, b"link").unwrap();
+    assert_eq!(home.read_link(link.ino).unwrap(), b"somewhere");
+}
+
+#[test]
+fn what_is_lost_is_forgotten_after_a_month() {
+    let (fake, home) = new_home(BIG);
+    write_file(&home, Ino::ROOT, b"file", b"1");
+    home.close().unwrap();
+    let fake = fake.replug();
+    crate::medium::Medium::unlink(&fake, "file").unwrap();
+    let home = open(&fake);
+    let count = |home: &Home<Fake>| home.with_table(|table| table.lost().count());
+    let day = 24 * 3600;
+    home.state()
+        .forget_lost(Time::now().seconds + 29 * day)
+        .unwrap();
+    assert_eq!(count(&home), 1);
+    home.state()
+        .forget_lost(Time::now().seconds + 31 * day)
+        .unwrap();
+    assert_eq!(count(&home), 0);
+}
+
+#[test]
 fn a_name_taken_by_a_link_is_not_lost() {
     let (fake, home) = new_home(BIG);
     home.make(Ino::ROOT, b"name", &node(Kind::Symlink)).unwrap();
@@ -142,6 +192,24 @@ fn overlong_foreign_names_are_shortened_only_on_our_side() {
     let name = &home.list(Ino::ROOT).unwrap()[0].name;
     assert!(names::is_valid(name) && std::str::from_utf8(name).is_ok());
     assert!(fake.read_file(&long).is_some());
+}
+
+#[test]
+fn names_only_macos_confuses_are_both_kept() {
+    let (fake, home) = new_home(BIG);
+    home.close().unwrap();
+    let fake = fake.replug();
+    fake.write_file("\u{e9}", b"composed");
+    fake.write_file("e\u{301}", b"decomposed");
+    let (home, found) = Home::open(fake, options()).unwrap();
+    assert_eq!(found.adopted, 2);
+    let listed = home.list(Ino::ROOT).unwrap();
+    let mut contents: Vec<_> = listed
+        .iter()
+        .map(|line| read_file(&home, line.ino))
+        .collect();
+    contents.sort();
+    assert_eq!(contents, [b"composed".to_vec(), b"decomposed".to_vec()]);
 }
 
 #[test]
