@@ -15,6 +15,7 @@
 
 pub mod authority;
 pub mod config;
+mod crowd;
 pub mod dbus;
 pub mod devices;
 pub mod engine;

@@ -20,6 +20,7 @@ pub mod confine;
 pub mod dir;
 pub mod kernel;
 pub mod loopdev;
+pub mod memory;
 pub mod mount;
 pub mod mountinfo;
 pub mod namespace;

@@ -8,6 +8,7 @@ use zbus::{Connection, fdo::DBusProxy, message::Header, names::OwnedUniqueName};
 
 use crate::{
     authority::Denied,
+    crowd::{Crowd, Present},
     limits::{MAX_CALLS_PER_CONNECTION, MAX_CALLS_PER_UID, Quota, Slot},
     operations::Caller,
 };
@@ -18,6 +19,7 @@ pub(super) struct Callers {
     bus: DBusProxy<'static>,
     per_connection: Quota<OwnedUniqueName>,
     per_uid: Quota<u32>,
+    crowd: Crowd,
 }
 
 /// One call in progress; counts against the caller's quotas until dropped.
@@ -25,6 +27,7 @@ pub(super) struct Callers {
 pub(super) struct Visit {
     pub(super) caller: Caller,
     _slots: (Slot<OwnedUniqueName>, Slot<u32>),
+    _present: Present,
 }
 
 impl Callers {
@@ -33,10 +36,12 @@ impl Callers {
             bus: DBusProxy::new(connection).await?,
             per_connection: Quota::new(MAX_CALLS_PER_CONNECTION),
             per_uid: Quota::new(MAX_CALLS_PER_UID),
+            crowd: Crowd::default(),
         })
     }
 
     pub(super) async fn identify(&self, header: &Header<'_>) -> Result<Visit> {
+        let present = self.crowd.join();
         let sender = header.sender().ok_or(Denied::CallerGone)?;
         let connection_slot = self.per_connection.take(sender.to_owned().into())?;
         let credentials = self.bus.get_connection_credentials(sender.into()).await;
@@ -50,6 +55,7 @@ impl Callers {
         Ok(Visit {
             caller,
             _slots: (connection_slot, uid_slot),
+            _present: present,
         })
     }
 

@@ -7,7 +7,7 @@ use zbus::{Connection, DBusError, OwnedVariant, Variant, wire::StructureBuilder}
 
 use crate::{
     double::{ControlProxy, STICK},
-    system::{ALLOW, ASK, DENY, NOBODY, System},
+    system::{ALLOW, ASK, DENY, NOBODY, POLICIES, System},
 };
 
 /// The object of the double's world that serves an interface.
@@ -91,7 +91,7 @@ pub fn error_name(reply: zbus::Result<zbus::Message>) -> String {
 }
 
 /// Every method of the contract, called by nobody; with the error names that came back.
-async fn call_everything(system: &System) -> Vec<(String, String)> {
+pub async fn call_everything(system: &System) -> Vec<(String, String)> {
     let (root, nobody) = (system.connect(0).await, system.connect(NOBODY).await);
     // A job of root's, so that there is one to cancel.
     let (_, xml) = INTERFACES[0];
@@ -172,9 +172,17 @@ async fn a_yes_of_polkit_lets_everything_through_that_works() {
 
 #[tokio::test]
 async fn no_property_can_be_written() {
-    let system = System::start(ALLOW).await;
-    let root = system.connect(0).await;
-    call_everything(&system).await;
+    for policy in POLICIES {
+        let system = System::start(policy.rules).await;
+        call_everything(&system).await;
+        for uid in [0, NOBODY] {
+            write_everything(&system.connect(uid).await).await;
+        }
+    }
+}
+
+/// Sets every property of the contract to what it is.
+async fn write_everything(caller: &Connection) {
     for (interface, xml) in INTERFACES {
         let node = zbus_xml::Node::from_reader(xml.as_bytes()).unwrap();
         for property in node.interfaces()[0].properties() {
@@ -185,17 +193,54 @@ async fn no_property_can_be_written() {
             );
             let path = object_of(interface);
             let get = (interface, name.as_str());
-            let value = root
+            let value = caller
                 .call_method(to.0, path.as_str(), to.1, "Get", &get)
                 .await
                 .unwrap();
             let value: OwnedVariant = value.body().deserialize().unwrap();
             let set = (interface, name.as_str(), &*value);
-            let reply = root
+            let reply = caller
                 .call_method(to.0, path.as_str(), to.1, "Set", &set)
                 .await;
             assert_ne!(error_name(reply), "", "{interface}.{name}");
         }
+    }
+}
+
+/// A caller may have become another program, or its process id another's, since it connected. The
+/// process of this connection has root's rights by now: whoever asked about the process would get a
+/// yes.
+#[tokio::test]
+async fn rights_are_those_of_the_connection_and_not_of_its_process() {
+    for policy in POLICIES {
+        let system = System::start(policy.rules).await;
+        let (nobody, root) = (system.connect(NOBODY).await, system.connect(0).await);
+        let bus = zbus::fdo::DBusProxy::new(&root).await.unwrap();
+        for (caller, uid) in [(&nobody, NOBODY), (&root, 0)] {
+            let name = caller.unique_name().unwrap().clone().into();
+            let known = bus.get_connection_credentials(name).await.unwrap();
+            assert_eq!(known.process_id(), Some(std::process::id()));
+            assert_eq!(known.unix_user_id(), Some(uid));
+        }
+        assert!(rustix::process::geteuid().is_root());
+        let store = zbus::ObjectPath::try_from(object_of("org.ubuntu.Wendy.Store")).unwrap();
+        let body = (
+            store,
+            "A name",
+            std::collections::HashMap::<&str, Variant<'_>>::new(),
+        );
+        let wendy = Some("org.ubuntu.Wendy");
+        let save = async |caller: &Connection| {
+            error_name(
+                caller
+                    .call_method(wendy, ROOT, wendy, "SaveSession", &body)
+                    .await,
+            )
+        };
+        assert_eq!(save(&nobody).await, policy.answer(""));
+        // What nobody may have begun is still at work.
+        let own = policy.refusal.map_or("org.ubuntu.Wendy.Error.Busy", |_| "");
+        assert_eq!(save(&root).await, own);
     }
 }
 

@@ -3,10 +3,11 @@
 use std::time::{Duration, Instant};
 
 use futures_util::{StreamExt, stream::FuturesUnordered};
+use tokio::time::timeout;
 use wendy_dbus::{
     Error,
     options::{PrepareOptions, SaveOptions},
-    paths::{DevicePath, StorePath},
+    paths::{DevicePath, ROOT, StorePath},
     proxies::WendyProxy,
 };
 use wendyd::jobs::{MAX_ACTIVE_PER_UID, MAX_FINISHED_PER_UID};
@@ -14,7 +15,7 @@ use zbus::{Connection, fdo::ObjectManagerProxy};
 
 use crate::{
     double::{ControlProxy, STICK, STORE},
-    system::{ALLOW, NOBODY, System},
+    system::{ALLOW, NOBODY, PATIENCE, System},
 };
 
 /// As many unanswered calls as a stock system bus allows one connection.
@@ -152,6 +153,40 @@ async fn who_never_listens_holds_up_nobody() {
     drop(stream);
 }
 
+/// As many connections as a stock bus gives one user, each with as many calls as it may have open.
+#[tokio::test]
+async fn a_flood_of_connections_holds_up_nobody_else() {
+    let system = System::start(ALLOW).await;
+    let other = system.connect(1).await;
+    flood(&other, 1).await;
+    let (memory, descriptors) = (system.daemon_memory(), system.daemon_descriptors());
+    let mut flooders = Vec::new();
+    for _ in 0..200 {
+        flooders.push(system.connect(NOBODY).await);
+    }
+    let floods: FuturesUnordered<_> = flooders.iter().map(|caller| flood(caller, 8)).collect();
+    let started = Instant::now();
+    let served = async {
+        flood(&other, 1).await;
+        started.elapsed()
+    };
+    let (answers, waited) = tokio::join!(floods.collect::<Vec<_>>(), served);
+    assert!(waited < Duration::from_secs(5), "{waited:?}");
+    assert!(answers.iter().any(|(done, _)| *done > 0));
+    drop(flooders);
+    flood(&other, 1).await;
+    let back = async {
+        while system.daemon_memory() > memory + (4 << 20) {
+            tokio::task::yield_now().await;
+        }
+    };
+    timeout(PATIENCE, back)
+        .await
+        .expect("the memory comes back");
+    assert!(system.daemon_descriptors() <= descriptors + 8);
+}
+
+/// Above what the bus lets through, the sender is cut off; below, nobody keeps it.
 #[tokio::test]
 async fn huge_messages_leave_nothing_behind() {
     let system = System::start(ALLOW).await;
@@ -169,6 +204,18 @@ async fn huge_messages_leave_nothing_behind() {
             .await
             .unwrap_err();
     }
+    let giant = "x".repeat(100 << 20);
+    let sender = system.connect(NOBODY).await;
+    let sent = sender
+        .call_method(
+            Some("org.ubuntu.Wendy"),
+            ROOT,
+            Some("org.ubuntu.Wendy"),
+            "PlanPrepare",
+            &giant,
+        )
+        .await;
+    sent.unwrap_err();
     flood(&nobody, AT_ONCE).await;
     let memory_after = system.daemon_memory();
     assert!(

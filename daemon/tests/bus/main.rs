@@ -19,5 +19,6 @@ mod lifecycle;
 mod limits;
 mod polkits;
 mod prompts;
+mod raw;
 mod system;
 mod whole;

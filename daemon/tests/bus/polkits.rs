@@ -10,6 +10,7 @@ use wendy_dbus::{Error, Result, options::SaveOptions, paths::StorePath, proxies:
 use zbus::{Connection, OwnedObjectPath, OwnedVariant, connection::Builder, interface};
 
 use crate::{
+    authorization::call_everything,
     double::STORE,
     system::{NOBODY, System},
 };
@@ -171,6 +172,27 @@ async fn polkit_is_asked_about_the_caller_and_nobody_else() {
         let name: String = subject.1["name"].clone().try_into().unwrap();
         assert_eq!(name, caller.unique_name().unwrap().as_str());
         assert_eq!(action, "org.ubuntu.wendy.save-session");
+    }
+}
+
+/// Of every method of the contract, and never about the daemon itself.
+#[tokio::test]
+async fn every_question_to_polkit_is_about_a_caller() {
+    let (system, polkit, asked) = system_with(Manner::Yes).await;
+    let answers = call_everything(&system).await;
+    let bus = zbus::fdo::DBusProxy::new(&polkit).await.unwrap();
+    let wendy = bus.get_name_owner("org.ubuntu.Wendy".try_into().unwrap());
+    let wendy = wendy.await.unwrap();
+    let asked = asked.lock().unwrap();
+    assert!(
+        asked.len() >= answers.len() - 1,
+        "{} questions",
+        asked.len()
+    );
+    for (subject, action) in asked.iter() {
+        assert_eq!(subject.0, "system-bus-name", "{action}");
+        let name: String = subject.1["name"].clone().try_into().unwrap();
+        assert!(name.starts_with(':') && name != wendy.as_str(), "{action}");
     }
 }
 

@@ -6,16 +6,16 @@ use std::time::{Duration, Instant};
 use tokio::{sync::mpsc::Receiver, task::JoinHandle, time::timeout};
 use wendy_dbus::{
     Error, Result,
-    options::{PrepareOptions, SaveOptions},
-    paths::{DevicePath, StorePath},
-    proxies::WendyProxy,
+    options::{NoOptions, PrepareOptions, SaveOptions},
+    paths::{DevicePath, SessionPath, StorePath},
+    proxies::{SessionProxy, WendyProxy},
 };
 use zbus::{Connection, OwnedObjectPath, fdo::PeerProxy};
 
 use crate::{
     agent::{Event, Prompt, register},
-    double::{ControlProxy, STICK, STORE},
-    system::{ASK, NOBODY, PATIENCE, System},
+    double::{ControlProxy, SESSION, STICK, STORE},
+    system::{ASK, NOBODY, PATIENCE, POLICIES, System},
 };
 
 /// A caller with a prompt on their screen.
@@ -31,10 +31,18 @@ struct Prompted {
 impl Prompted {
     /// Somebody without rights prepares the stick.
     async fn new() -> Prompted {
+        Prompted::asking(|caller| prepare(caller, "First")).await
+    }
+
+    /// Somebody without rights calls this.
+    async fn asking<C>(call: impl FnOnce(Connection) -> C) -> Prompted
+    where
+        C: Future<Output = Result<OwnedObjectPath>> + Send + 'static,
+    {
         let system = System::start(ASK).await;
         let (root, caller) = (system.connect(0).await, system.connect(NOBODY).await);
         let mut events = register(&root).await;
-        let call = tokio::spawn(prepare(caller.clone(), "First"));
+        let call = tokio::spawn(call(caller.clone()));
         let prompt = match next(&mut events).await {
             Event::Opened(prompt) => prompt,
             Event::Withdrawn => panic!("no prompt to withdraw"),
@@ -169,42 +177,80 @@ async fn prepare_without_prompt(caller: &Connection) -> Result<()> {
 }
 
 #[tokio::test]
-async fn a_caller_who_leaves_at_once_gets_nothing_done() {
-    let system = System::start(crate::system::ALLOW).await;
-    let root = system.connect(0).await;
-    for _ in 0..20 {
-        let caller = system.connect(NOBODY).await;
-        let device = DevicePath {
-            disk_seq: STICK.diskseq,
-            partition: None,
+async fn a_caller_who_leaves_at_once_gets_nothing_done_that_others_cannot_see() {
+    for policy in POLICIES {
+        let system = System::start(policy.rules).await;
+        let root = system.connect(0).await;
+        for _ in 0..20 {
+            call_and_leave(&system.connect(NOBODY).await).await;
         }
-        .to_path();
-        let options = PrepareOptions {
-            name: Some("Gone".to_owned()),
-            ..Default::default()
-        };
-        let message = zbus::Message::method_call("/org/ubuntu/Wendy", "PrepareDevice")
-            .destination("org.ubuntu.Wendy")
-            .interface("org.ubuntu.Wendy")
-            .build(&(device, options))
+        PeerProxy::new(&root, "org.ubuntu.Wendy", "/")
+            .await
+            .unwrap()
+            .ping()
+            .await
             .unwrap();
-        caller.send(&message).await.unwrap();
-        caller.close().await.unwrap();
+        // All calls were answered before this one: the daemon reads them in turn.
+        let control = ControlProxy::new(&root).await.unwrap();
+        let mut calls = control.calls().await.unwrap();
+        assert!(policy.refusal.is_none() || calls.is_empty(), "{calls:?}");
+        calls.dedup();
+        let own = format!("prepare {STICK} \"Gone\" by {NOBODY}");
+        assert!(calls.is_empty() || calls == [own], "{calls:?}");
     }
-    // Whatever was done before the daemon could know, it was done once: a stick has one job.
-    let calls = ControlProxy::new(&root)
-        .await
-        .unwrap()
-        .calls()
-        .await
+}
+
+async fn call_and_leave(caller: &Connection) {
+    let device = DevicePath {
+        disk_seq: STICK.diskseq,
+        partition: None,
+    }
+    .to_path();
+    let options = PrepareOptions {
+        name: Some("Gone".to_owned()),
+        ..Default::default()
+    };
+    let message = zbus::Message::method_call("/org/ubuntu/Wendy", "PrepareDevice")
+        .destination("org.ubuntu.Wendy")
+        .interface("org.ubuntu.Wendy")
+        .build(&(device, options))
         .unwrap();
-    assert!(calls.len() <= 20);
-    PeerProxy::new(&root, "org.ubuntu.Wendy", "/")
-        .await
-        .unwrap()
-        .ping()
-        .await
-        .unwrap();
+    caller.send(&message).await.unwrap();
+    caller.clone().close().await.unwrap();
+}
+
+#[tokio::test]
+async fn a_session_that_vanishes_during_the_prompt_is_gone_after_it() {
+    let prompted = Prompted::asking(async |caller| {
+        let session = SessionProxy::builder(&caller)
+            .path(SessionPath(SESSION.0).to_path())
+            .build()
+            .await?;
+        session.delete(&NoOptions {}).await
+    })
+    .await;
+    let control = ControlProxy::new(&prompted.root).await.unwrap();
+    control.unplug().await.unwrap();
+    prompted.prompt.confirm(&prompted.root).await;
+    let error = prompted.call.await.unwrap().unwrap_err();
+    assert!(matches!(error, Error::Gone(_)), "{error:?}");
+    assert_eq!(control.calls().await.unwrap(), [""; 0]);
+}
+
+/// Where no prompt comes up, what is gone is not found, whoever asks.
+#[tokio::test]
+async fn what_was_pulled_is_not_found_under_any_policy() {
+    for policy in POLICIES {
+        let system = System::start(policy.rules).await;
+        let (root, nobody) = (system.connect(0).await, system.connect(NOBODY).await);
+        let control = ControlProxy::new(&root).await.unwrap();
+        control.unplug().await.unwrap();
+        for caller in [root, nobody] {
+            let error = prepare(caller, "Gone").await.unwrap_err();
+            assert!(matches!(error, Error::NotFound(_)), "{error:?}");
+        }
+        assert_eq!(control.calls().await.unwrap(), [""; 0]);
+    }
 }
 
 #[tokio::test]

@@ -32,6 +32,37 @@ pub const DENY: &str = "polkit.addRule(function(action, subject) { return polkit
 pub const ASK: &str =
     "polkit.addRule(function(action, subject) { return polkit.Result.AUTH_ADMIN; });";
 
+/// What an administrator may have decided.
+#[derive(Debug, Clone, Copy)]
+pub struct Policy {
+    pub rules: &'static str,
+    /// The error that somebody without rights gets then; none where everybody may.
+    pub refusal: Option<&'static str>,
+}
+
+/// Each abuse is tried under each of these.
+pub const POLICIES: [Policy; 3] = [
+    Policy {
+        rules: ALLOW,
+        refusal: None,
+    },
+    Policy {
+        rules: DENY,
+        refusal: Some("org.ubuntu.Wendy.Error.NotAuthorized"),
+    },
+    Policy {
+        rules: ASK,
+        refusal: Some("org.ubuntu.Wendy.Error.NotAuthorizedCanObtain"),
+    },
+];
+
+impl Policy {
+    /// The answer to somebody without rights, where it would be `own` if all were allowed.
+    pub fn answer(self, own: &'static str) -> &'static str {
+        self.refusal.unwrap_or(own)
+    }
+}
+
 /// Processes and files of one test; dropping it ends and removes them.
 pub struct System {
     dir: TempDir,
