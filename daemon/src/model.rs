@@ -109,7 +109,7 @@ pub struct Device {
     pub boot_medium: bool,
     /// What holds it, in plain words; empty means free.
     pub in_use_by: Vec<String>,
-    /// Filesystem or other signature found, as udev names it.
+    /// Filesystem or other signature found, as udev names it, or [`Device::AMBIVALENT`].
     pub filesystem_type: String,
     /// Label of that filesystem.
     pub label: String,
@@ -119,6 +119,12 @@ pub struct Device {
     pub store: Option<StoreKey>,
     /// The disk this is a partition of.
     pub parent: Option<DeviceId>,
+}
+
+impl Device {
+    /// The type where there are marks of several filesystems, as after an unfinished formatting:
+    /// none of them is read, for it cannot be known which holds.
+    pub const AMBIVALENT: &str = "ambivalent";
 }
 
 /// A medium with a store, or with something that another product left there.

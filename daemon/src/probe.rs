@@ -9,12 +9,13 @@
 mod describe;
 mod ext4;
 pub mod helper;
+mod marks;
 mod mounted;
 mod report;
 mod tree;
 
 use std::{
-    os::fd::{AsFd, AsRawFd, BorrowedFd},
+    os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd},
     path::PathBuf,
     sync::mpsc,
     thread,
@@ -44,6 +45,8 @@ pub enum Target<'a> {
     Device(&'a BlockDevice, &'a str),
     /// A filesystem that is mounted already: a read-only second mount of it.
     Mounted(&'a DetachedMount),
+    /// A device without a filesystem that could be made out: only the marks on it are reported.
+    Marks(&'a BlockDevice),
 }
 
 /// Why nothing is known about a medium.
@@ -88,12 +91,8 @@ impl Prober {
         if !is_readable(kind) {
             return Err(ProbeError::Unsupported(super::devices::shown(kind)));
         }
-        let number = fd.as_raw_fd().to_string();
-        let tool = Tool::helper(&self.program)
-            .arg(kind)
-            .arg(number)
-            .pass_fd(fd);
-        let output = run_in_time(tool)?;
+        let fd = fd.try_clone_to_owned().map_err(system)?;
+        let output = run_in_time(self.program.clone(), kind.to_owned(), fd)?;
         if output.len() > MOST_OUTPUT {
             return Err(ProbeError::Nonsense);
         }
@@ -103,7 +102,9 @@ impl Prober {
 
 /// Whether the probe can look at a filesystem of this type, as libblkid names it.
 pub fn is_readable(fs_type: &str) -> bool {
-    fs_type == helper::MOUNTED || ext4::reads(fs_type) || mounted::kernel_type(fs_type).is_some()
+    matches!(fs_type, helper::MOUNTED | helper::MARKS)
+        || ext4::reads(fs_type)
+        || mounted::kernel_type(fs_type).is_some()
 }
 
 impl Target<'_> {
@@ -111,30 +112,41 @@ impl Target<'_> {
         match self {
             Self::Device(device, fs_type) => (fs_type, device.fd()),
             Self::Mounted(mount) => (helper::MOUNTED, mount.as_fd()),
+            Self::Marks(device) => (helper::MARKS, device.fd()),
         }
     }
 }
 
-/// A second thread rings the bell when time is up; it ends with the program.
-fn run_in_time(tool: Tool<'_>) -> Result<Vec<u8>, ProbeError> {
+/// Runs the program on a thread of its own that ends with it, which may be late: a program that
+/// waits for a dying medium cannot be killed, and is not waited for.
+fn run_in_time(program: PathBuf, kind: String, fd: OwnedFd) -> Result<Vec<u8>, ProbeError> {
     let cancel = Cancel::new();
     let bell = cancel.clone();
-    let (done, ended) = mpsc::channel::<()>();
-    thread::scope(|scope| {
-        scope.spawn(move || {
-            if ended.recv_timeout(TIME_LIMIT) == Err(mpsc::RecvTimeoutError::Timeout) {
-                bell.cancel();
-            }
-        });
-        let output = tool.run(&cancel);
-        drop(done);
-        match output {
-            Ok(output) => Ok(output.stdout),
-            Err(wendy_sys::Error::Cancelled) => Err(ProbeError::TimedOut),
-            Err(wendy_sys::Error::Tool { code, .. }) if code == Some(helper::BUSY.into()) => {
-                Err(ProbeError::Busy)
-            }
-            Err(error) => Err(error.into()),
+    let (done, ended) = mpsc::channel();
+    let run = move || {
+        let tool = Tool::helper(&program)
+            .arg(kind)
+            .arg(fd.as_raw_fd().to_string())
+            .pass_fd(fd.as_fd());
+        // After the time limit nobody listens any more.
+        let _ = done.send(tool.run(&bell));
+    };
+    let thread = thread::Builder::new().name("probe".to_owned());
+    thread.spawn(run).map_err(system)?;
+    match ended.recv_timeout(TIME_LIMIT) {
+        Ok(Ok(output)) => Ok(output.stdout),
+        Ok(Err(wendy_sys::Error::Tool { code, .. })) if code == Some(helper::BUSY.into()) => {
+            Err(ProbeError::Busy)
         }
-    })
+        Ok(Err(error)) => Err(error.into()),
+        Err(_) => {
+            cancel.cancel();
+            Err(ProbeError::TimedOut)
+        }
+    }
+}
+
+fn system(source: std::io::Error) -> wendy_sys::Error {
+    let what = "start the probe".to_owned();
+    wendy_sys::Error::Os { what, source }
 }

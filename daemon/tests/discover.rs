@@ -13,7 +13,7 @@ mod udev;
 
 use std::{
     fs::{self, File},
-    os::unix::fs::symlink,
+    os::unix::fs::{FileExt, symlink},
     path::{Path, PathBuf},
     time::Duration,
 };
@@ -28,7 +28,7 @@ use wendy_store::{
 use wendy_sys::tool::Tool;
 use wendyd::{
     devices::{Monitor, Running},
-    model::{Hub, SessionKey, SessionState, Store, StoreKey, StoreKind, World},
+    model::{Device, Hub, SessionKey, SessionState, Store, StoreKey, StoreKind, World},
     probe::Prober,
     stores::discover::{Adoption, Discovery},
 };
@@ -379,4 +379,48 @@ fn without_adoption_nothing_is_written() {
     let (_, store) = daemon.store_on(&medium, |store| store.foreign.contains("casper"));
     assert!(store.foreign.contains("casper"), "{store:?}");
     assert!(medium.bytes() == before, "the medium was written to");
+}
+
+/// What a formatting leaves that was cut short: a FAT with the superblock of the ext4 before it.
+fn ambivalent() -> Medium {
+    let directory = TempDir::new().unwrap();
+    let image = sized(&directory, 64 << 20);
+    run(Tool::new("mkfs.vfat")
+        .args(["-F", "32", "-n", "CASPER-RW"])
+        .arg(&image));
+    let before = ext4_image("casper-rw", casper_tree);
+    let mut superblock = [0; 1024];
+    let old = File::open(before.path().join("image")).unwrap();
+    old.read_exact_at(&mut superblock, 1024).unwrap();
+    let new = File::options().write(true).open(&image).unwrap();
+    new.write_all_at(&superblock, 1024).unwrap();
+    Medium::new(directory)
+}
+
+#[test]
+fn a_medium_that_is_two_things_is_named_and_left_alone() {
+    let daemon = daemon(Adoption::On);
+    let medium = ambivalent();
+    let before = medium.bytes();
+    let found = |world: &World| {
+        let device = world.devices.get(&medium.id())?;
+        (device.filesystem_type == Device::AMBIVALENT).then(|| device.clone())
+    };
+    let device = daemon.eventually("ambivalent medium", found);
+    assert_eq!(device.store, None);
+    // It stays so when something else changes, and ends when the medium is one thing again.
+    let other = Medium::ext4("writable", |_| {});
+    daemon.eventually("other medium", |world| {
+        world.devices.get(&other.id()).map(drop)
+    });
+    assert!(found(&daemon.hub.snapshot()).is_some());
+    assert!(medium.bytes() == before, "the medium was written to");
+    run(Tool::new("mkfs.ext4")
+        .args(["-q", "-F", "-L", "plain"])
+        .arg(medium.node()));
+    let is_plain = |world: &World| {
+        let device = world.devices.get(&medium.id())?;
+        (device.filesystem_type == "ext4").then_some(())
+    };
+    daemon.eventually("plain medium", is_plain);
 }

@@ -126,6 +126,7 @@ fn holds(world: &World, device: &Device) -> String {
     }
     match (device.filesystem_type.as_str(), device.label.as_str()) {
         ("", _) => String::new(),
+        ("ambivalent", _) => "marks of several filesystems".into(),
         (kind, "") => safe(kind),
         (kind, label) => format!("{} {}", safe(kind), quoted(label)),
     }

@@ -74,6 +74,8 @@ pub struct Content {
     pub uuid: String,
     /// Name of the partition in its table, as it stands on the medium.
     pub partition_name: String,
+    /// Whether it has a partition table.
+    pub has_table: bool,
 }
 
 impl BlockFacts {
@@ -185,6 +187,7 @@ fn content(device: &udev::Device) -> Content {
         label: decode(&property(device, "ID_FS_LABEL_ENC")),
         uuid: shown(&property(device, "ID_FS_UUID")),
         partition_name: decode(&property(device, "ID_PART_ENTRY_NAME")),
+        has_table: !property(device, "ID_PART_TABLE_TYPE").is_empty(),
     }
 }
 

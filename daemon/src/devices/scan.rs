@@ -172,14 +172,14 @@ impl Surroundings {
 /// Takes over the new devices, and keeps what another room knows of those that stayed.
 pub fn update(world: &mut BTreeMap<DeviceId, Device>, scene: &Scene) {
     let fresh = scene.devices.iter().map(|(id, sighting)| {
-        let store = world.get(id).and_then(|known| known.store);
-        (
-            *id,
-            Device {
-                store,
-                ..sighting.device.clone()
-            },
-        )
+        let mut device = sighting.device.clone();
+        if let Some(known) = world.get(id) {
+            device.store = known.store;
+            if device.filesystem_type.is_empty() && known.filesystem_type == Device::AMBIVALENT {
+                device.filesystem_type.clone_from(&known.filesystem_type);
+            }
+        }
+        (*id, device)
     });
     *world = fresh.collect();
 }

@@ -17,12 +17,16 @@ use wendy_sys::{
 use super::{
     describe::describe,
     ext4::{self, Ext4Tree},
+    marks,
     mounted::{MountedTree, is_busy},
     report::Report,
 };
 
 /// In place of a filesystem type: the descriptor is the root of a mounted filesystem.
 pub const MOUNTED: &str = "mounted";
+
+/// In place of a filesystem type: only the marks that filesystems leave are looked for.
+pub const MARKS: &str = "marks";
 
 /// Exit code when the filesystem is mounted by somebody else and could not be looked at meanwhile
 /// (`EX_TEMPFAIL`, sysexits.h).
@@ -62,6 +66,14 @@ fn look(kind: &str, descriptor: OwnedFd) -> Result<Report> {
         confine(Limits::default())?;
         let tree = Ext4Tree::open(File::from(descriptor));
         return Ok(describe(&tree.context("no sound ext filesystem")?));
+    }
+    if kind == MARKS {
+        confine(Limits::default())?;
+        let marks = marks::on(&File::from(descriptor)).context("the device cannot be read")?;
+        return Ok(Report {
+            marks,
+            ..Report::default()
+        });
     }
     if kind == MOUNTED {
         confine(Limits::default())?;

@@ -34,6 +34,8 @@ pub struct Report {
     pub left_out: bool,
     /// A file in its root that holds a filesystem with a marker.
     pub image: Option<Box<Image>>,
+    /// Filesystems that left their mark, where only marks were looked for.
+    pub marks: Vec<String>,
 }
 
 /// Room on a filesystem, in bytes.

@@ -7,30 +7,24 @@
 
 mod adopt;
 mod judge;
+mod look;
 mod show;
 
 use std::{
     collections::{BTreeMap, BTreeSet},
     io,
-    path::PathBuf,
     sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError},
     thread::{self, JoinHandle},
     time::Duration,
 };
 
-use rustix::fs::{FlockOperation, flock};
-use tracing::{debug, info, warn};
-use wendy_sys::{
-    block::{Access, BlockDevice, Identity},
-    mount::{MountFlags, clone_detached},
-    mountinfo,
-};
+use tracing::{info, warn};
 
-use self::judge::{Surface, Verdict, judge, judge_unseen};
+use self::judge::Verdict;
 use crate::{
     devices::{BlockFacts, Devices, Scene, Sighting},
     model::{DeviceId, Hub},
-    probe::{self, ProbeError, Prober, Report, Target},
+    probe::Prober,
 };
 
 /// How long the start may be held up by the devices there are.
@@ -226,90 +220,6 @@ impl Looker {
         }
     }
 
-    fn look_once(&self, id: DeviceId, sighting: &Sighting, scene: &Scene) {
-        let surface = surface(&sighting.facts, scene);
-        if !can_hold_a_store(&surface.content.fs_type) {
-            return self.show(id, &judge_unseen(&surface));
-        }
-        let Some(device) = open(sighting) else {
-            return;
-        };
-        let lock = flock(device.fd(), FlockOperation::NonBlockingLockShared);
-        let verdict = lock
-            .ok()
-            .and_then(|()| self.judge(&device, sighting, &surface));
-        match verdict {
-            Some(verdict) => self.show(id, &verdict),
-            None => self.look_next_time(id, scene),
-        }
-    }
-
-    /// Somebody has it to himself: whatever happens next is the occasion to look again.
-    fn look_next_time(&self, id: DeviceId, scene: &Scene) {
-        debug!(device = %id, "not to be looked at now");
-        self.lock().put_off.insert(id, scene.sequence);
-    }
-
-    /// `None` if there is nothing new to say: a mounted filesystem that cannot be looked at
-    /// meanwhile stays as it was shown.
-    fn judge(
-        &self,
-        device: &BlockDevice,
-        sighting: &Sighting,
-        surface: &Surface,
-    ) -> Option<Verdict> {
-        let report = match self.probe(device, sighting) {
-            Ok(report) => report?,
-            Err(ProbeError::Busy) => return None,
-            Err(error) => {
-                info!(device = %sighting.facts.name, %error, "not looked into");
-                return Some(judge_unseen(surface));
-            }
-        };
-        match judge(surface, &report) {
-            Verdict::Adoptable(description) if self.may_adopt(sighting) => {
-                match adopt::adopt(device, &surface.content) {
-                    Ok(()) => Some(judge(
-                        surface,
-                        &self.prober.look(target(device, surface)).ok()?,
-                    )),
-                    Err(error) => {
-                        info!(device = %sighting.facts.name, %error, "not adopted");
-                        Some(Verdict::Foreign(description))
-                    }
-                }
-            }
-            Verdict::Adoptable(description) => Some(Verdict::Foreign(description)),
-            verdict => Some(verdict),
-        }
-    }
-
-    fn probe(
-        &self,
-        device: &BlockDevice,
-        sighting: &Sighting,
-    ) -> Result<Option<Report>, ProbeError> {
-        let fs_type = sighting.facts.content.fs_type.as_str();
-        if sighting.device.in_use_by.is_empty() || fs_type.starts_with("ext") {
-            return self.prober.look(Target::Device(device, fs_type)).map(Some);
-        }
-        let Some(place) = mounted_at(&sighting.facts) else {
-            return Ok(None);
-        };
-        let mount = clone_detached(rustix::fs::CWD, place, MountFlags::UNTRUSTED)?;
-        self.prober.look(Target::Mounted(&mount)).map(Some)
-    }
-
-    fn may_adopt(&self, sighting: &Sighting) -> bool {
-        let device = &sighting.device;
-        self.adoption == Adoption::On
-            && self.devices.is_watched()
-            && device.removable
-            && !device.system
-            && !device.boot_medium
-            && device.in_use_by.is_empty()
-    }
-
     fn show(&self, id: DeviceId, verdict: &Verdict) {
         self.hub.update(|world| show::show(world, id, verdict));
     }
@@ -325,55 +235,5 @@ fn sectors_written(name: &str) -> Option<u64> {
     numbers.split_whitespace().nth(6)?.parse().ok()
 }
 
-/// Image formats that nothing can be added to hold systems, not sessions; a live system or one with
-/// snaps has dozens of them.
-fn can_hold_a_store(fs_type: &str) -> bool {
-    probe::is_readable(fs_type) && !matches!(fs_type, "squashfs" | "erofs")
-}
-
-fn target<'a>(device: &'a BlockDevice, surface: &'a Surface) -> Target<'a> {
-    Target::Device(device, &surface.content.fs_type)
-}
-
-fn surface(facts: &BlockFacts, scene: &Scene) -> Surface {
-    let others = scene
-        .devices
-        .values()
-        .filter(|other| other.facts.id.diskseq == facts.id.diskseq && other.facts.id != facts.id);
-    Surface {
-        content: facts.content.clone(),
-        siblings: others
-            .map(|other| other.facts.content.label.clone())
-            .collect(),
-        read_only: facts.read_only,
-    }
-}
-
-/// Opens the device that was sighted, and no other that has its name by now.
-fn open(sighting: &Sighting) -> Option<BlockDevice> {
-    let facts = &sighting.facts;
-    let identity = Identity {
-        diskseq: facts.id.diskseq,
-        devnum: facts.devnum,
-        size: facts.size,
-    };
-    let device = BlockDevice::open(&facts.node(), Access::Read);
-    let device = device.and_then(|device| device.verify(&identity).map(|()| device));
-    device
-        .inspect_err(|error| debug!(%error, "not looked at"))
-        .ok()
-}
-
-/// Where the whole of the filesystem is mounted, if it is.
-fn mounted_at(facts: &BlockFacts) -> Option<PathBuf> {
-    let node = facts.node();
-    let is_it = |mount: &mountinfo::Mount| {
-        (mount.devnum == facts.devnum || mount.source == node.as_os_str())
-            && mount.root.as_os_str() == "/"
-    };
-    mountinfo::read()
-        .ok()?
-        .into_iter()
-        .find(is_it)
-        .map(|mount| mount.mount_point)
-}
+#[cfg(test)]
+mod tests;

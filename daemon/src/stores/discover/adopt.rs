@@ -47,6 +47,7 @@ pub fn adopt(device: &BlockDevice, content: &Content) -> Result<(), AdoptError> 
         MountFlags::STORE,
     )?;
     check_layout(&root)?;
+    device.verify(&device.identity())?;
     let directory = make_dir(&root, layout::ROOT, 0o755)?;
     write_atomic(directory.as_fd(), layout::RECORD, &marker, 0o644)?;
     syncfs(&root)?;

@@ -27,6 +27,8 @@ pub struct Surface {
 pub enum Verdict {
     /// Nothing that keeps a live session.
     Nothing,
+    /// Marks of several filesystems, which contradict each other.
+    Ambivalent,
     /// Somebody else's, in plain words.
     Foreign(&'static str),
     /// A store that lacks nothing but its marker: made by casper, understood and in order.
@@ -105,6 +107,14 @@ pub fn judge_unseen(surface: &Surface) -> Verdict {
         } => Verdict::Nothing,
         Recognised { description, .. } => Verdict::Foreign(description),
     }
+}
+
+/// What a medium is on which udev could not make out one filesystem.
+pub fn judge_marks(surface: &Surface, report: &Report) -> Verdict {
+    if report.marks.len() > 1 {
+        return Verdict::Ambivalent;
+    }
+    judge_unseen(surface)
 }
 
 fn recognise(surface: &Surface, report: &Report) -> Recognised {

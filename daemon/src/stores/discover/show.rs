@@ -4,7 +4,8 @@ use wendy_store::{SessionId, StoreId};
 
 use super::judge::{SessionFound, StoreSeen, Verdict};
 use crate::model::{
-    DeviceId, LiveState, Session, SessionKey, SessionState, Store, StoreKey, StoreKind, World,
+    Device, DeviceId, LiveState, Session, SessionKey, SessionState, Store, StoreKey, StoreKind,
+    World,
 };
 
 /// Replaces all that the world says about stores on this device. A device that has left
@@ -16,6 +17,7 @@ pub fn show(world: &mut World, device: DeviceId, verdict: &Verdict) {
     }
     let key = match verdict {
         Verdict::Nothing => return,
+        Verdict::Ambivalent => return name_ambivalent(world, device),
         Verdict::Foreign(whose) | Verdict::Adoptable(whose) => {
             let key = StoreKey::new(device);
             let store = foreign(world, device, whose);
@@ -49,8 +51,17 @@ fn remove(world: &mut World, device: DeviceId) -> Option<StoreKey> {
     }
     if let Some(known) = world.devices.get_mut(&device) {
         known.store = None;
+        if known.filesystem_type == Device::AMBIVALENT {
+            known.filesystem_type.clear();
+        }
     }
     key
+}
+
+fn name_ambivalent(world: &mut World, device: DeviceId) {
+    if let Some(known) = world.devices.get_mut(&device) {
+        known.filesystem_type = Device::AMBIVALENT.to_owned();
+    }
 }
 
 fn show_store(
