@@ -15,10 +15,9 @@ use std::{
     fs::{self, File},
     os::unix::fs::{FileExt, symlink},
     path::{Path, PathBuf},
-    time::Duration,
 };
 
-use common::{Medium, Mounted, ext4_image, run, sized};
+use common::{Medium, Mounted, eventually, ext4_image, run, sized};
 use tempfile::TempDir;
 use udev::ensure_udev;
 use wendy_store::{
@@ -73,25 +72,8 @@ fn daemon(adoption: Adoption) -> Daemon {
 }
 
 impl Daemon {
-    /// Waits for a world in which `wanted` finds something.
     fn eventually<T>(&self, what: &str, wanted: impl Fn(&World) -> Option<T>) -> T {
-        let runtime = tokio::runtime::Builder::new_current_thread()
-            .enable_time()
-            .build()
-            .unwrap();
-        let mut watcher = self.hub.watch();
-        let search = async {
-            loop {
-                let world = watcher.changed().await.unwrap();
-                if let Some(found) = wanted(&world) {
-                    return found;
-                }
-            }
-        };
-        let in_time = async { tokio::time::timeout(Duration::from_secs(120), search).await };
-        runtime
-            .block_on(in_time)
-            .unwrap_or_else(|_| panic!("no {what}: {:#?}", self.hub.snapshot()))
+        eventually(&self.hub, what, wanted)
     }
 
     /// Waits for the store on a medium to be as `wanted`; until udev has seen the medium, what is

@@ -15,7 +15,7 @@ use wendy_sys::{
     loopdev::{Loop, LoopOptions},
     tool::Tool,
 };
-use wendyd::model::DeviceId;
+use wendyd::model::{DeviceId, Hub, World};
 
 /// An image on a loop device, gone when dropped.
 #[derive(Debug)]
@@ -80,6 +80,27 @@ pub fn sized(directory: &TempDir, bytes: u64) -> PathBuf {
     let image = directory.path().join("image");
     File::create(&image).unwrap().set_len(bytes).unwrap();
     image
+}
+
+/// Waits for a world in which `wanted` finds something.
+pub fn eventually<T>(hub: &Hub, what: &str, wanted: impl Fn(&World) -> Option<T>) -> T {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_time()
+        .build()
+        .unwrap();
+    let mut watcher = hub.watch();
+    let search = async {
+        loop {
+            let world = watcher.changed().await.unwrap();
+            if let Some(found) = wanted(&world) {
+                return found;
+            }
+        }
+    };
+    let in_time = async { tokio::time::timeout(Duration::from_secs(120), search).await };
+    runtime
+        .block_on(in_time)
+        .unwrap_or_else(|_| panic!("no {what}: {:#?}", hub.snapshot()))
 }
 
 /// Runs a tool that has to succeed.

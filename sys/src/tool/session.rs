@@ -49,6 +49,20 @@ pub(super) fn follow(mut child: Child, input: &[u8], cancel: &Cancel) -> Result<
     })
 }
 
+/// How far a program has been stopped.
+#[derive(Clone, Copy)]
+enum Stage {
+    Runs,
+    Asked(Instant),
+    Killed,
+}
+
+/// Time between two looks whether a program obeys.
+const PAUSE: Timespec = Timespec {
+    tv_sec: 0,
+    tv_nsec: 100_000_000,
+};
+
 struct Session<'a> {
     end: OwnedFd,
     stdin: Option<File>,
@@ -81,30 +95,37 @@ impl<'a> Session<'a> {
 
     /// Returns both outputs when the program has ended and its pipes are drained.
     fn run(mut self, cancel: &Cancel, group: Pid) -> Result<(Vec<u8>, Vec<u8>)> {
-        let mut asked: Option<Instant> = None;
+        let mut stage = Stage::Runs;
         loop {
-            let ended = self.wait(if asked.is_none() { Some(cancel) } else { None })?;
+            let ended = self.wait(stage, cancel)?;
             self.feed()?;
             self.stdout.drain()?;
             self.stderr.drain()?;
             if ended {
                 return Ok((self.stdout.collected, self.stderr.collected));
             }
-            match asked {
-                None if cancel.is_cancelled() => {
+            stage = match stage {
+                Stage::Runs if cancel.is_cancelled() => {
                     kill(group, Signal::TERM);
-                    asked = Some(Instant::now());
+                    Stage::Asked(Instant::now())
                 }
-                Some(since) if since.elapsed() >= GRACE => kill(group, Signal::KILL),
-                _ => {}
-            }
+                Stage::Asked(since) if since.elapsed() >= GRACE => {
+                    kill(group, Signal::KILL);
+                    Stage::Killed
+                }
+                stage => stage,
+            };
         }
     }
 
-    /// Sleeps until something happens; tells whether the program has ended. While the program is
-    /// being stopped there is no more `cancel` to wait for, but a time to look again.
-    fn wait(&self, cancel: Option<&Cancel>) -> Result<bool> {
-        let bell = cancel.map(Cancel::bell).transpose()?;
+    /// Sleeps until something happens; tells whether the program has ended. Once it is killed only
+    /// its end is to come, which takes as long as a system call that cannot be interrupted.
+    fn wait(&self, stage: Stage, cancel: &Cancel) -> Result<bool> {
+        let (bell, pause) = match stage {
+            Stage::Runs => (Some(cancel.bell()?), None),
+            Stage::Asked(_) => (None, Some(PAUSE)),
+            Stage::Killed => (None, None),
+        };
         let mut fds = vec![PollFd::new(&self.end, PollFlags::IN)];
         fds.extend(bell.as_ref().map(|bell| PollFd::new(bell, PollFlags::IN)));
         for pipe in [&self.stdout, &self.stderr] {
@@ -119,11 +140,7 @@ impl<'a> Session<'a> {
                 .as_ref()
                 .map(|pipe| PollFd::new(pipe, PollFlags::OUT)),
         );
-        let pause = Timespec {
-            tv_sec: 0,
-            tv_nsec: 100_000_000,
-        };
-        match poll(&mut fds, bell.is_none().then_some(&pause)) {
+        match poll(&mut fds, pause.as_ref()) {
             Ok(_) => Ok(fds[0].revents().contains(PollFlags::IN)),
             Err(Errno::INTR) => Ok(false),
             Err(errno) => Err(errno).during(|| "wait for a tool".into()),
