@@ -11,7 +11,6 @@ mod error;
 mod follow;
 mod output;
 mod resolve;
-mod saved;
 mod world;
 
 use std::process::ExitCode;

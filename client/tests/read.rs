@@ -20,7 +20,10 @@ fn status_says_what_will_become_of_the_changes() {
 #[test]
 fn status_tells_what_is_saved_already() {
     let fake = Fake::start();
-    fake.run(&["save", "--session", "Biofuel report"]).worked();
+    fake.world()
+        .sessions
+        .values_mut()
+        .for_each(|session| session.saved_from_this_start = true);
     let shown = fake.run(&["status"]).worked();
     let expected = "What was there 2023-11-14 23:13 is saved. To keep the rest, too: wendyctl save \
                     \"Biofuel report\"\n";

@@ -14,6 +14,7 @@ mod gone;
 mod live;
 pub mod manage;
 mod operations;
+mod own_saves;
 pub mod prepare;
 mod publish;
 pub mod save;
@@ -33,6 +34,7 @@ use crate::{
 pub(crate) use crate::error::{During, os};
 pub use crate::error::{Error, Result};
 pub use live::LiveSystem;
+pub use own_saves::OwnSaves;
 pub use source::{Source, StartedFrom, UpperSource};
 pub use token::{LIFETIME, PER_CALLER, Token};
 pub use watch::{Unwatched, Watch};
@@ -46,6 +48,8 @@ use token::Tokens;
 pub struct Config {
     /// Where the indexes of saves are kept until the next boot.
     pub indexes: PathBuf,
+    /// Where saves are noted until the next boot.
+    pub own_saves: PathBuf,
     /// How long a finished prepare waits until the rest of the system has seen the new store.
     pub settle: Duration,
 }
@@ -54,6 +58,7 @@ impl Default for Config {
     fn default() -> Config {
         Config {
             indexes: PathBuf::from("/run/wendy/index"),
+            own_saves: PathBuf::from("/run/wendy/saved"),
             settle: Duration::from_secs(30),
         }
     }
@@ -67,6 +72,7 @@ pub struct Engine {
     source: Arc<dyn UpperSource>,
     tokens: Arc<Tokens<PreparePlan>>,
     indexes: Indexes,
+    own_saves: OwnSaves,
     settle: Duration,
 }
 
@@ -75,12 +81,14 @@ impl Engine {
     /// finds.
     pub fn new(hub: Hub, jobs: Jobs, source: Arc<dyn UpperSource>, config: Config) -> Engine {
         let indexes = Indexes::new(config.indexes);
+        let own_saves = OwnSaves::new(config.own_saves);
         Engine {
             hub,
             jobs,
             source,
             tokens: Arc::default(),
             indexes,
+            own_saves,
             settle: config.settle,
         }
     }

@@ -14,6 +14,8 @@ pub use hub::{Hub, Watcher};
 pub use id::{DeviceId, IdError, SessionKey, StoreKey};
 pub use wendy_store::{Stack, UpperKind};
 
+use wendy_store::GenerationRecord;
+
 /// Everything the bus shows, jobs excepted.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct World {
@@ -25,6 +27,9 @@ pub struct World {
     pub stores: BTreeMap<StoreKey, Store>,
     /// Saved sessions of all stores.
     pub sessions: BTreeMap<SessionKey, Session>,
+    /// What was saved since the system started, by the plain keys of the sessions; not shown as
+    /// such.
+    pub own_saves: BTreeMap<SessionKey, OwnSave>,
 }
 
 /// The running system: which live stack it is and where its changes go.
@@ -46,6 +51,25 @@ pub struct LiveState {
     pub upper_used: u64,
     /// Size in bytes of that filesystem.
     pub upper_size: u64,
+}
+
+/// One completed save of a session, told from those that other computers have made of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct OwnSave {
+    /// Which one.
+    pub generation: u32,
+    /// When, seconds since 1970.
+    pub saved: i64,
+}
+
+impl OwnSave {
+    /// The save that made this generation.
+    pub fn of(generation: &GenerationRecord) -> OwnSave {
+        OwnSave {
+            generation: generation.generation.number(),
+            saved: generation.saved,
+        }
+    }
 }
 
 /// What happens to changes made to the running system.
@@ -202,6 +226,8 @@ pub struct Session {
     pub files: u64,
     /// Whether it can be started.
     pub state: SessionState,
+    /// It holds what this very start of the system saved, and nobody has saved to it since.
+    pub saved_from_this_start: bool,
     /// Release of the kernel it was last saved under; may be empty.
     pub kernel: String,
     /// What a stock image needs on its kernel command line to start it as its store's default.

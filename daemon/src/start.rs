@@ -8,7 +8,7 @@ use crate::{
     authority::PolkitAuthority,
     config::{self, Config},
     devices::{Monitor, Running},
-    engine::{self, Engine, LiveSystem, UpperSource},
+    engine::{self, Engine, LiveSystem, OwnSaves, UpperSource},
     jobs::Jobs,
     model::{Hub, SessionKey},
     probe::Prober,
@@ -31,17 +31,22 @@ pub struct Watchers {
 pub fn start() -> anyhow::Result<(Rooms, Watchers)> {
     let config = Config::read(Path::new(config::PATH));
     let (hub, jobs) = (Hub::new(), Jobs::new());
+    let settings = engine::Config::default();
     let found = stacks::detect();
     hub.update(|world| world.live = stacks::live_state(&found));
     let running = found.as_ref().map(devices_of).unwrap_or_default();
     let source = Arc::new(LiveSystem::new(found));
-    hub.update(|world| world.live.running_session = running_session(&*source));
+    let own_saves = OwnSaves::new(&settings.own_saves).read();
+    hub.update(|world| {
+        world.live.running_session = running_session(&*source);
+        world.own_saves = own_saves;
+    });
     let (devices, monitor) =
         Monitor::start(hub.clone(), running).context("cannot watch the devices")?;
     let prober = Prober::installed().context("cannot find wendy-probe")?;
     let discovery = Discovery::start(hub.clone(), devices, prober, config.adoption)
         .context("cannot look for stores")?;
-    let engine = Engine::new(hub.clone(), jobs.clone(), source, engine::Config::default());
+    let engine = Engine::new(hub.clone(), jobs.clone(), source, settings);
     let rooms = Rooms {
         hub,
         jobs,

@@ -11,6 +11,7 @@ pub mod links;
 pub mod open;
 pub mod records;
 pub mod sessions;
+pub mod shown;
 
 pub use open::{Location, OpenStore};
 pub use sessions::{Saved, StoredSession};

@@ -142,6 +142,8 @@ pub struct Session {
     pub files: u64,
     /// "complete", "incomplete" (its first save never finished) or "running" (the system runs from it).
     pub state: String,
+    /// This very start of the system saved what it holds, and nobody has saved to it since.
+    pub saved_from_this_start: bool,
     /// Release of the kernel it was saved under, as in "6.12.48+deb13-amd64"; may be "".
     pub kernel: String,
     /// What a stock image of its stack needs on its kernel command line to boot it while it is its store's default, as in "persistence".

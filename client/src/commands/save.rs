@@ -14,8 +14,7 @@ use crate::output::escape::{quoted, safe};
 use crate::output::views::{SavePlanView, SessionView};
 use crate::output::{Output, units};
 use crate::resolve;
-use crate::saved;
-use crate::world::{Object, World, reference};
+use crate::world::{Object, World};
 
 /// Patterns that people are shown; what cannot travel is a long list.
 const SHOWN_PATTERNS: usize = 6;
@@ -63,9 +62,6 @@ pub async fn run(args: &args::Save, output: &Output) -> Result<(), Failure> {
     let save = wendy.save_session(&target.store.path, target.name, &options);
     let facts = follow::run(&bus, output, save).await?;
     let took = u64::try_from(units::now() - begun).unwrap_or(0);
-    if let (Some(session), Some(generation)) = (&facts.session, facts.generation) {
-        saved::note(reference(session).unwrap_or_default(), generation);
-    }
     let session = facts.session.as_ref();
     let shown = |world: &World| session.is_none_or(|path| world.session(path).is_some());
     report(&bus.world_once(shown).await?, &target, &facts, took, output)
@@ -166,7 +162,7 @@ fn namesake<'a>(
         return Ok(None);
     };
     let running = world.system.running_session == session.path;
-    if running || saved::is_ours(session) {
+    if running || session.saved_from_this_start {
         return Ok(Some(session));
     }
     let message = format!(

@@ -1,7 +1,7 @@
 //! `wendyctl status`: what will become of the changes.
 
 use serde::Serialize;
-use wendy_dbus::objects::System;
+use wendy_dbus::objects::{Session, System};
 use wendy_dbus::words::{JobState, State, Word};
 
 use crate::bus::Bus;
@@ -9,8 +9,7 @@ use crate::error::Failure;
 use crate::output::escape::{quoted, safe};
 use crate::output::views::{JobView, SessionView};
 use crate::output::{Output, progress, units};
-use crate::saved;
-use crate::world::World;
+use crate::world::{Object, World};
 
 /// Part of the room for changes above which people are warned.
 const NEARLY_FULL_PERCENT: u64 = 80;
@@ -57,11 +56,20 @@ fn view(world: &World) -> StatusView<'_> {
         used: system.upper_used,
         size: system.upper_size,
         running_session: running.map(|session| SessionView::new(world, session)),
-        last_save: saved::last(world).map(|session| SessionView::new(world, session)),
+        last_save: last_save(world).map(|session| SessionView::new(world, session)),
         jobs: world.jobs.iter().map(JobView::new).collect(),
         version: &system.version,
         capabilities: &system.capabilities,
     }
+}
+
+/// The last session that was saved from this start of the system.
+fn last_save(world: &World) -> Option<&Object<Session>> {
+    let own = world
+        .sessions
+        .iter()
+        .filter(|session| session.saved_from_this_start);
+    own.max_by_key(|session| session.saved)
 }
 
 /// What will become of the changes, in one sentence.
@@ -145,7 +153,7 @@ fn advice(world: &World) -> Option<String> {
     if State::from_word(&world.system.state) != Some(State::Volatile) {
         return None;
     }
-    if let Some(session) = saved::last(world) {
+    if let Some(session) = last_save(world) {
         let (name, when) = (
             quoted(&session.name),
             units::moment(session.saved, units::now()),

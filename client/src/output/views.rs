@@ -118,6 +118,7 @@ pub struct SessionView<'a> {
     generation: u32,
     size: u64,
     files: u64,
+    saved_from_this_start: bool,
 }
 
 impl<'a> SessionView<'a> {
@@ -140,6 +141,7 @@ impl<'a> SessionView<'a> {
             generation: session.generation,
             size: session.size,
             files: session.files,
+            saved_from_this_start: session.saved_from_this_start,
         }
     }
 }

@@ -75,7 +75,6 @@ impl PrivateBus {
             .env("TZ", "UTC")
             .env("TERM", "xterm");
         wendyctl.env("DBUS_SYSTEM_BUS_ADDRESS", self.address());
-        wendyctl.env("XDG_RUNTIME_DIR", self.directory.path());
     }
 
     pub fn run(&self, args: &[&str]) -> Ran {

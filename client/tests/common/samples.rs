@@ -93,6 +93,7 @@ pub fn session() -> Session {
         size: 31_000_000,
         files: 1_203,
         state: "complete".into(),
+        saved_from_this_start: false,
         kernel: "6.12.48+deb13-amd64".into(),
         kernel_parameters: "persistence".into(),
         store: STORE.to_path(),

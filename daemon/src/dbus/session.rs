@@ -131,6 +131,11 @@ impl SessionObject {
     }
 
     #[zbus(property)]
+    fn saved_from_this_start(&self) -> bool {
+        self.shown.get().saved_from_this_start
+    }
+
+    #[zbus(property)]
     fn kernel(&self) -> String {
         self.shown.get().kernel.clone()
     }

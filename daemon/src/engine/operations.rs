@@ -237,6 +237,8 @@ impl Engine {
             watch: job,
         };
         let report = save::save(context, &request)?;
+        self.own_saves
+            .note(&self.hub, report.session, &report.generation);
         let saved = Saved::read(store.root())?;
         let parameters =
             publish::kernel_parameters(store, saved.get(report.session)?, report.default);

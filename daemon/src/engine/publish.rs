@@ -10,8 +10,8 @@ use wendy_store::{SessionId, boot};
 use super::{Result, Watch, world};
 use crate::{
     jobs::Phase,
-    model::{Hub, Session, SessionKey, SessionState, StoreKey, World},
-    stores::{OpenStore, Saved, StoredSession, links, records},
+    model::{Hub, StoreKey, World},
+    stores::{OpenStore, Saved, StoredSession, links, records, shown},
 };
 
 /// Reads the store again and updates the world.
@@ -53,50 +53,19 @@ fn show(world: &mut World, key: StoreKey, store: &OpenStore, seen: &Seen) {
         .sessions
         .iter()
         .map(|session| {
-            (
-                key_of(session.record.id),
-                describe(world, key, store, seen, session),
-            )
+            let default = seen.default == Some(session.record.id);
+            let found = shown::Seen {
+                key: key_of(session.record.id),
+                record: &session.record,
+                saved: session.saved.as_ref(),
+                kernel_parameters: kernel_parameters(store, session, default),
+                store: key,
+            };
+            (found.key, shown::session(world, found))
         })
         .collect();
     world.sessions.retain(|_, session| session.store != key);
     world.sessions.extend(sessions);
-}
-
-fn describe(
-    world: &World,
-    key: StoreKey,
-    store: &OpenStore,
-    seen: &Seen,
-    session: &StoredSession,
-) -> Session {
-    let record = &session.record;
-    let saved = session.saved.as_ref();
-    Session {
-        name: record.name.to_string(),
-        stack: record.stack,
-        upper_kind: record.upper,
-        base_image: record.base.to_string(),
-        compatible: world.live.stack == Some(record.stack)
-            && world.live.base_image == record.base.as_str(),
-        created: record.created,
-        saved: saved.map_or(0, |saved| saved.saved),
-        generation: saved.map_or(0, |saved| saved.generation.number()),
-        size: saved.map_or(0, |saved| saved.size),
-        files: saved.map_or(0, |saved| saved.files),
-        state: state(world, SessionKey::new(record.id), session),
-        kernel: saved.map_or_else(String::new, |saved| saved.kernel.clone()),
-        kernel_parameters: kernel_parameters(store, session, seen.default == Some(record.id)),
-        store: key,
-    }
-}
-
-fn state(world: &World, key: SessionKey, session: &StoredSession) -> SessionState {
-    match session.saved {
-        _ if world.live.running_session == Some(key) => SessionState::Running,
-        Some(_) => SessionState::Complete,
-        None => SessionState::Incomplete,
-    }
 }
 
 /// What a stock image needs to start the session; empty if it cannot.

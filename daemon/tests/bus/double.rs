@@ -155,6 +155,7 @@ fn session() -> Session {
         state: SessionState::Complete,
         kernel: "6.12".to_owned(),
         kernel_parameters: "persistence".to_owned(),
+        saved_from_this_start: true,
         store: STORE,
     }
 }

@@ -59,6 +59,7 @@ impl Scene {
         let (hub, jobs, live) = (Hub::new(), Jobs::new(), Live::new());
         let config = Config {
             indexes: live.directory.path().join("index"),
+            own_saves: live.directory.path().join("saved"),
             settle: Duration::ZERO,
         };
         let engine = Engine::new(

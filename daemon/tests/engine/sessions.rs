@@ -2,9 +2,9 @@
 
 use wendy_store::{SessionId, UpperKind};
 use wendyd::{
-    engine::Error,
-    jobs::{Fact, Failure, FailureKind, ObjectId},
-    model::{SessionKey, SessionState, StoreKey},
+    engine::{Error, OwnSaves},
+    jobs::{Fact, Facts, Failure, FailureKind, ObjectId},
+    model::{OwnSave, SessionKey, SessionState, StoreKey},
     operations::{Operations, SaveRequest},
 };
 
@@ -27,9 +27,7 @@ fn a_session_goes_its_whole_way() {
         facts.get("kernel-parameters"),
         Some(&Fact::Text("persistence".to_owned()))
     );
-    let Some(Fact::Object(Some(ObjectId::Session(key)))) = facts.get("session") else {
-        panic!("{facts:?}")
-    };
+    let key = &session_of(&facts);
     let shown = scene.world().sessions[key].clone();
     assert_eq!(
         (shown.name.as_str(), shown.generation),
@@ -71,6 +69,32 @@ fn a_session_goes_its_whole_way() {
         .unwrap();
     assert!(scene.world().sessions.is_empty());
     assert_eq!(scene.world().stores[&store].default_session, None);
+}
+
+#[test]
+fn what_this_start_saved_is_known_until_another_saves_there() {
+    if !is_root() {
+        return;
+    }
+    let (scene, store, _partition) = Scene::new(Stick::prepared(SIZE)).with_store();
+    let key = session_of(&scene.save(store, session("Biofuel report")).unwrap());
+    assert!(scene.world().sessions[&key].saved_from_this_start);
+    // As a daemon that is started anew finds it.
+    let noted = OwnSaves::new(scene.live.directory.path().join("saved")).read();
+    assert_eq!(noted, scene.world().own_saves);
+    assert_eq!(noted[&key].generation, 1);
+    let elsewhere = OwnSave {
+        saved: noted[&key].saved - 1,
+        ..noted[&key]
+    };
+    scene
+        .hub
+        .update(|world| world.own_saves.extend([(key, elsewhere)]));
+    scene
+        .engine
+        .rename_session(&caller(":1.7"), key, "Fuel")
+        .unwrap();
+    assert!(!scene.world().sessions[&key].saved_from_this_start);
 }
 
 #[test]
@@ -141,5 +165,12 @@ fn a_failure_names_no_file_of_the_session() {
     ] {
         let failure = Failure::from(Error::from(error));
         assert!(!failure.message.contains("secret"), "{}", failure.message);
+    }
+}
+
+fn session_of(facts: &Facts) -> SessionKey {
+    match facts.get("session") {
+        Some(Fact::Object(Some(ObjectId::Session(key)))) => *key,
+        other => panic!("{other:?}"),
     }
 }

@@ -64,6 +64,10 @@ pub trait Session {
     #[zbus(property)]
     fn state(&self) -> zbus::Result<String>;
 
+    /// This very start of the system saved what it holds, and nobody has saved to it since.
+    #[zbus(property)]
+    fn saved_from_this_start(&self) -> zbus::Result<bool>;
+
     /// Release of the kernel it was saved under, as in "6.12.48+deb13-amd64"; may be "".
     #[zbus(property)]
     fn kernel(&self) -> zbus::Result<String>;

@@ -187,6 +187,7 @@ async fn call_session(connection: &Connection) {
     session.size().await.unwrap();
     session.files().await.unwrap();
     session.state().await.unwrap();
+    session.saved_from_this_start().await.unwrap();
     session.kernel().await.unwrap();
     session.kernel_parameters().await.unwrap();
     session.store().await.unwrap();

@@ -2,10 +2,10 @@
 
 use wendy_store::{SessionId, StoreId};
 
-use super::judge::{SessionFound, StoreSeen, Verdict};
-use crate::model::{
-    Device, DeviceId, LiveState, Session, SessionKey, SessionState, Store, StoreKey, StoreKind,
-    World,
+use super::judge::{StoreSeen, Verdict};
+use crate::{
+    model::{Device, DeviceId, SessionKey, Store, StoreKey, StoreKind, World},
+    stores::shown,
 };
 
 /// Replaces all that the world says about stores on this device. A device that has left
@@ -89,8 +89,14 @@ fn show_store(
         default_session: seen.default.map(session_key),
     };
     for found in &seen.sessions {
-        let id = session_key(found.record.id);
-        let session = session(&world.live, id, found, key);
+        let seen = shown::Seen {
+            key: session_key(found.record.id),
+            record: &found.record,
+            saved: found.saved.as_ref(),
+            kernel_parameters: found.kernel_parameters.clone(),
+            store: key,
+        };
+        let (id, session) = (seen.key, shown::session(world, seen));
         world.sessions.insert(id, session);
     }
     world.stores.insert(key, store);
@@ -131,31 +137,6 @@ fn foreign(world: &World, device: DeviceId, whose: &str) -> Store {
         writable: false,
         problem: String::new(),
         default_session: None,
-    }
-}
-
-fn session(live: &LiveState, id: SessionKey, found: &SessionFound, store: StoreKey) -> Session {
-    let (record, saved) = (&found.record, found.saved.as_ref());
-    let same_image = live.base_image == record.base.as_str();
-    Session {
-        name: record.name.to_string(),
-        stack: record.stack,
-        upper_kind: record.upper,
-        base_image: record.base.to_string(),
-        compatible: live.stack == Some(record.stack) && same_image,
-        created: record.created,
-        saved: saved.map_or(0, |saved| saved.saved),
-        generation: saved.map_or(0, |saved| saved.generation.number()),
-        size: saved.map_or(0, |saved| saved.size),
-        files: saved.map_or(0, |saved| saved.files),
-        state: match saved {
-            _ if live.running_session == Some(id) => SessionState::Running,
-            Some(_) => SessionState::Complete,
-            None => SessionState::Incomplete,
-        },
-        kernel: saved.map(|saved| saved.kernel.clone()).unwrap_or_default(),
-        kernel_parameters: found.kernel_parameters.clone(),
-        store,
     }
 }
 
