@@ -22,7 +22,7 @@ use crate::ids::{Ino, Owner, Time};
 use crate::medium::{Facts, Medium, Space};
 use crate::parts::SplitFile;
 use crate::record::{Inode, Kind, Place, Print, Record, Times};
-use crate::store::{self, OpenError, Store};
+use crate::store::Store;
 use crate::table::Table;
 use rustix::io::Errno;
 use std::collections::{BTreeSet, HashMap, HashSet};
@@ -32,10 +32,12 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 mod attributes;
 mod batch;
 mod content;
+mod direct;
 mod durability;
 mod groups;
 mod making;
 mod namespace;
+mod opening;
 pub mod reconcile;
 mod renaming;
 mod resume;
@@ -47,6 +49,7 @@ pub use content::OpenedFile;
 pub use groups::GroupNames;
 pub use making::NewNode;
 pub use namespace::Listing;
+pub use opening::{create, exists, new_root, set_aside};
 pub use reconcile::Reconciled;
 pub use renaming::RenameMode;
 pub use resume::Stale;
@@ -132,8 +135,10 @@ struct OpenFile<M: Medium> {
     touched: bool,
     /// Whether the kernel reads the lower file by itself, so its length must be true.
     exact: bool,
-    /// Whether the kernel may write the lower file by itself, through a mapping.
+    /// Whether the kernel may write the lower file by itself, at least through a mapping.
     unseen: bool,
+    /// How the lower file looked when last asked, if the kernel alone writes it.
+    direct: Option<Facts>,
 }
 
 impl<M: Medium> OpenFile<M> {
@@ -144,112 +149,12 @@ impl<M: Medium> OpenFile<M> {
             touched: false,
             exact: false,
             unseen: false,
+            direct: None,
         }
     }
-}
-
-/// The attributes of the root directory of a new home.
-#[must_use]
-pub fn new_root() -> Inode {
-    new_inode(Kind::Directory, 0o700, (Owner::Me, Owner::Me))
-}
-
-/// Makes a home on a medium.
-///
-/// # Errors
-/// Those of the medium.
-pub fn create<M: Medium>(medium: &M, home: [u8; 16]) -> io::Result<()> {
-    store::create(medium, home, new_root())
-}
-
-/// Whether there is a home on `medium`, of whatever format.
-pub fn exists<M: Medium>(medium: &M) -> bool {
-    medium
-        .facts(".wendy/super.0")
-        .is_ok_and(|facts| facts.size > 0)
-}
-
-/// Renames the files of a damaged store, so that a new one can be made beside them.
-///
-/// # Errors
-/// Those of the medium.
-pub fn set_aside<M: Medium>(medium: &M) -> io::Result<()> {
-    for name in ["super.0", "super.1", "ckpt.0", "ckpt.1", "log.0", "log.1"] {
-        let path = format!(".wendy/{name}");
-        if medium.facts(&path).is_err() {
-            continue;
-        }
-        let candidates = (0..1000u32).map(|number| format!("{path}.damaged{number}"));
-        let mut free = candidates.filter(|to| medium.facts(to).is_err());
-        medium.rename(&path, &free.next().ok_or(io::ErrorKind::AlreadyExists)?)?;
-    }
-    medium.sync_all()
 }
 
 impl<M: Medium> Home<M> {
-    /// Opens the home on `medium` and adopts what strangers changed.
-    ///
-    /// # Errors
-    /// See [`OpenError`].
-    pub fn open(medium: M, options: Options) -> std::result::Result<(Self, Reconciled), OpenError> {
-        let (home, _) = Self::read_back(Arc::new(medium), options)?;
-        let reconciled = home.reconcile()?;
-        Ok((home, reconciled))
-    }
-
-    /// Opens the home on `medium` without looking at more than its metadata, if the last use ended
-    /// in order. What strangers changed is adopted when something there is first used.
-    ///
-    /// # Errors
-    /// See [`OpenError`].
-    pub fn open_lazily(medium: M, options: Options) -> std::result::Result<Self, OpenError> {
-        let (home, clean) = Self::read_back(Arc::new(medium), options)?;
-        if clean && home.is_settled() {
-            home.look_later();
-        } else {
-            home.reconcile()?;
-        }
-        Ok(home)
-    }
-
-    /// A home whose table is as last recorded, and whether the last use ended in order.
-    fn read_back(medium: Arc<M>, options: Options) -> std::result::Result<(Self, bool), OpenError> {
-        let opened = Store::open(&*medium, &new_root())?;
-        let groups = Groups::of(&opened.table, options.groups);
-        let mut state = State {
-            table: opened.table,
-            store: opened.store,
-            files: HashMap::new(),
-            dirty: BTreeSet::new(),
-            held: HashMap::new(),
-            loose_dirs: BTreeSet::new(),
-            vacated: HashSet::new(),
-            stuck: HashSet::new(),
-            unseen: Unseen::Everything,
-            groups,
-            failed: false,
-            changes: 0,
-        };
-        let clean = state.store.superblock().clean;
-        if !clean {
-            // What was read back may still be in the kernel's memory only, if just a process died.
-            medium.sync_all()?;
-        }
-        state.store.begin_use(options.host)?;
-        let home = |state| Self {
-            medium,
-            options,
-            syncing: Mutex::new(()),
-            state: Mutex::new(state),
-        };
-        let home = home(state);
-        home.drop_nameless().map_err(io::Error::from)?;
-        home.state()
-            .forget_lost(Time::now().seconds)
-            .map_err(io::Error::from)?;
-        Ok((home, clean))
-    }
-
     /// How full the medium is; what removed files still take counts as free.
     ///
     /// # Errors
@@ -303,16 +208,6 @@ impl<M: Medium> Home<M> {
     /// Runs `look` on the table, for tools and tests.
     pub fn with_table<T>(&self, look: impl FnOnce(&Table) -> T) -> T {
         look(&self.state().table)
-    }
-
-    /// Inodes nobody can reach any more: they were unlinked while open in the last use.
-    fn drop_nameless(&self) -> Result<()> {
-        let mut state = self.state();
-        let nameless = |ino: &Ino| *ino != Ino::ROOT && state.table.names(*ino).is_empty();
-        let nameless: Vec<Ino> = state.table.inodes().filter(nameless).collect();
-        nameless
-            .into_iter()
-            .try_for_each(|ino| state.drop_if_unused(ino))
     }
 
     fn state(&self) -> MutexGuard<'_, State<M>> {

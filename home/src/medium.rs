@@ -52,6 +52,8 @@ pub struct Facts {
     pub allocated: u64,
     /// Modification time in seconds since 1970.
     pub modified: i64,
+    /// Nanoseconds on top, as exact as the filesystem keeps them.
+    pub modified_nanos: u32,
     /// Creation time in seconds since 1970; 0 when the filesystem does not say.
     pub born: i64,
 }

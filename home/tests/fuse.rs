@@ -73,6 +73,37 @@ fn owners_follow_the_person() {
 }
 
 #[test]
+fn what_the_kernel_writes_by_itself_is_noticed() {
+    use std::io::Write as _;
+    let Some(Places { _dir, stick, home }) = places() else {
+        return;
+    };
+    let mounted = Mounted::new(&stick, &home, &[]);
+    let path = home.join("log");
+    let mut file = fs::File::create(&path).unwrap();
+    let first = path.metadata().unwrap();
+    file.write_all(b"one line\n").unwrap();
+    let second = path.metadata().unwrap();
+    assert_eq!(second.len(), 9);
+    assert!(second.modified().unwrap() >= first.modified().unwrap());
+    file.set_len(3).unwrap();
+    assert_eq!(path.metadata().unwrap().len(), 3);
+    let long_ago = std::time::UNIX_EPOCH + std::time::Duration::from_millis(1234);
+    file.write_all(b"more").unwrap();
+    file.set_modified(long_ago).unwrap();
+    assert_eq!(path.metadata().unwrap().modified().unwrap(), long_ago);
+    drop(file);
+    let before = path.metadata().unwrap();
+    assert_eq!((before.len(), before.modified().unwrap()), (13, long_ago));
+    mounted.end();
+    let mounted = Mounted::new(&stick, &home, &[]);
+    let after = path.metadata().unwrap();
+    assert_eq!((after.len(), after.modified().unwrap()), (13, long_ago));
+    assert_eq!(fs::read(&path).unwrap(), b"one\0\0\0\0\0\0more");
+    mounted.end();
+}
+
+#[test]
 fn a_stick_that_takes_no_changes_is_shown_as_it_is() {
     let Some(Places { _dir, stick, home }) = places() else {
         return;

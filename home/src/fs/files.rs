@@ -7,7 +7,8 @@ use crate::home::NewNode;
 use crate::ids::Ino;
 use crate::medium::{Medium, MediumFile};
 use crate::parts::SplitFile;
-use fuser::{BackingId, Errno, FileHandle, Generation, ReplyCreate, ReplyEmpty, ReplyOpen};
+use fuser::{BackingId, Errno, FileHandle, FopenFlags, Generation};
+use fuser::{ReplyCreate, ReplyEmpty, ReplyOpen};
 use std::io;
 use std::os::fd::BorrowedFd;
 
@@ -17,9 +18,8 @@ impl<M: Medium> HomeFs<M> {
             Ok(opened) => opened,
             Err(error) => return reply.error(fail(error)),
         };
-        let writable = is_writable(flags);
-        let backed = self.back(ino, writable, &opened.file, |fd| reply.open_backing(fd));
-        let flags = backed.flags(writable);
+        let backed = self.back(ino, &opened.file, |fd| reply.open_backing(fd));
+        let flags = self.flags_for(ino, &backed, flags);
         match backed {
             Backed::Direct(id) => reply.opened_passthrough(FileHandle(0), flags, &id),
             Backed::Cached => reply.opened(FileHandle(0), flags),
@@ -38,9 +38,8 @@ impl<M: Medium> HomeFs<M> {
             Err(error) => return reply.error(fail(error)),
         };
         self.home.hold(made.ino);
-        let writable = is_writable(flags);
-        let backed = self.back(made.ino, writable, &file, |fd| reply.open_backing(fd));
-        let flags = backed.flags(writable);
+        let backed = self.back(made.ino, &file, |fd| reply.open_backing(fd));
+        let flags = self.flags_for(made.ino, &backed, flags);
         let (attr, fh, generation) = (attr(&made), FileHandle(0), Generation(0));
         match backed {
             Backed::Direct(id) => {
@@ -63,17 +62,24 @@ impl<M: Medium> HomeFs<M> {
     fn back(
         &self,
         ino: Ino,
-        writable: bool,
         file: &SplitFile<M::File>,
         open: impl FnOnce(BorrowedFd<'_>) -> io::Result<BackingId>,
     ) -> Backed {
         self.handles.open(ino, || {
-            self.home.make_exact(ino, writable).ok()?;
+            self.home.make_exact(ino).ok()?;
             open(file.first()?.descriptor()?).ok()
         })
     }
-}
 
-fn is_writable(flags: i32) -> bool {
-    flags & libc::O_ACCMODE != libc::O_RDONLY
+    fn flags_for(&self, ino: Ino, backed: &Backed, flags: i32) -> FopenFlags {
+        let writable = flags & libc::O_ACCMODE != libc::O_RDONLY;
+        match backed {
+            Backed::Cached => FopenFlags::FOPEN_KEEP_CACHE,
+            // Reads go to the lower file, and so do mappings, but each write comes to us.
+            Backed::Direct(_) if writable && !self.home.let_kernel_write(ino) => {
+                FopenFlags::FOPEN_DIRECT_IO
+            }
+            Backed::Direct(_) => FopenFlags::empty(),
+        }
+    }
 }

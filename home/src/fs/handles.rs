@@ -2,12 +2,12 @@
 //!
 //! With FUSE passthrough (Linux 6.9, docs.kernel.org/filesystems/fuse-passthrough.html) the kernel
 //! reads and maps the lower file by itself. All opens of one inode must then share one backing, or
-//! none have any; the first open decides for as long as any is left. Files opened for writing still
-//! send each write to us (`FOPEN_DIRECT_IO`), because sizes and times are ours to keep.
+//! none have any; the first open decides for as long as any is left. Whether writes also go to the
+//! lower file by themselves is for each open to say.
 
 use crate::home::Listing;
 use crate::ids::Ino;
-use fuser::{BackingId, FopenFlags};
+use fuser::BackingId;
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -19,16 +19,6 @@ pub(super) enum Backed {
     Direct(Arc<BackingId>),
     /// By us, through the page cache.
     Cached,
-}
-
-impl Backed {
-    pub(super) fn flags(&self, writable: bool) -> FopenFlags {
-        match (self, writable) {
-            (Self::Direct(_), true) => FopenFlags::FOPEN_DIRECT_IO,
-            (Self::Direct(_), false) => FopenFlags::empty(),
-            (Self::Cached, _) => FopenFlags::FOPEN_KEEP_CACHE,
-        }
-    }
 }
 
 /// See the [module](self).

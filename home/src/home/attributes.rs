@@ -68,7 +68,9 @@ impl<M: Medium> Home<M> {
     /// # Errors
     /// `ENOENT`.
     pub fn attributes(&self, ino: Ino) -> Result<Attributes> {
-        self.attributes_in(&self.state(), ino)
+        let mut state = self.state();
+        state.take_over_writes(ino)?;
+        self.attributes_in(&state, ino)
     }
 
     /// Changes attributes and says what they are then.
@@ -80,6 +82,7 @@ impl<M: Medium> Home<M> {
             self.resize(ino, size)?;
         }
         let mut state = self.state();
+        state.take_over_writes(ino)?;
         let now = Time::now();
         let me = self.options;
         let mut batch = state.begin()?;

@@ -30,27 +30,6 @@ impl<M: Medium> Home<M> {
         Ok(OpenedFile { file })
     }
 
-    /// Makes the lower file as long as the file is, because the kernel is going to use it directly,
-    /// and keeps it so until the last release. Files in several parts cannot be. If `writable`, the
-    /// kernel may also change the content without telling us.
-    ///
-    /// # Errors
-    /// `EINVAL` for several parts, those of the medium.
-    pub fn make_exact(&self, ino: Ino, writable: bool) -> Result<()> {
-        let mut state = self.state();
-        let size = state.table.inode(ino).ok_or(Errno::NOENT)?.size;
-        let open = state.files.get_mut(&ino).ok_or(Errno::BADF)?;
-        if open.file.count() != 1 {
-            return Err(Errno::INVAL);
-        }
-        if open.file.facts().map_err(errno)?.size < size {
-            open.file.set_len(size).map_err(errno)?;
-        }
-        open.exact = true;
-        open.unseen |= writable;
-        Ok(())
-    }
-
     /// Ends one use of an open file.
     ///
     /// # Errors
@@ -244,6 +223,7 @@ impl<M: Medium> Home<M> {
 impl<M: Medium> State<M> {
     /// Records size, times and print of an open file if they have changed.
     pub(super) fn record_content(&mut self, ino: Ino) -> Result<()> {
+        self.take_over_writes(ino)?;
         let Some(open) = self.files.get_mut(&ino) else {
             return Ok(());
         };

@@ -25,8 +25,9 @@ impl<M: Medium> Home<M> {
     /// # Errors
     /// `ENOENT`, `ENOTDIR`, `ENAMETOOLONG`.
     pub fn lookup(&self, dir: Ino, name: &[u8]) -> Result<Attributes> {
-        let state = self.state_at([dir])?;
+        let mut state = self.state_at([dir])?;
         let ino = state.find(dir, name)?;
+        state.take_over_writes(ino)?;
         self.attributes_in(&state, ino)
     }
 

@@ -1,8 +1,10 @@
 //! Going on after the medium was away: reading everything anew under the same roof.
 
-use super::{Arc, Home, Ino, Medium, OpenError, OpenFile, io};
+use super::{Arc, Home, Ino, Medium, OpenFile};
 use crate::record::Record;
+use crate::store::OpenError;
 use crate::table::Table;
+use std::io;
 
 /// What somebody who remembers the home from before may remember wrongly.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

@@ -313,6 +313,7 @@ fn statx(dir: BorrowedFd<'_>, name: &str, flags: AtFlags) -> rustix::io::Result<
         size: stat.stx_size,
         allocated: stat.stx_blocks * 512,
         modified: stat.stx_mtime.tv_sec,
+        modified_nanos: stat.stx_mtime.tv_nsec,
         born: if has_born { stat.stx_btime.tv_sec } else { 0 },
     })
 }

@@ -95,6 +95,7 @@ impl<F: MediumFile> MediumFile for PreviewFile<F> {
             size: 0,
             allocated: 0,
             modified: 0,
+            modified_nanos: 0,
             born: 0,
         };
         self.0.as_ref().map_or(Ok(nothing), MediumFile::facts)

@@ -220,6 +220,7 @@ impl Disk {
             size,
             allocated: size,
             modified: object.modified / 2 * 2,
+            modified_nanos: 0,
             born: object.born,
         }
     }

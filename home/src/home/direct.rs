@@ -1,0 +1,69 @@
+//! Lower files the kernel uses by itself, and what it does with them unseen.
+
+use super::{Errno, Home, Ino, Medium, Result, State, Time, errno};
+
+impl<M: Medium> Home<M> {
+    /// Makes the lower file as long as the file is, because the kernel is going to use it directly,
+    /// and keeps it so until the last release. Files in several parts cannot be.
+    ///
+    /// # Errors
+    /// `EINVAL` for several parts, those of the medium.
+    pub fn make_exact(&self, ino: Ino) -> Result<()> {
+        let mut state = self.state();
+        let size = state.table.inode(ino).ok_or(Errno::NOENT)?.size;
+        let open = state.files.get_mut(&ino).ok_or(Errno::BADF)?;
+        if open.file.count() != 1 {
+            return Err(Errno::INVAL);
+        }
+        if open.file.facts().map_err(errno)?.size < size {
+            open.file.set_len(size).map_err(errno)?;
+        }
+        open.exact = true;
+        Ok(())
+    }
+
+    /// Notes that the kernel may change an open file by itself; says whether it may do so with all
+    /// writes, or only through mappings, which cannot make a file longer.
+    ///
+    /// Writes go through us where the file may need a further part, and while removed files keep
+    /// space that a write may need.
+    pub fn let_kernel_write(&self, ino: Ino) -> bool {
+        let one_part = self.medium.limits().part_size == u64::MAX;
+        let mut state = self.state();
+        let may = one_part && state.table.unsettled_count() == 0;
+        let Some(open) = state.files.get_mut(&ino) else {
+            return false;
+        };
+        open.unseen = true;
+        if may && open.direct.is_none() {
+            open.direct = open.file.facts().ok();
+        }
+        open.direct.is_some()
+    }
+}
+
+impl<M: Medium> State<M> {
+    /// Takes over size and time of what the kernel has written by itself.
+    pub(super) fn take_over_writes(&mut self, ino: Ino) -> Result<()> {
+        let Some(open) = self.files.get_mut(&ino) else {
+            return Ok(());
+        };
+        let Some(before) = open.direct else {
+            return Ok(());
+        };
+        let now = open.file.facts().map_err(errno)?;
+        if now == before {
+            return Ok(());
+        }
+        (open.direct, open.touched) = (Some(now), true);
+        self.dirty.insert(ino);
+        let inode = self.table.inode_mut(ino).ok_or(Errno::NOENT)?;
+        let modified = Time {
+            seconds: now.modified,
+            nanos: now.modified_nanos,
+        };
+        (inode.times.modified, inode.times.changed) = (modified, modified);
+        inode.size = now.size;
+        Ok(())
+    }
+}

@@ -1,0 +1,126 @@
+//! Making a home, opening it, setting a damaged one aside.
+
+use super::groups::Groups;
+use super::new_inode;
+use super::reconcile::unseen::Unseen;
+use super::{Home, Ino, Inode, Kind, Medium, Options, Owner, Reconciled, Result, State, Time};
+use crate::store::{self, OpenError, Store};
+use std::collections::{BTreeSet, HashMap, HashSet};
+use std::io;
+use std::sync::{Arc, Mutex};
+
+/// The attributes of the root directory of a new home.
+#[must_use]
+pub fn new_root() -> Inode {
+    new_inode(Kind::Directory, 0o700, (Owner::Me, Owner::Me))
+}
+
+/// Makes a home on a medium.
+///
+/// # Errors
+/// Those of the medium.
+pub fn create<M: Medium>(medium: &M, home: [u8; 16]) -> io::Result<()> {
+    store::create(medium, home, new_root())
+}
+
+/// Whether there is a home on `medium`, of whatever format.
+pub fn exists<M: Medium>(medium: &M) -> bool {
+    medium
+        .facts(".wendy/super.0")
+        .is_ok_and(|facts| facts.size > 0)
+}
+
+/// Renames the files of a damaged store, so that a new one can be made beside them.
+///
+/// # Errors
+/// Those of the medium.
+pub fn set_aside<M: Medium>(medium: &M) -> io::Result<()> {
+    for name in ["super.0", "super.1", "ckpt.0", "ckpt.1", "log.0", "log.1"] {
+        let path = format!(".wendy/{name}");
+        if medium.facts(&path).is_err() {
+            continue;
+        }
+        let candidates = (0..1000u32).map(|number| format!("{path}.damaged{number}"));
+        let mut free = candidates.filter(|to| medium.facts(to).is_err());
+        medium.rename(&path, &free.next().ok_or(io::ErrorKind::AlreadyExists)?)?;
+    }
+    medium.sync_all()
+}
+
+impl<M: Medium> Home<M> {
+    /// Opens the home on `medium` and adopts what strangers changed.
+    ///
+    /// # Errors
+    /// See [`OpenError`].
+    pub fn open(medium: M, options: Options) -> std::result::Result<(Self, Reconciled), OpenError> {
+        let (home, _) = Self::read_back(Arc::new(medium), options)?;
+        let reconciled = home.reconcile()?;
+        Ok((home, reconciled))
+    }
+
+    /// Opens the home on `medium` without looking at more than its metadata, if the last use ended
+    /// in order. What strangers changed is adopted when something there is first used.
+    ///
+    /// # Errors
+    /// See [`OpenError`].
+    pub fn open_lazily(medium: M, options: Options) -> std::result::Result<Self, OpenError> {
+        let (home, clean) = Self::read_back(Arc::new(medium), options)?;
+        if clean && home.is_settled() {
+            home.look_later();
+        } else {
+            home.reconcile()?;
+        }
+        Ok(home)
+    }
+
+    /// A home whose table is as last recorded, and whether the last use ended in order.
+    pub(super) fn read_back(
+        medium: Arc<M>,
+        options: Options,
+    ) -> std::result::Result<(Self, bool), OpenError> {
+        let opened = Store::open(&*medium, &new_root())?;
+        let groups = Groups::of(&opened.table, options.groups);
+        let mut state = State {
+            table: opened.table,
+            store: opened.store,
+            files: HashMap::new(),
+            dirty: BTreeSet::new(),
+            held: HashMap::new(),
+            loose_dirs: BTreeSet::new(),
+            vacated: HashSet::new(),
+            stuck: HashSet::new(),
+            unseen: Unseen::Everything,
+            groups,
+            failed: false,
+            changes: 0,
+        };
+        let clean = state.store.superblock().clean;
+        if !clean {
+            // What was read back may still be in the kernel's memory only, if just a process died.
+            medium.sync_all()?;
+        }
+        state.store.begin_use(options.host)?;
+        let home = |state| Self {
+            medium,
+            options,
+            syncing: Mutex::new(()),
+            state: Mutex::new(state),
+        };
+        let home = home(state);
+        home.drop_nameless().map_err(io::Error::from)?;
+        home.state()
+            .forget_lost(Time::now().seconds)
+            .map_err(io::Error::from)?;
+        Ok((home, clean))
+    }
+
+    /// Inodes nobody can reach any more: they were unlinked while open in the last use.
+    fn drop_nameless(&self) -> Result<()> {
+        let mut state = self.state();
+        let nameless = |ino: &Ino| *ino != Ino::ROOT && state.table.names(*ino).is_empty();
+        let nameless: Vec<Ino> = state.table.inodes().filter(nameless).collect();
+        nameless
+            .into_iter()
+            .try_for_each(|ino| state.drop_if_unused(ino))
+    }
+}
