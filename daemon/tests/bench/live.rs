@@ -9,9 +9,10 @@ use std::{
 use rustix::fs::{CWD, FileType, Mode as Bits};
 use tempfile::TempDir;
 use wendy_store::{BaseImage, Stack, UpperKind, base::LayerFacts};
+use wendy_sys::mount::Space;
 use wendyd::{
     engine::{
-        Result, Source, Unwatched,
+        Error, Result, Source, Unwatched, UpperSource,
         save::{self, Indexes, SaveReport, SaveRequest},
     },
     stores::OpenStore,
@@ -136,6 +137,25 @@ impl Live {
         let mut tree = look(&self.upper());
         tree.retain(|path, _| !path.starts_with("tmp/"));
         tree
+    }
+}
+
+/// What an engine saves; not a live system without an upper layer.
+#[derive(Debug)]
+pub struct Given {
+    pub upper: Option<PathBuf>,
+    pub base: BaseImage,
+}
+
+impl UpperSource for Given {
+    fn open(&self) -> Result<Source> {
+        let not_live = || Error::NotLive("no boot=live".to_owned());
+        let upper = self.upper.as_ref().ok_or_else(not_live)?;
+        Ok(source(upper, self.base.clone()))
+    }
+
+    fn space(&self) -> Space {
+        Space::default()
     }
 }
 

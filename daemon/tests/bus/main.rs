@@ -13,10 +13,14 @@
 mod agent;
 mod arguments;
 mod authorization;
+mod bad_input;
+#[path = "../bench/mod.rs"]
+mod bench;
 mod contract;
 mod double;
 mod lifecycle;
 mod limits;
+mod living;
 mod polkits;
 mod prompts;
 mod raw;

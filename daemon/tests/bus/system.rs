@@ -6,6 +6,7 @@ use std::{
     os::unix::{fs::PermissionsExt, net::UnixStream},
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
+    sync::LazyLock,
     thread,
     time::Duration,
 };
@@ -100,14 +101,8 @@ impl System {
     pub async fn start_installed(rules: &str) -> System {
         let mut system = System::without_polkit().await;
         system.start_polkitd(rules).await;
-        let daemon = Command::new(env!("CARGO_BIN_EXE_wendyd"))
-            .envs(unit_environment())
-            .env("DBUS_SYSTEM_BUS_ADDRESS", system.address())
-            .spawn()
-            .unwrap();
-        system.daemon_pid = daemon.id();
-        system.programs.push(Program(daemon));
-        system.wait_for(BUS_NAME).await;
+        let mut daemon = Command::new(env!("CARGO_BIN_EXE_wendyd"));
+        system.start_program(&mut daemon).await;
         system
     }
 
@@ -144,7 +139,7 @@ impl System {
         self.programs.push(Program(bus));
     }
 
-    async fn start_polkitd(&mut self, rules: &str) {
+    pub async fn start_polkitd(&mut self, rules: &str) {
         let (actions, rules_dir) = (
             self.dir.path().join("actions"),
             self.dir.path().join("rules"),
@@ -174,17 +169,28 @@ impl System {
 
     /// The daemon with the double behind it.
     pub async fn start_daemon(&mut self) {
-        let daemon = Command::new(std::env::current_exe().unwrap())
-            .args(["--exact", double::TEST_NAME, "--nocapture"])
-            .env(double::ENV, "1")
+        self.start_test_as_daemon(double::TEST_NAME, (double::ENV, "1"))
+            .await;
+        self.wait_for(double::CONTROL_NAME).await;
+    }
+
+    /// This very program, to run one test that is a daemon.
+    pub async fn start_test_as_daemon(&mut self, test: &str, (name, value): (&str, &str)) {
+        let mut daemon = Command::new(std::env::current_exe().unwrap());
+        daemon
+            .args(["--exact", test, "--nocapture"])
+            .env(name, value);
+        self.start_program(daemon.stdout(Stdio::null())).await;
+    }
+
+    async fn start_program(&mut self, daemon: &mut Command) {
+        let daemon = daemon
             .envs(unit_environment())
             .env("DBUS_SYSTEM_BUS_ADDRESS", self.address())
-            .stdout(Stdio::null())
             .spawn()
             .unwrap();
         self.daemon_pid = daemon.id();
         self.programs.push(Program(daemon));
-        self.wait_for(double::CONTROL_NAME).await;
         self.wait_for(BUS_NAME).await;
     }
 
@@ -214,6 +220,26 @@ impl System {
             .parse::<u64>()
             .unwrap()
             * 1024
+    }
+
+    /// wendyctl, called by somebody without a terminal.
+    pub fn wendyctl(&self, args: &[&str]) -> Ran {
+        let limit = PATIENCE.as_secs().to_string();
+        let output = Command::new("timeout")
+            .args([&limit, "setsid", "--wait"])
+            .arg(wendyctl())
+            .args(args)
+            .env_clear()
+            .env("DBUS_SYSTEM_BUS_ADDRESS", self.address())
+            .env("XDG_RUNTIME_DIR", self.dir.path())
+            .stdin(Stdio::null())
+            .output()
+            .unwrap();
+        Ran {
+            code: output.status.code().unwrap(),
+            out: String::from_utf8(output.stdout).unwrap(),
+            err: String::from_utf8(output.stderr).unwrap(),
+        }
     }
 
     pub fn address(&self) -> String {
@@ -255,6 +281,31 @@ impl System {
             .await
             .unwrap()
     }
+}
+
+/// What a run of wendyctl left behind.
+#[derive(Debug)]
+pub struct Ran {
+    pub code: i32,
+    #[allow(dead_code, reason = "shown when a run went wrong")]
+    pub out: String,
+    pub err: String,
+}
+
+/// Built as its source is now: it belongs to another package, which a test of this one alone does
+/// not build.
+fn wendyctl() -> &'static Path {
+    static BUILT: LazyLock<PathBuf> = LazyLock::new(|| {
+        let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+        let built = Command::new(cargo)
+            .args(["build", "--quiet", "--locked", "--package", "wendyctl"])
+            .current_dir(source("."))
+            .status();
+        assert!(built.unwrap().success(), "wendyctl is not built");
+        let profile = Path::new(env!("CARGO_BIN_EXE_wendyd")).parent().unwrap();
+        profile.with_file_name("debug").join("wendyctl")
+    });
+    &BUILT
 }
 
 fn user(uid: u32) -> rustix::process::Uid {

@@ -1,94 +1,50 @@
 //! The daemon as it is installed, engine and all, with a loop device as the stick.
 
-#[path = "../../src/testing/udev.rs"]
-mod udev;
-
-use std::{fs::File, os::fd::AsFd, path::Path};
+use std::{
+    fs::{self, File},
+    path::Path,
+};
 
 use futures_util::StreamExt;
-use tempfile::TempDir;
 use tokio::time::timeout;
 use wendy_dbus::{
     Error,
     options::PrepareOptions,
     proxies::{JobProxy, WendyProxy},
 };
-use wendy_sys::{
-    Cancel,
-    loopdev::{Loop, LoopOptions},
-    tool::Tool,
+
+use crate::{
+    bench::{self, eventually, run},
+    living::{ensure_udev, object_on},
+    system::{ALLOW, NOBODY, PATIENCE, System},
 };
-use zbus::{Connection, OwnedObjectPath, fdo::ObjectManagerProxy};
-
-use udev::ensure_udev;
-
-use crate::system::{ALLOW, NOBODY, PATIENCE, System};
 
 /// A stick with somebody's files on it.
-struct Stick {
-    device: Loop,
-    image: File,
-    _directory: TempDir,
-}
+struct Stick(bench::Stick);
 
 impl Stick {
     fn plug() -> Stick {
         ensure_udev();
-        let directory = tempfile::tempdir().unwrap();
-        let path = directory.path().join("stick.img");
-        let image = File::options()
-            .create_new(true)
-            .read(true)
-            .write(true)
-            .open(&path)
-            .unwrap();
-        image.set_len(256 << 20).unwrap();
-        let mkfs = Tool::new("mkfs.ext4")
-            .args(["-q", "-F", "-L", "holiday"])
-            .arg(&path);
-        mkfs.run(&Cancel::default()).unwrap();
-        let options = LoopOptions {
-            partscan: true,
-            ..LoopOptions::default()
-        };
-        let device = Loop::attach(image.as_fd(), options).unwrap();
-        Stick {
-            device,
-            image,
-            _directory: directory,
-        }
+        Stick(bench::Stick::made(256 << 20, |image| {
+            run(
+                "mkfs.ext4",
+                &["-q", "-F", "-L", "holiday", image.to_str().unwrap()],
+            );
+        }))
     }
 
     fn content(&self) -> Vec<u8> {
         use std::os::unix::fs::FileExt;
         let mut content = vec![0; 1 << 20];
-        self.image.read_exact_at(&mut content, 0).unwrap();
+        let image = File::open(self.0.image()).unwrap();
+        image.read_exact_at(&mut content, 0).unwrap();
         content
     }
-}
 
-/// The device object with this node; waits until it is there.
-async fn object_of(connection: &Connection, node: &Path) -> OwnedObjectPath {
-    let manager = ObjectManagerProxy::new(connection, "org.ubuntu.Wendy", "/org/ubuntu/Wendy");
-    let manager = manager.await.unwrap();
-    let mut added = manager.receive_interfaces_added().await.unwrap();
-    let find = async {
-        loop {
-            let objects = manager.get_managed_objects().await.unwrap();
-            for (path, interfaces) in objects {
-                let device = interfaces
-                    .iter()
-                    .find(|(name, _)| name.ends_with(".Device"));
-                let shown = device.and_then(|(_, values)| values.get("DeviceNode"));
-                let shown = shown.and_then(|value| value.downcast_ref::<&str>().ok());
-                if shown.is_some_and(|shown| Path::new(shown) == node) {
-                    return path;
-                }
-            }
-            added.next().await.unwrap();
-        }
-    };
-    timeout(PATIENCE, find).await.expect("the stick shows up")
+    /// Its object on the bus.
+    async fn object(&self, connection: &zbus::Connection) -> zbus::OwnedObjectPath {
+        object_on(connection, ".Device", self.0.node(), None).await
+    }
 }
 
 fn options(name: &str) -> PrepareOptions {
@@ -110,7 +66,7 @@ async fn a_token_is_good_for_its_caller_its_plan_and_once() {
     let stick = Stick::plug();
     let system = System::start_installed(ALLOW).await;
     let (mine, theirs) = (system.connect(NOBODY).await, system.connect(NOBODY).await);
-    let device = object_of(&mine, stick.device.node()).await;
+    let device = stick.object(&mine).await;
     let wendy = WendyProxy::new(&mine).await.unwrap();
     let (plan, token) = wendy.plan_prepare(&device, &options("Mine")).await.unwrap();
     assert!(
@@ -161,7 +117,7 @@ async fn a_token_does_not_fit_a_changed_plan() {
     let stick = Stick::plug();
     let system = System::start_installed(ALLOW).await;
     let root = system.connect(0).await;
-    let device = object_of(&root, stick.device.node()).await;
+    let device = stick.object(&root).await;
     let wendy = WendyProxy::new(&root).await.unwrap();
     let (_, token) = wendy.plan_prepare(&device, &options("One")).await.unwrap();
     let before = stick.content();
@@ -178,11 +134,20 @@ async fn a_stick_in_the_place_of_another_is_not_touched() {
     let first = Stick::plug();
     let system = System::start_installed(ALLOW).await;
     let root = system.connect(0).await;
-    let node = first.device.node().to_owned();
-    let device = object_of(&root, &node).await;
+    let device = first.object(&root).await;
     let wendy = WendyProxy::new(&root).await.unwrap();
     let (_, token) = wendy.plan_prepare(&device, &options("Mine")).await.unwrap();
+    let loop_name = first.0.node().file_name().unwrap().to_owned();
+    let image = first.0.image().to_str().unwrap().to_owned();
     drop(first);
+    let shown = Path::new("/sys/block")
+        .join(loop_name)
+        .join("loop/backing_file");
+    // A program that is just being started may hold it a moment longer.
+    eventually("it is pulled out", || {
+        // By now its image is "(deleted)".
+        fs::read_to_string(&shown).map_or(true, |other| !other.starts_with(&image))
+    });
     let second = Stick::plug();
     let before = second.content();
     let error = wendy
@@ -202,7 +167,7 @@ async fn odd_sizes_and_names_are_refused_and_leak_nothing() {
     let stick = Stick::plug();
     let system = System::start_installed(ALLOW).await;
     let root = system.connect(0).await;
-    let device = object_of(&root, stick.device.node()).await;
+    let device = stick.object(&root).await;
     let wendy = WendyProxy::new(&root).await.unwrap();
     let before = stick.content();
     let odd = async || {
@@ -241,7 +206,10 @@ async fn odd_sizes_and_names_are_refused_and_leak_nothing() {
     for _ in 0..20 {
         odd().await;
     }
-    assert!(system.daemon_descriptors() <= open + 4);
+    // It may be looking at a stick of another test.
+    eventually("no descriptor is left", || {
+        system.daemon_descriptors() <= open + 4
+    });
     assert!(system.daemon_memory() < memory + (4 << 20));
     assert_eq!(stick.content(), before);
 }

@@ -7,12 +7,9 @@ use std::{
     time::Duration,
 };
 
-use wendy_sys::{
-    block::{Access, BlockDevice},
-    mount::Space,
-};
+use wendy_sys::block::{Access, BlockDevice};
 use wendyd::{
-    engine::{Config, Engine, Error, Result, Source, UpperSource},
+    engine::{Config, Engine, Result},
     jobs::{Fact, Facts, Failure, FailureKind, JobId, Jobs, Outcome},
     model::{Device, DeviceId, Hub, Store, StoreKey, StoreKind, World},
     operations::{Caller, Operations, PrepareRequest, SaveRequest},
@@ -21,24 +18,6 @@ use wendyd::{
 use crate::bench::*;
 
 pub const SIZE: u64 = 128 * MIB;
-
-/// A live system that can be switched off.
-#[derive(Debug)]
-struct Given(Option<PathBuf>);
-
-impl UpperSource for Given {
-    fn open(&self) -> Result<Source> {
-        let upper = self
-            .0
-            .as_ref()
-            .ok_or_else(|| Error::NotLive("no boot=live".to_owned()))?;
-        Ok(source(upper, image(b"one")))
-    }
-
-    fn space(&self) -> Space {
-        Space::default()
-    }
-}
 
 /// An engine that sees one stick.
 pub struct Scene {
@@ -65,7 +44,10 @@ impl Scene {
         let engine = Engine::new(
             hub.clone(),
             jobs.clone(),
-            Arc::new(Given(upper(&live))),
+            Arc::new(Given {
+                upper: upper(&live),
+                base: image(b"one"),
+            }),
             config,
         );
         let (id, device) = described(stick.node(), None);
