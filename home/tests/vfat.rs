@@ -131,6 +131,38 @@ fn an_idle_home_writes_nothing() {
     assert!(said.contains("writes while idle: 0"), "{said}");
 }
 
+/// The kernel counts a flush as one more write, of nothing.
+#[test]
+fn small_changes_cost_one_write_and_one_flush_each_time_they_are_kept() {
+    let Some(uml) = Uml::new(64 * MIB) else {
+        return;
+    };
+    let (commit, commits) = (2, 10);
+    let said = uml.run(&format!(
+        "{mount}cd /mnt/home\ntouch file\nsync\nsleep {commit}\n\
+         count() {{ awk '{{print $5 - $16, $16}}' /sys/block/ubda/stat; }}\n\
+         before=$(count)\nend=$(($(date +%s) + {seconds}))\ni=0\n\
+         while [ $(date +%s) -lt $end ]; do\n\
+         i=$((i + 1)); chmod $((600 + i % 8)) file; ln -s target link$i; mv link$i other$i\ndone\n\
+         echo \"counted: $before $(count) $i\"\ncd /\n{END}",
+        mount = mount_home(program(), &format!("--commit {commit}")),
+        seconds = commit * commits,
+    ));
+    let numbers = said.split("counted: ").nth(1).unwrap();
+    let numbers: Vec<u64> = numbers
+        .split_whitespace()
+        .map_while(|word| word.parse().ok())
+        .collect();
+    let [writes, flushes, writes_after, flushes_after, rounds] = numbers[..] else {
+        panic!("{said}")
+    };
+    let (writes, flushes) = (writes_after - writes, flushes_after - flushes);
+    println!("{rounds} rounds: {writes} writes, {flushes} flushes in {commits} commits");
+    assert!(rounds > commits && flushes > 0, "nothing happened: {said}");
+    // Once in a while the kernel writes the time at which the log was changed.
+    assert!(flushes <= commits + 1 && writes <= commits + 3, "{said}");
+}
+
 /// The program of `examples/crash_workload.rs`, which cargo builds beside the tests.
 fn workload() -> PathBuf {
     let built = program().parent().unwrap().join("examples/crash_workload");
