@@ -8,7 +8,7 @@ use std::{
     process::{Child, Command, Stdio},
     sync::LazyLock,
     thread,
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use futures_util::StreamExt;
@@ -204,6 +204,17 @@ impl System {
         fs::read_dir(format!("/proc/{}/fd", self.daemon_pid))
             .unwrap()
             .count()
+    }
+
+    /// Waits until the daemon has no more files open than these: one that looks at a device because
+    /// udev told of it has a few for a moment.
+    pub async fn closes_all_but(&self, most: usize) {
+        let deadline = Instant::now() + PATIENCE;
+        while self.daemon_descriptors() > most {
+            let open = self.daemon_descriptors();
+            assert!(Instant::now() < deadline, "{open} open, not {most}");
+            tokio::task::yield_now().await;
+        }
     }
 
     /// Bytes of memory that are the daemon's alone.
