@@ -4,18 +4,37 @@
 //! that. By then the caller is authorised, but nothing else has been checked: each operation looks
 //! at its objects again.
 
+use wendy_sys::Cancel;
+
 use crate::{
-    jobs::{Facts, Failure, JobId},
+    jobs::{Facts, Failure, FailureKind, JobId},
     model::{DeviceId, SessionKey, StoreKey},
 };
 
 /// Who asks.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub struct Caller {
     /// Unique name of the connection.
     pub bus_name: String,
     /// The user behind it, as the bus daemon says.
     pub uid: u32,
+    /// Set when the connection is gone. What has begun is finished, but nothing is begun for
+    /// somebody who would never hear of it.
+    pub left: Cancel,
+}
+
+impl Caller {
+    /// Whether to begin what they asked for.
+    ///
+    /// # Errors
+    /// [`FailureKind::Cancelled`], which nobody hears.
+    pub fn check_present(&self) -> Result<(), Failure> {
+        if self.left.is_cancelled() {
+            let why = format!("{} has left the bus, nothing was begun", self.bus_name);
+            return Err(Failure::new(FailureKind::Cancelled, why));
+        }
+        Ok(())
+    }
 }
 
 /// How a store is to be made. The daemon fills in defaults; words are those of the contract.

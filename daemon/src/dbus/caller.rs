@@ -4,6 +4,7 @@ use futures_util::StreamExt;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use wendy_dbus::Result;
+use wendy_sys::Cancel;
 use zbus::{Connection, fdo::DBusProxy, message::Header, names::OwnedUniqueName};
 
 use crate::{
@@ -26,6 +27,8 @@ pub(super) struct Callers {
 #[derive(Debug)]
 pub(super) struct Visit {
     pub(super) caller: Caller,
+    /// Kept for as long as something may still be begun for the caller.
+    pub(super) departure: Option<Departure>,
     _slots: (Slot<OwnedUniqueName>, Slot<u32>),
     _present: Present,
 }
@@ -51,9 +54,11 @@ impl Callers {
         let caller = Caller {
             bus_name: sender.to_string(),
             uid,
+            left: Cancel::new(),
         };
         Ok(Visit {
             caller,
+            departure: None,
             _slots: (connection_slot, uid_slot),
             _present: present,
         })
@@ -77,9 +82,10 @@ impl Callers {
             return Err(Denied::CallerGone.into());
         }
         let gone = CancellationToken::new();
-        let flag = gone.clone();
+        let (flag, left) = (gone.clone(), caller.left.clone());
         let watcher = tokio::spawn(async move {
             changes.next().await;
+            left.cancel();
             flag.cancel();
         });
         Ok(Departure { gone, watcher })

@@ -12,7 +12,7 @@ use zbus::{
 
 use super::{
     about::{About, gone, not_found},
-    caller::{Callers, Visit},
+    caller::{Callers, Departure, Visit},
     paths,
 };
 use crate::{
@@ -56,7 +56,7 @@ impl Context {
 
     /// Lets a caller in, or not. The objects of the call exist before and after the question.
     pub(super) async fn admit(&self, header: &Header<'_>, about: About) -> Result<Visit> {
-        let visit = self.callers.identify(header).await?;
+        let mut visit = self.callers.identify(header).await?;
         let world = self.hub.snapshot();
         if let Some(kind) = about.missing(&world, &self.jobs) {
             return Err(not_found(kind));
@@ -67,17 +67,13 @@ impl Context {
         if let Some(action) = rules::required(interface, method, circumstances)? {
             let caller = visit.caller.bus_name.clone();
             let details = about.details(&world, &self.jobs);
-            self.ask(
-                header,
-                &visit,
-                Question {
-                    caller,
-                    uid,
-                    action,
-                    details,
-                },
-            )
-            .await?;
+            let question = Question {
+                caller,
+                uid,
+                action,
+                details,
+            };
+            visit.departure = Some(self.ask(header, &visit, question).await?);
             if let Some(kind) = about.missing(&self.hub.snapshot(), &self.jobs) {
                 return Err(gone(kind));
             }
@@ -85,7 +81,13 @@ impl Context {
         Ok(visit)
     }
 
-    async fn ask(&self, header: &Header<'_>, visit: &Visit, question: Question) -> Result<()> {
+    /// Asks polkit. From then on it is known when the caller leaves.
+    async fn ask(
+        &self,
+        header: &Header<'_>,
+        visit: &Visit,
+        question: Question,
+    ) -> Result<Departure> {
         let departure = self.callers.watch(&visit.caller).await?;
         let interactive = header
             .primary()
@@ -94,7 +96,7 @@ impl Context {
         self.gate
             .check(&question, interactive, &departure.gone)
             .await?;
-        Ok(())
+        Ok(departure)
     }
 
     /// Runs an operation where it may block, and counts it as the visitor's until it returns.
@@ -104,7 +106,10 @@ impl Context {
         operation: impl FnOnce(&dyn Operations, &Caller) -> Result<T, Failure> + Send + 'static,
     ) -> Result<T> {
         let operations = self.operations.clone();
-        let work = spawn_blocking(move || operation(&*operations, &visit.caller));
+        let work = spawn_blocking(move || {
+            visit.caller.check_present()?;
+            operation(&*operations, &visit.caller)
+        });
         let result = work
             .await
             .map_err(|error| Error::Failed(format!("internal error: {error}")));

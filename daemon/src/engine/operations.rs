@@ -281,6 +281,8 @@ impl Engine {
         objects: Vec<ObjectId>,
         work: impl FnOnce(&JobHandle) -> Result<Facts> + Send + 'static,
     ) -> Result<JobId, Failure> {
+        // Planning has taken its time.
+        caller.check_present()?;
         let devices = self.numbers_of(&objects);
         let work = move |job: &JobHandle| work(job).map_err(|error| gone::explain(error, &devices));
         let request = Request {

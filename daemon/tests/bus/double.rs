@@ -4,8 +4,10 @@
 use std::{
     env,
     sync::{Arc, Condvar, Mutex},
+    time::Duration,
 };
 
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use wendyd::{
     authority::PolkitAuthority,
     jobs::{
@@ -37,6 +39,8 @@ pub const DISK: DeviceId = DeviceId {
     diskseq: 8,
     partition: None,
 };
+/// The name of a store that takes its time to be planned.
+pub const SLOW: &str = "Slow";
 /// A store on the stick.
 pub const STORE: StoreKey = StoreKey(0xa1);
 /// A session in that store.
@@ -185,7 +189,7 @@ impl Gate {
             if job.is_cancelled() {
                 return Err(Failure::new(FailureKind::Cancelled, "stopped"));
             }
-            let wait = std::time::Duration::from_millis(10);
+            let wait = Duration::from_millis(10);
             open = self.0.1.wait_timeout(open, wait).unwrap().0;
         }
         Ok(())
@@ -197,12 +201,27 @@ impl Double {
         self.calls.lock().unwrap().push(call.into());
     }
 
+    /// As an operation that looks at its device for a while, and in the end for nobody.
+    fn wait_until_left(&self, caller: &Caller) {
+        let mut leaving = [PollFd::from_borrowed_fd(
+            caller.left.bell().unwrap(),
+            PollFlags::IN,
+        )];
+        let patience = Timespec {
+            tv_sec: 20,
+            tv_nsec: 0,
+        };
+        let left = poll(&mut leaving, Some(&patience)).unwrap();
+        self.note(if left == 1 { "left" } else { "stayed" });
+    }
+
     fn held_job(
         &self,
         caller: &Caller,
         operation: Operation,
         objects: Vec<ObjectId>,
     ) -> Result<JobId, Failure> {
+        caller.check_present()?;
         let gate = self.gate.clone();
         let request = Request {
             operation,
@@ -261,6 +280,9 @@ impl Operations for Double {
             "prepare {device} {:?} by {}",
             request.name, caller.uid
         ));
+        if request.name == SLOW {
+            self.wait_until_left(caller);
+        }
         self.held_job(
             caller,
             Operation::PrepareDevice,

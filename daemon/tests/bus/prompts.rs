@@ -14,8 +14,8 @@ use zbus::{Connection, OwnedObjectPath, fdo::PeerProxy};
 
 use crate::{
     agent::{Event, Prompt, register},
-    double::{ControlProxy, SESSION, STICK, STORE},
-    system::{ASK, NOBODY, PATIENCE, POLICIES, System},
+    double::{ControlProxy, SESSION, SLOW, STICK, STORE},
+    system::{ALLOW, ASK, NOBODY, PATIENCE, POLICIES, System},
 };
 
 /// A caller with a prompt on their screen.
@@ -217,6 +217,30 @@ async fn call_and_leave(caller: &Connection) {
         .unwrap();
     caller.send(&message).await.unwrap();
     caller.clone().close().await.unwrap();
+}
+
+#[tokio::test]
+async fn a_caller_who_leaves_before_the_job_has_begun_gets_none() {
+    let system = System::start(ALLOW).await;
+    let (root, caller) = (system.connect(0).await, system.connect(NOBODY).await);
+    let control = ControlProxy::new(&root).await.unwrap();
+    let call = tokio::spawn(prepare(caller.clone(), SLOW));
+    let asked = format!("prepare {STICK} {SLOW:?} by {NOBODY}");
+    wait_for_calls(&control, std::slice::from_ref(&asked)).await;
+    call.abort();
+    caller.close().await.unwrap();
+    wait_for_calls(&control, &[asked, "left".to_owned()]).await;
+    // The stick is free: whoever asks next has it.
+    let next = system.connect(NOBODY).await;
+    prepare(next, "Next").await.unwrap();
+}
+
+async fn wait_for_calls(control: &ControlProxy<'_>, expected: &[String]) {
+    let deadline = Instant::now() + PATIENCE;
+    while control.calls().await.unwrap() != expected {
+        assert!(Instant::now() < deadline, "{expected:?}");
+        tokio::task::yield_now().await;
+    }
 }
 
 #[tokio::test]

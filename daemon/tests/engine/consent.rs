@@ -146,3 +146,19 @@ fn plans_are_cheap_to_ask_for_and_few_are_kept() {
         FailureKind::StaleToken
     );
 }
+
+#[test]
+fn nothing_is_begun_for_who_has_left() {
+    if !is_root() {
+        return;
+    }
+    let scene = Scene::new(Stick::prepared(SIZE));
+    let before = scene.stick.store().record().id;
+    let me = caller(":1.7");
+    let (_, token) = scene.plan(&me);
+    me.left.cancel();
+    let refused = scene.prepare(&me, whole("My stick", &token));
+    assert_eq!(kind(refused), FailureKind::Cancelled);
+    assert!(!scene.jobs.any_active());
+    assert_eq!(scene.stick.store().record().id, before);
+}

@@ -7,7 +7,10 @@ use std::{
     time::Duration,
 };
 
-use wendy_sys::block::{Access, BlockDevice};
+use wendy_sys::{
+    Cancel,
+    block::{Access, BlockDevice},
+};
 use wendyd::{
     engine::{Config, Engine, Result},
     jobs::{Fact, Facts, Failure, FailureKind, JobId, Jobs, Outcome},
@@ -163,6 +166,7 @@ pub fn caller(bus_name: &str) -> Caller {
     Caller {
         bus_name: bus_name.to_owned(),
         uid: 1000,
+        left: Cancel::new(),
     }
 }
 
