@@ -192,7 +192,8 @@ async fn names_that_cannot_be_used() {
     let ran = living
         .system
         .wendyctl(&["save", "One", "--store", living.place()]);
-    fails(ran, 5, "One");
+    // This very system saved it, so that wendyctl updates it.
+    assert_eq!(ran.code, 0, "{ran:?}");
 }
 
 #[tokio::test]

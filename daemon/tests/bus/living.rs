@@ -79,6 +79,7 @@ async fn serve(live: &Path, base: &str, boot_medium: &str) {
     let _discovery = Discovery::start(hub.clone(), devices, prober, Adoption::Off).unwrap();
     let config = engine::Config {
         indexes: live.join("index"),
+        own_saves: live.join("saved"),
         ..engine::Config::default()
     };
     let engine = Engine::new(hub.clone(), jobs.clone(), Arc::new(given), config);
