@@ -14,6 +14,7 @@
     reason = "a test that fails says so"
 )]
 
+mod hybrid;
 mod live;
 mod look;
 mod stick;
@@ -25,6 +26,7 @@ use std::{
 
 use wendy_sys::{Cancel, tool::Tool};
 
+pub use hybrid::*;
 pub use live::*;
 pub use look::*;
 pub use stick::*;

@@ -86,6 +86,20 @@ impl Stick {
         target(self.node(), None)
     }
 
+    /// The kernel knows every partition, as it does of a stick the system was started from.
+    pub fn started_from(&self, number: u32) -> Partition {
+        let disk = BlockDevice::open(self.node(), Access::Read).unwrap();
+        let _lock = disk.lock_whole_disk().unwrap();
+        disk.tell_partitions(&self.table()).unwrap();
+        self.known_partition(number)
+    }
+
+    /// A partition that the kernel knows.
+    pub fn known_partition(&self, number: u32) -> Partition {
+        let disk = BlockDevice::open(self.node(), Access::Read).unwrap();
+        Partition::open(&disk.partition_node(number).unwrap())
+    }
+
     /// Makes a store on the whole stick.
     pub fn prepared(size: u64) -> Stick {
         let stick = Stick::new(size);

@@ -20,6 +20,7 @@ mod contract;
 mod double;
 mod lifecycle;
 mod limits;
+mod live_stick;
 mod living;
 mod polkits;
 mod prompts;

@@ -21,24 +21,21 @@ use wendyd::{
 
 use crate::{SIZE, bench::*, read_at, write_at, write_dos_table};
 
-/// Behind this much of an image begin its files; before it, boot code and tables have their place.
-const SYSTEM_AREA: usize = 32 << 10;
-
 #[test]
 fn the_rest_of_a_live_stick_becomes_a_store() {
     if !is_root() {
         return;
     }
     for shape in SHAPES {
-        let (stick, length) = live_stick(shape);
+        let (stick, length) = live_stick(SIZE, shape);
         let (before, old) = (read_at(stick.image(), 0, length), stick.table());
-        let medium = started_from(&stick, 1);
+        let medium = stick.started_from(1);
         let held = BlockDevice::open(medium.node(), Access::Exclusive).unwrap();
         prepare_as(&boot_medium(&stick), Mode::FreeSpace).unwrap();
         check_kept(&stick, &before, &old);
         let new = stick.table().last().copied().unwrap();
         assert!(new.start >= length as u64, "{shape:?}");
-        save_into(&partition(&stick, new.number));
+        save_into(&stick.known_partition(new.number));
         drop((held, medium));
 
         let stick = stick.replugged();
@@ -55,7 +52,7 @@ fn it_does_so_too_where_the_stick_is_mounted() {
     }
     for whole in [false, true] {
         let stick = Stick::made(SIZE, filesystem_over_all);
-        let medium = started_from(&stick, 1);
+        let medium = stick.started_from(1);
         let node = if whole { stick.node() } else { medium.node() };
         let mounted = Mounted::new(node);
         assert!(matches!(
@@ -63,7 +60,7 @@ fn it_does_so_too_where_the_stick_is_mounted() {
             Err(Error::InUse { .. })
         ));
         prepare_as(&boot_medium(&stick), Mode::FreeSpace).unwrap();
-        save_into(&partition(&stick, 2));
+        save_into(&stick.known_partition(2));
         assert_eq!(
             fs::read(mounted.path().join("kernel")).unwrap(),
             b"the kernel"
@@ -80,7 +77,7 @@ fn the_plan_says_what_changes_and_that_the_image_stays() {
     if !is_root() {
         return;
     }
-    let (stick, length) = live_stick(SHAPES[0]);
+    let (stick, length) = live_stick(SIZE, SHAPES[0]);
     let plan = plan(&boot_medium(&stick), Mode::FreeSpace).unwrap();
     assert!(!plan.destroys() && plan.place.start >= length as u64);
     assert_eq!(plan.warnings, ["small", "boot-image-kept"]);
@@ -97,7 +94,7 @@ fn nothing_else_is_done_to_it() {
     if !is_root() {
         return;
     }
-    let (stick, length) = live_stick(SHAPES[0]);
+    let (stick, length) = live_stick(SIZE, SHAPES[0]);
     let before = read_at(stick.image(), 0, length);
     for mode in [Mode::Device, Mode::Partition, Mode::Loopback] {
         let refused = plan(&boot_medium(&stick), mode);
@@ -130,57 +127,13 @@ fn the_end_of_the_image_counts_where_its_partitions_are_shorter() {
     if !is_root() {
         return;
     }
-    let (stick, length) = live_stick(SHAPES[0]);
+    let (stick, length) = live_stick(SIZE, SHAPES[0]);
     let sectors = u32::try_from(MIB / 512).unwrap();
     write_at(stick.image(), 446 + 12, &sectors.to_le_bytes());
     write_at(stick.image(), 446 + 16, &[0; 16]);
     let plan = plan(&boot_medium(&stick), Mode::FreeSpace).unwrap();
     // xorriso pads what it appends to the image, and that has no longer a partition.
     assert!(plan.place.start + 4 * MIB > length as u64);
-}
-
-/// How xorriso is told to make an image that starts from a stick, as live systems have them.
-type Shape = &'static [&'static str];
-
-const SHAPES: [Shape; 3] = [
-    &["-part_like_isohybrid", "-partition_offset", "16"],
-    &["-part_like_isohybrid"],
-    &[
-        "-partition_offset",
-        "16",
-        "--mbr-force-bootable",
-        "-appended_part_as_gpt",
-    ],
-];
-
-/// A stick with such an image, and the length of the image.
-fn live_stick(shape: Shape) -> (Stick, usize) {
-    let directory = in_memory();
-    let path = |name: &str| directory.path().join(name);
-    fs::create_dir(path("medium")).unwrap();
-    for (file, size) in [
-        ("medium/filesystem.squashfs", 9 << 20),
-        ("efi.img", 1 << 20),
-        ("boot", SYSTEM_AREA),
-    ] {
-        fs::write(
-            path(file),
-            (0..=250).cycle().take(size).collect::<Vec<u8>>(),
-        )
-        .unwrap();
-    }
-    let [image, efi, boot, medium] = ["live.iso", "efi.img", "boot", "medium"]
-        .map(|name| path(name).to_str().unwrap().to_owned());
-    let usual = [
-        "-as", "mkisofs", "-quiet", "-R", "-V", "LIVE", "-o", &image, "-G", &boot,
-    ];
-    let content = ["-append_partition", "2", "0xef", &efi, &medium];
-    run("xorriso", &[&usual, shape, &content].concat());
-    let bytes = fs::read(&image).unwrap();
-    (
-        Stick::made(SIZE, |disk| write_at(disk, 0, &bytes)),
-        bytes.len(),
-    )
 }
 
 /// A filesystem that begins with the disk, and a partition that is the same: what a live image is,
@@ -202,19 +155,6 @@ fn boot_medium(stick: &Stick) -> Target {
         boot_medium: true,
         ..stick.target()
     }
-}
-
-/// The kernel knows every partition of the stick, as it does of one it was started from.
-fn started_from(stick: &Stick, number: u32) -> Partition {
-    let disk = BlockDevice::open(stick.node(), Access::Read).unwrap();
-    let _lock = disk.lock_whole_disk().unwrap();
-    disk.tell_partitions(&stick.table()).unwrap();
-    partition(stick, number)
-}
-
-fn partition(stick: &Stick, number: u32) -> Partition {
-    let disk = BlockDevice::open(stick.node(), Access::Read).unwrap();
-    Partition::open(&disk.partition_node(number).unwrap())
 }
 
 /// Nothing but the entry is new, and the boot code is what it was.
