@@ -12,12 +12,16 @@ use wendy_home::medium::preview::Preview;
 use wendy_home::store::Store;
 use wendy_home::store::superblock::Superblock;
 
+mod completion;
 mod create;
 mod dump;
 mod export;
 mod fsck;
+mod import;
 mod login;
+mod man;
 mod mount;
+mod progress;
 mod status;
 
 /// A home directory on an ordinary FAT stick.
@@ -40,10 +44,17 @@ enum Command {
     Fsck(fsck::Fsck),
     /// Write a home as a tar archive, without mounting it
     Export(export::Export),
+    /// Bring a directory or an exported archive into a home, without mounting it
+    Import(import::Import),
     /// Print all metadata as JSON, one line for each name
     Dump(dump::Dump),
     /// Bring a home at login and let it go at logout; run by PAM and systemd
     Login(login::Login),
+    /// Print a completion script for a shell
+    Completion(completion::Completion),
+    /// Write the manual pages, for packagers
+    #[command(hide = true)]
+    Man(man::Man),
 }
 
 /// Whose home it is on this machine.
@@ -83,8 +94,11 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
         Command::Status(status) => status.run(),
         Command::Fsck(fsck) => fsck.run(),
         Command::Export(export) => export.run(),
+        Command::Import(import) => import.run(),
         Command::Dump(dump) => dump.run(),
         Command::Login(login) => login.run(),
+        Command::Completion(completion) => completion.run(),
+        Command::Man(man) => man.run(),
     }
 }
 

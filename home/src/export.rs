@@ -4,7 +4,7 @@
 //! (as `SCHILY.xattr.`, which GNU tar, bsdtar and star read). Sockets are left out, as tar does.
 
 use crate::home::{Attributes, Home, Visited};
-use crate::ids::Ino;
+use crate::ids::{Ino, Time};
 use crate::medium::Medium;
 use crate::record::Kind;
 use std::collections::HashMap;
@@ -13,13 +13,18 @@ use std::io::{self, Write};
 const BLOCK: usize = 512;
 const CHUNK: usize = 1 << 20;
 
-/// Writes everything in `home` to `out`; returns the number of names written.
+/// Writes everything in `home` to `out`; returns the number of names written. `tell` hears of each
+/// name how many there are so far and how many bytes.
 ///
 /// # Errors
 /// Those of reading the medium and of `out`.
-pub fn export<M: Medium>(home: &Home<M>, out: &mut impl Write) -> io::Result<u64> {
+pub fn export<M: Medium>(
+    home: &Home<M>,
+    out: &mut impl Write,
+    tell: &mut dyn FnMut(u64, u64),
+) -> io::Result<u64> {
     let mut first_names: HashMap<Ino, Vec<u8>> = HashMap::new();
-    let mut count = 0;
+    let (mut count, mut bytes) = (0, 0);
     home.walk::<io::Error>(|visited| {
         let Attributes {
             ino, kind, links, ..
@@ -36,11 +41,13 @@ pub fn export<M: Medium>(home: &Home<M>, out: &mut impl Write) -> io::Result<u64
         }
         if kind == Kind::File && earlier.is_none() {
             write_content(home, out, &visited.attributes)?;
+            bytes += visited.attributes.size;
         }
         if links > 1 && kind != Kind::Directory {
             first_names.entry(ino).or_insert(path);
         }
         count += 1;
+        tell(count, bytes);
         Ok(())
     })?;
     out.write_all(&[0; 2 * BLOCK])?;
@@ -80,7 +87,6 @@ fn write_header<M: Medium>(
     if !link.is_empty() {
         add_pax(&mut pax, b"linkpath", link);
     }
-    let time = |time: crate::ids::Time| format!("{}.{:09}", time.seconds, time.nanos);
     add_pax(&mut pax, b"size", size.to_string().as_bytes());
     add_pax(&mut pax, b"mtime", time(a.times.modified).as_bytes());
     add_pax(&mut pax, b"atime", time(a.times.accessed).as_bytes());
@@ -97,6 +103,15 @@ fn write_header<M: Medium>(
     out.write_all(&ustar(b"./PaxHeaders/x", b"", b'x', pax.len() as u64, a))?;
     write_padded(out, &pax)?;
     out.write_all(&ustar(&path, link, flag, size, a))
+}
+
+/// Seconds with decimals. Ours count forward from whole seconds, also before 1970.
+fn time(time: Time) -> String {
+    if time.seconds < 0 && time.nanos > 0 {
+        format!("-{}.{:09}", -(time.seconds + 1), 1_000_000_000 - time.nanos)
+    } else {
+        format!("{}.{:09}", time.seconds, time.nanos)
+    }
 }
 
 /// One `length key=value` line; the length counts its own digits.

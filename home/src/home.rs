@@ -188,6 +188,12 @@ impl<M: Medium> Home<M> {
         }
     }
 
+    /// Whose home it is here, and how it behaves.
+    #[must_use]
+    pub fn options(&self) -> &Options {
+        &self.options
+    }
+
     /// Number of inodes.
     #[must_use]
     pub fn inode_count(&self) -> usize {

@@ -13,6 +13,7 @@
 //! | [`store`] | the same records on the medium: superblocks, checkpoints, logs |
 //! | [`home`] | POSIX operations, settling of names, reconciliation with foreign changes |
 //! | [`fs`], [`mount`] | FUSE in front of it |
+//! | [`export`](mod@export), [`import`] | archives and directories out of it and into it |
 //! | [`login`] | a stick found at login, its home shown until the last logout |
 //!
 //! The medium is hostile input: no parser here may panic, loop or allocate without bound on
@@ -23,6 +24,7 @@ pub mod export;
 pub mod fs;
 pub mod home;
 pub mod ids;
+pub mod import;
 pub mod login;
 pub mod medium;
 pub mod mount;

@@ -54,6 +54,40 @@ fn status_and_fsck_tell_and_change_nothing() {
 }
 
 #[test]
+fn directories_and_archives_come_in() {
+    let dir = tempfile::tempdir().unwrap();
+    let at = |name: &str| dir.path().join(name);
+    fs::create_dir_all(at("source/deep")).unwrap();
+    fs::write(at("source/deep/file"), "content").unwrap();
+    std::os::unix::fs::symlink("deep/file", at("source/link")).unwrap();
+    for home in ["one", "two"] {
+        succeed(&["create", text(&at(home))]);
+    }
+    let said = succeed(&["import", text(&at("one")), text(&at("source"))]);
+    assert!(
+        said.starts_with("Brought in 3 names with 7 bytes"),
+        "{said}"
+    );
+    succeed(&["export", text(&at("one")), text(&at("home.tar"))]);
+    let said = succeed(&["import", "--json", text(&at("two")), text(&at("home.tar"))]);
+    let said: serde_json::Value = serde_json::from_str(&said).unwrap();
+    assert_eq!((&said["names"], &said["bytes"]), (&3.into(), &7.into()));
+    assert_eq!(fs::read(at("two/deep/file")).unwrap(), b"content");
+    assert!(succeed(&["dump", text(&at("two"))]).contains("\"target\":\"deep/file\""));
+}
+
+#[test]
+fn the_command_line_describes_itself() {
+    for shell in ["bash", "zsh", "fish"] {
+        assert!(succeed(&["completion", shell]).contains("import"));
+    }
+    let dir = tempfile::tempdir().unwrap();
+    succeed(&["man", text(dir.path())]);
+    assert!(dir.path().join("wendy-home.1").exists());
+    assert!(dir.path().join("wendy-home-import.1").exists());
+}
+
+#[test]
 fn damaged_metadata_is_rebuilt_from_the_files() {
     let dir = tempfile::tempdir().unwrap();
     succeed(&["create", text(dir.path())]);

@@ -1,5 +1,6 @@
 //! `wendy-home export`.
 
+use super::progress::Progress;
 use super::{Identity, preview};
 use anyhow::Context as _;
 use clap::Args;
@@ -27,13 +28,19 @@ impl Export {
             if std::io::stdout().is_terminal() {
                 anyhow::bail!("not writing an archive to a terminal: give a file name");
             }
-            export(&home, &mut BufWriter::new(std::io::stdout().lock()))?;
+            let mut out = BufWriter::new(std::io::stdout().lock());
+            export(&home, &mut out, &mut |_, _| {})?;
             return Ok(ExitCode::SUCCESS);
         }
         let file = File::create_new(&self.archive)
             .with_context(|| format!("cannot make {}", self.archive.display()))?;
         let mut out = BufWriter::new(file);
-        let count = export(&home, &mut out).context("cannot write the archive")?;
+        let mut progress = Progress::new("written");
+        let count = export(&home, &mut out, &mut |names, bytes| {
+            progress.show(names, bytes)
+        });
+        progress.end();
+        let count = count.context("cannot write the archive")?;
         out.into_inner()
             .map_err(std::io::IntoInnerError::into_error)?
             .sync_all()?;

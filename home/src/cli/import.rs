@@ -1,0 +1,72 @@
+//! `wendy-home import`.
+
+use super::progress::Progress;
+use super::{Identity, open_medium};
+use anyhow::Context as _;
+use clap::Args;
+use std::fs::File;
+use std::io::BufReader;
+use std::path::PathBuf;
+use std::process::ExitCode;
+use wendy_home::home::Home;
+use wendy_home::import::{Imported, archive, directory};
+
+/// Bring a directory or an exported archive into a home that is not mounted.
+#[derive(Debug, Args)]
+pub struct Import {
+    /// Directory on the stick that holds the home
+    directory: PathBuf,
+    /// Directory, or tar archive, or - for an archive from standard input
+    source: PathBuf,
+    #[command(flatten)]
+    identity: Identity,
+    /// Print one JSON object
+    #[arg(long)]
+    json: bool,
+}
+
+impl Import {
+    pub fn run(&self) -> anyhow::Result<ExitCode> {
+        let medium = open_medium(&self.directory)?;
+        medium
+            .lock()
+            .context("the home is in use: unmount it before")?;
+        let (home, _) = Home::open(medium, self.identity.options(super::caller()))?;
+        let mut progress = Progress::new("brought in");
+        let mut tell = |so_far: &Imported| progress.show(so_far.names, so_far.bytes);
+        let source = self.source.display();
+        let imported = if self.source.as_os_str() == "-" {
+            archive::import(&home, &mut std::io::stdin().lock(), &mut tell)
+        } else if self.source.is_dir() {
+            directory::import(&home, &self.source, &mut tell)
+        } else {
+            let file = File::open(&self.source).with_context(|| format!("cannot open {source}"))?;
+            archive::import(&home, &mut BufReader::new(file), &mut tell)
+        };
+        progress.end();
+        let imported = imported.with_context(|| format!("cannot bring in all of {source}"));
+        // What has come in by then is whole, file by file.
+        home.close()
+            .context("cannot write everything to the stick")?;
+        self.print(&imported?)?;
+        Ok(ExitCode::SUCCESS)
+    }
+
+    fn print(&self, imported: &Imported) -> anyhow::Result<()> {
+        if self.json {
+            println!("{}", serde_json::to_string(imported)?);
+            return Ok(());
+        }
+        let Imported {
+            names, bytes, same, ..
+        } = imported;
+        println!("Brought in {names} names with {bytes} bytes; {same} were there already.");
+        for path in &imported.beside {
+            println!("Differs from what was there, so both are kept: {path}");
+        }
+        for path in &imported.left_out {
+            println!("Left out, because no home can hold it: {path}");
+        }
+        Ok(())
+    }
+}

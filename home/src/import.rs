@@ -1,0 +1,358 @@
+//! Bringing a directory or an archive into a home, with all attributes.
+//!
+//! Nothing that is in the home is replaced or removed. Directories become one; a file that is there
+//! already with the same size and time is left out; one that differs is kept beside the other under
+//! a numbered name. Sources are as little trusted as media: no path leads out of the home.
+
+use crate::home::{Attributes, Change, Home, NewNode, SetXattr};
+use crate::ids::{Ino, Time};
+use crate::medium::Medium;
+use crate::names;
+use crate::record::Kind;
+use rustix::io::Errno;
+use std::collections::HashMap;
+use std::io::{self, Read};
+
+pub mod archive;
+pub mod directory;
+
+const CHUNK: usize = 1 << 20;
+/// Permission bits of directories a source forgot to mention.
+const UNMENTIONED_MODE: u16 = 0o700;
+
+/// One object on its way into a home.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Incoming {
+    /// Path from the top of the source, components joined by `/`.
+    pub path: Vec<u8>,
+    /// What it is.
+    pub what: What,
+    /// Permission bits.
+    pub mode: u16,
+    /// Owning user and group, as numbers of the source.
+    pub owner: (u32, u32),
+    /// Last change of content.
+    pub modified: Time,
+    /// Last read.
+    pub accessed: Time,
+    /// Extended attributes.
+    pub xattrs: Vec<(Vec<u8>, Vec<u8>)>,
+}
+
+/// What an incoming object is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum What {
+    /// A directory.
+    Directory,
+    /// A file of this many bytes.
+    File(u64),
+    /// A symbolic link with its target.
+    Symlink(Vec<u8>),
+    /// Another name of what came earlier under this path.
+    HardLink(Vec<u8>),
+    /// A pipe or device, with its device number.
+    Special(Kind, u32),
+}
+
+/// What an import did.
+#[derive(Clone, Debug, Default, PartialEq, Eq, serde::Serialize)]
+pub struct Imported {
+    /// Names brought in.
+    pub names: u64,
+    /// Bytes of their content.
+    pub bytes: u64,
+    /// Files that were there already.
+    pub same: u64,
+    /// Names the home has for what differs from what it had: both are kept.
+    pub beside: Vec<String>,
+    /// Objects left out, because no home can hold them.
+    pub left_out: Vec<String>,
+}
+
+/// An import going on.
+pub struct Importer<'a, M: Medium> {
+    home: &'a Home<M>,
+    /// Owner of the source's top, who becomes the owner of the home.
+    me: Option<(u32, u32)>,
+    /// What came under which path.
+    came: HashMap<Vec<u8>, Ino>,
+    /// Directories get their times when everything is in them.
+    directories: Vec<(Ino, Change)>,
+    imported: Imported,
+    tell: &'a mut dyn FnMut(&Imported),
+}
+
+impl<M: Medium> std::fmt::Debug for Importer<'_, M> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Importer")
+            .field("imported", &self.imported)
+            .finish_non_exhaustive()
+    }
+}
+
+impl<'a, M: Medium> Importer<'a, M> {
+    /// Begins; `tell` hears now and then how far it has got.
+    pub fn new(home: &'a Home<M>, tell: &'a mut dyn FnMut(&Imported)) -> Self {
+        Self {
+            home,
+            me: None,
+            came: HashMap::from([(Vec::new(), Ino::ROOT)]),
+            directories: Vec::new(),
+            imported: Imported::default(),
+            tell,
+        }
+    }
+
+    /// Takes in one object; `content` is that of a file.
+    ///
+    /// # Errors
+    /// Those of the home and of `content`.
+    pub fn add(&mut self, incoming: &Incoming, content: &mut dyn Read) -> io::Result<()> {
+        let Some(components) = components(&incoming.path) else {
+            self.leave_out(&incoming.path);
+            return Ok(());
+        };
+        let Some((name, above)) = components.split_last() else {
+            self.me = Some(incoming.owner);
+            return Ok(());
+        };
+        let dir = self.directory(above)?;
+        let path = components.join(&b'/');
+        let ino = match &incoming.what {
+            What::Directory => self.add_directory(dir, name, incoming)?,
+            _ => self.add_other(dir, name, incoming, content)?,
+        };
+        if let Some(ino) = ino {
+            self.came.insert(path, ino);
+        }
+        (self.tell)(&self.imported);
+        Ok(())
+    }
+
+    /// Ends: directories get their times.
+    ///
+    /// # Errors
+    /// Those of the home.
+    pub fn finish(self) -> io::Result<Imported> {
+        for (ino, change) in self.directories.iter().rev() {
+            self.home.change(*ino, change)?;
+        }
+        Ok(self.imported)
+    }
+
+    /// Notes what cannot be taken in.
+    pub fn leave_out(&mut self, path: &[u8]) {
+        self.imported
+            .left_out
+            .push(String::from_utf8_lossy(path).into_owned());
+    }
+
+    /// The directory at a path, made if the source has not mentioned it.
+    fn directory(&mut self, components: &[&[u8]]) -> io::Result<Ino> {
+        let (mut at, mut path) = (Ino::ROOT, Vec::new());
+        for name in components {
+            path.extend((!path.is_empty()).then_some(b'/'));
+            path.extend_from_slice(name);
+            at = match self.came.get(&path) {
+                Some(ino) => *ino,
+                None => self.merged_directory(at, name, UNMENTIONED_MODE)?,
+            };
+            self.came.insert(path.clone(), at);
+        }
+        Ok(at)
+    }
+
+    fn add_directory(
+        &mut self,
+        dir: Ino,
+        name: &[u8],
+        incoming: &Incoming,
+    ) -> io::Result<Option<Ino>> {
+        let ino = self.merged_directory(dir, name, incoming.mode)?;
+        self.describe(ino, incoming)?;
+        self.directories.push((ino, times(incoming)));
+        Ok(Some(ino))
+    }
+
+    fn merged_directory(&mut self, dir: Ino, name: &[u8], mode: u16) -> io::Result<Ino> {
+        let node = self.node(Kind::Directory, mode);
+        match self.home.lookup(dir, name) {
+            Ok(there) if there.kind == Kind::Directory => Ok(there.ino),
+            Ok(_) => {
+                let name = self.free_name(dir, name)?;
+                Ok(self.home.make(dir, &name, &node)?.ino)
+            }
+            Err(_) => {
+                self.imported.names += 1;
+                Ok(self.home.make(dir, name, &node)?.ino)
+            }
+        }
+    }
+
+    fn add_other(
+        &mut self,
+        dir: Ino,
+        name: &[u8],
+        incoming: &Incoming,
+        content: &mut dyn Read,
+    ) -> io::Result<Option<Ino>> {
+        let name = match self.home.lookup(dir, name) {
+            Ok(there) if self.is_same(&there, incoming) => {
+                self.imported.same += 1;
+                return Ok(Some(there.ino));
+            }
+            Ok(_) => self.free_name(dir, name)?,
+            Err(_) => name.to_vec(),
+        };
+        if let What::HardLink(earlier) = &incoming.what {
+            return self.add_link(dir, &name, earlier);
+        }
+        let ino = self.make(dir, &name, incoming, content)?;
+        self.describe(ino, incoming)?;
+        self.home.change(ino, &times(incoming))?;
+        self.imported.names += 1;
+        Ok(Some(ino))
+    }
+
+    fn add_link(&mut self, dir: Ino, name: &[u8], earlier: &[u8]) -> io::Result<Option<Ino>> {
+        let earlier = components(earlier).map(|components| components.join(&b'/'));
+        let Some(ino) = earlier.and_then(|path| self.came.get(&path).copied()) else {
+            self.leave_out(name);
+            return Ok(None);
+        };
+        self.home.link(ino, dir, name)?;
+        self.imported.names += 1;
+        Ok(Some(ino))
+    }
+
+    fn make(
+        &mut self,
+        dir: Ino,
+        name: &[u8],
+        incoming: &Incoming,
+        content: &mut dyn Read,
+    ) -> io::Result<Ino> {
+        let (kind, device, target) = match &incoming.what {
+            What::File(_) => return self.make_file(dir, name, incoming, content),
+            What::Symlink(target) => (Kind::Symlink, 0, target.clone()),
+            What::Special(kind, device) => (*kind, *device, Vec::new()),
+            What::Directory | What::HardLink(_) => return Err(Errno::INVAL.into()),
+        };
+        let node = NewNode {
+            device,
+            target,
+            ..self.node(kind, incoming.mode)
+        };
+        Ok(self.home.make(dir, name, &node)?.ino)
+    }
+
+    fn make_file(
+        &mut self,
+        dir: Ino,
+        name: &[u8],
+        incoming: &Incoming,
+        content: &mut dyn Read,
+    ) -> io::Result<Ino> {
+        let node = self.node(Kind::File, incoming.mode);
+        let ino = self.home.create(dir, name, &node)?.0.ino;
+        let written = self.copy(ino, content);
+        self.home.release(ino)?;
+        written.map(|()| ino)
+    }
+
+    fn copy(&mut self, ino: Ino, content: &mut dyn Read) -> io::Result<()> {
+        let (mut buffer, mut offset) = (vec![0; CHUNK], 0);
+        loop {
+            let count = content.read(&mut buffer)?;
+            if count == 0 {
+                return Ok(());
+            }
+            self.home.write(ino, offset, &buffer[..count])?;
+            offset += count as u64;
+            self.imported.bytes += count as u64;
+            (self.tell)(&self.imported);
+        }
+    }
+
+    fn node(&self, kind: Kind, mode: u16) -> NewNode {
+        let options = self.home.options();
+        NewNode {
+            kind,
+            mode,
+            uid: options.uid,
+            gid: options.gid,
+            device: 0,
+            target: Vec::new(),
+        }
+    }
+
+    /// Owner, mode and extended attributes; those no home keeps are left out.
+    fn describe(&self, ino: Ino, incoming: &Incoming) -> io::Result<()> {
+        let (mine, options) = (self.me.unwrap_or(incoming.owner), self.home.options());
+        let here = |id: u32, mine: u32, me: u32| if id == mine { me } else { id };
+        self.home.change(
+            ino,
+            &Change {
+                mode: Some(incoming.mode),
+                uid: Some(here(incoming.owner.0, mine.0, options.uid)),
+                gid: Some(here(incoming.owner.1, mine.1, options.gid)),
+                ..Change::default()
+            },
+        )?;
+        for (name, value) in &incoming.xattrs {
+            match self.home.set_xattr(ino, name, value, SetXattr::Any) {
+                Err(Errno::OPNOTSUPP | Errno::RANGE | Errno::TOOBIG | Errno::NOSPC) | Ok(()) => {}
+                Err(other) => return Err(other.into()),
+            }
+        }
+        Ok(())
+    }
+
+    fn is_same(&self, there: &Attributes, incoming: &Incoming) -> bool {
+        match &incoming.what {
+            What::File(size) => {
+                let unchanged = there.size == *size && there.times.modified == incoming.modified;
+                there.kind == Kind::File && unchanged
+            }
+            What::Symlink(target) => self.home.read_link(there.ino).as_ref() == Ok(target),
+            What::HardLink(earlier) => {
+                let earlier = components(earlier).map(|components| components.join(&b'/'));
+                earlier.and_then(|path| self.came.get(&path)) == Some(&there.ino)
+            }
+            What::Special(kind, device) => there.kind == *kind && there.device == *device,
+            What::Directory => false,
+        }
+    }
+
+    fn free_name(&mut self, dir: Ino, name: &[u8]) -> io::Result<Vec<u8>> {
+        let mut candidates = (2..10_000).map(|number| names::numbered(name, number));
+        let free = candidates.find(|name| self.home.lookup(dir, name) == Err(Errno::NOENT));
+        let free = free.ok_or(Errno::EXIST)?;
+        let path = self.home.with_table(|table| table.home_path(dir, &free));
+        self.imported
+            .beside
+            .push(String::from_utf8_lossy(&path).into_owned());
+        Ok(free)
+    }
+}
+
+fn times(incoming: &Incoming) -> Change {
+    Change {
+        modified: Some(incoming.modified),
+        accessed: Some(incoming.accessed),
+        ..Change::default()
+    }
+}
+
+/// The components of a path that stays below the top; `None` for any other.
+fn components(path: &[u8]) -> Option<Vec<&[u8]>> {
+    let components = path.split(|byte| *byte == b'/');
+    let components: Vec<&[u8]> = components
+        .filter(|name| !matches!(*name, b"" | b"."))
+        .collect();
+    let sound = components.iter().all(|name| names::is_valid(name));
+    sound.then_some(components)
+}
+
+#[cfg(test)]
+mod tests;

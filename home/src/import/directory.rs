@@ -1,0 +1,174 @@
+//! A directory as the source of an import.
+//!
+//! Symbolic links are never followed and other filesystems below are not entered.
+
+use super::{Imported, Importer, Incoming, What};
+use crate::home::Home;
+use crate::ids::Time;
+use crate::medium::Medium;
+use crate::record::{Kind, XATTR_MAX};
+use rustix::fs::{self, FileType, Mode, OFlags, ResolveFlags, Stat};
+use rustix::io::Errno;
+use std::collections::HashMap;
+use std::fs::File;
+use std::io;
+use std::os::fd::{AsFd, OwnedFd};
+use std::path::Path;
+
+/// Longest list of names of extended attributes taken (`XATTR_LIST_MAX`).
+const XATTR_LIST_MAX: usize = 65536;
+
+/// Brings everything in the directory `top` into `home`.
+///
+/// # Errors
+/// Those of reading the directory and of the home.
+pub fn import<M: Medium>(
+    home: &Home<M>,
+    top: &Path,
+    tell: &mut dyn FnMut(&Imported),
+) -> io::Result<Imported> {
+    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+    let mut walk = Walk {
+        top: fs::open(top, flags, Mode::empty())?,
+        importer: Importer::new(home, tell),
+        linked: HashMap::new(),
+    };
+    let stat = fs::fstat(&walk.top)?;
+    walk.add(&[], &stat)?;
+    let mut open = vec![Vec::new()];
+    while let Some(dir) = open.pop() {
+        open.extend(walk.directory(&dir)?);
+    }
+    walk.importer.finish()
+}
+
+struct Walk<'a, M: Medium> {
+    top: OwnedFd,
+    importer: Importer<'a, M>,
+    /// Where files with several names came first.
+    linked: HashMap<(u64, u64), Vec<u8>>,
+}
+
+impl<M: Medium> Walk<'_, M> {
+    /// Takes in what is in one directory; the paths of those below it.
+    fn directory(&mut self, dir: &[u8]) -> io::Result<Vec<Vec<u8>>> {
+        let fd = match self.open(dir, OFlags::RDONLY | OFlags::DIRECTORY) {
+            // The top of another filesystem.
+            Err(Errno::XDEV) => return Ok(Vec::new()),
+            other => other?,
+        };
+        let mut below = Vec::new();
+        for entry in fs::Dir::read_from(&fd)? {
+            let entry = entry?;
+            let name = entry.file_name().to_bytes();
+            if matches!(name, b"." | b"..") {
+                continue;
+            }
+            let path = join(dir, name);
+            let stat = fs::statat(&fd, entry.file_name(), fs::AtFlags::SYMLINK_NOFOLLOW)?;
+            self.add(&path, &stat)?;
+            if FileType::from_raw_mode(stat.st_mode) == FileType::Directory {
+                below.push(path);
+            }
+        }
+        Ok(below)
+    }
+
+    fn add(&mut self, path: &[u8], stat: &Stat) -> io::Result<()> {
+        let what = match FileType::from_raw_mode(stat.st_mode) {
+            FileType::Directory => What::Directory,
+            FileType::RegularFile => self.file(path, stat),
+            FileType::Symlink => What::Symlink(self.target(path)?),
+            FileType::Fifo => What::Special(Kind::Fifo, 0),
+            FileType::CharacterDevice => special(Kind::CharDevice, stat),
+            FileType::BlockDevice => special(Kind::BlockDevice, stat),
+            // A socket without who listens on it is nothing.
+            _ => {
+                self.importer.leave_out(path);
+                return Ok(());
+            }
+        };
+        let mut incoming = incoming(path, what, stat);
+        match incoming.what {
+            What::File(_) => {
+                let file = self.open(path, OFlags::RDONLY | OFlags::NONBLOCK)?;
+                incoming.xattrs = xattrs(&file);
+                self.importer.add(&incoming, &mut File::from(file))
+            }
+            What::Directory => {
+                let flags = OFlags::RDONLY | OFlags::DIRECTORY;
+                incoming.xattrs = self.open(path, flags).map_or(Vec::new(), |fd| xattrs(&fd));
+                self.importer.add(&incoming, &mut io::empty())
+            }
+            _ => self.importer.add(&incoming, &mut io::empty()),
+        }
+    }
+
+    fn file(&mut self, path: &[u8], stat: &Stat) -> What {
+        if stat.st_nlink > 1 {
+            let identity = (stat.st_dev, stat.st_ino);
+            if let Some(earlier) = self.linked.get(&identity) {
+                return What::HardLink(earlier.clone());
+            }
+            self.linked.insert(identity, path.to_vec());
+        }
+        What::File(u64::try_from(stat.st_size).unwrap_or(0))
+    }
+
+    fn target(&self, path: &[u8]) -> io::Result<Vec<u8>> {
+        let link = self.open(path, OFlags::PATH | OFlags::NOFOLLOW)?;
+        Ok(fs::readlinkat(link, "", Vec::new())?.into_bytes())
+    }
+
+    fn open(&self, path: &[u8], flags: OFlags) -> rustix::io::Result<OwnedFd> {
+        let resolve = ResolveFlags::BENEATH | ResolveFlags::NO_MAGICLINKS | ResolveFlags::NO_XDEV;
+        let path = if path.is_empty() { b"." } else { path };
+        let flags = flags | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        fs::openat2(&self.top, path, flags, Mode::empty(), resolve)
+    }
+}
+
+fn incoming(path: &[u8], what: What, stat: &Stat) -> Incoming {
+    let time = |seconds: i64, nanos: u64| Time {
+        seconds,
+        nanos: u32::try_from(nanos).unwrap_or(0),
+    };
+    Incoming {
+        path: path.to_vec(),
+        what,
+        mode: u16::try_from(stat.st_mode & 0o7777).unwrap_or(0),
+        owner: (stat.st_uid, stat.st_gid),
+        modified: time(stat.st_mtime, stat.st_mtime_nsec),
+        accessed: time(stat.st_atime, stat.st_atime_nsec),
+        xattrs: Vec::new(),
+    }
+}
+
+fn special(kind: Kind, stat: &Stat) -> What {
+    What::Special(kind, u32::try_from(stat.st_rdev).unwrap_or(0))
+}
+
+/// As far as they can be read: many filesystems have none.
+fn xattrs(file: impl AsFd) -> Vec<(Vec<u8>, Vec<u8>)> {
+    let mut list = vec![0; XATTR_LIST_MAX];
+    let count = fs::flistxattr(&file, &mut list[..]).unwrap_or(0);
+    let names = list[..count].split(|byte| *byte == 0);
+    let value = |name: &[u8]| {
+        let mut value = vec![0; XATTR_MAX];
+        let count = fs::fgetxattr(&file, name, &mut value[..]).ok()?;
+        value.truncate(count);
+        Some((name.to_vec(), value))
+    };
+    names
+        .filter(|name| !name.is_empty())
+        .filter_map(value)
+        .collect()
+}
+
+fn join(dir: &[u8], name: &[u8]) -> Vec<u8> {
+    if dir.is_empty() {
+        name.to_vec()
+    } else {
+        [dir, b"/", name].concat()
+    }
+}
