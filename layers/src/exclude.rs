@@ -3,6 +3,7 @@
 use std::ffi::CStr;
 
 use globset::{Candidate, GlobBuilder, GlobSet, GlobSetBuilder};
+use xxhash_rust::xxh3::Xxh3Default;
 
 use crate::place::Place;
 use crate::{EntryPath, Error, Result};
@@ -12,12 +13,15 @@ use crate::{EntryPath, Error, Result};
 /// `*` and `?` stop at `/`, `**` does not. An excluded directory takes everything below it along:
 /// `var/cache` and `var/cache/**` differ only in whether the directory itself is kept.
 #[derive(Debug, Clone, Default)]
-pub struct Exclude(Option<GlobSet>);
+pub struct Exclude {
+    set: Option<GlobSet>,
+    fingerprint: u64,
+}
 
 impl Exclude {
     /// Excludes nothing.
     pub fn nothing() -> Self {
-        Self(None)
+        Self::default()
     }
 
     /// Compiles `patterns`; a leading `/` is allowed and means the same as none.
@@ -26,9 +30,13 @@ impl Exclude {
     /// [`Error::Exclude`] names the first pattern that is not a glob or would exclude everything.
     pub fn new<'a>(patterns: impl IntoIterator<Item = &'a str>) -> Result<Self> {
         let mut set = GlobSetBuilder::new();
+        let mut fingerprint = Xxh3Default::new();
         let mut empty = true;
         for pattern in patterns {
-            set.add(compile(pattern)?);
+            let glob = compile(pattern)?;
+            fingerprint.update(glob.glob().as_bytes());
+            fingerprint.update(b"\0");
+            set.add(glob);
             empty = false;
         }
         if empty {
@@ -37,23 +45,31 @@ impl Exclude {
         let set = set
             .build()
             .map_err(|error| refuse("all together", &error.to_string()))?;
-        Ok(Self(Some(set)))
+        Ok(Self {
+            set: Some(set),
+            fingerprint: fingerprint.digest(),
+        })
     }
 
     /// Whether no pattern was given.
     pub fn is_empty(&self) -> bool {
-        self.0.is_none()
+        self.set.is_none()
     }
 
     /// Whether the entry at `path` stays behind.
     pub fn matches(&self, path: &EntryPath) -> bool {
-        self.0
+        self.set
             .as_ref()
             .is_some_and(|set| set.is_match_candidate(&Candidate::from_bytes(path.as_bytes())))
     }
 }
 
 impl Exclude {
+    /// Tells one list of patterns from another.
+    pub(crate) fn fingerprint(&self) -> u64 {
+        self.fingerprint
+    }
+
     /// The same for the entry `name` of `dir`, whose path is only spelled out if needed.
     pub(crate) fn matches_in<T>(&self, dir: &Place<T>, name: &CStr) -> bool {
         !self.is_empty() && self.matches(&dir.path_of(name))

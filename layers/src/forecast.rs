@@ -54,13 +54,16 @@ pub fn forecast(
     mut known: Option<&mut Index>,
     progress: &dyn Progress,
 ) -> Result<Forecast> {
-    let fresh = Builder::new(known.as_deref());
+    let fresh = Builder::new(known.as_deref(), exclude);
     let top = Place::top(fresh.top());
     let silent = silent::possible_on(upper).map_err(|errno| Error::read(top.path(), errno))?;
     let look = Look {
         upper,
         exclude,
         known: known.as_deref(),
+        same_extent: known
+            .as_deref()
+            .is_some_and(|index| index.leaves_out(exclude)),
         silent,
         progress,
         total: Counter::default(),
@@ -87,6 +90,8 @@ struct Look<'a> {
     upper: BorrowedFd<'a>,
     exclude: &'a Exclude,
     known: Option<&'a Index>,
+    /// Whether the index was made with the same things left out.
+    same_extent: bool,
     /// Whether files of the upper can change without a trace in their inode.
     silent: bool,
     progress: &'a dyn Progress,
@@ -146,7 +151,7 @@ impl Look<'_> {
         let mut subdirs = Names::default();
         let mut files = Names::default();
         let listed = list(open, |name, kind| -> Result<(), Errno> {
-            if self.exclude.matches_in(dir, name) {
+            if self.stays_behind(dir, name) {
                 return Ok(());
             }
             if kind == FileType::Directory {
@@ -193,6 +198,14 @@ impl Look<'_> {
             }
         }
         Ok(())
+    }
+
+    /// Whether the entry is left out. What was copied with the same things left out is not.
+    fn stays_behind(&self, dir: &Dir, name: &CStr) -> bool {
+        let copied = self.known.filter(|_| self.same_extent);
+        !self.exclude.is_empty()
+            && !copied.is_some_and(|index| index.has(dir.data.of(name)))
+            && self.exclude.matches_in(dir, name)
     }
 
     fn known(&self, key: Key, facts: &Facts) -> Known {

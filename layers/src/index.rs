@@ -11,9 +11,9 @@ use std::sync::{Mutex, PoisonError};
 use xxhash_rust::xxh3::{Xxh3Default, xxh3_64_with_seed};
 
 use crate::facts::Facts;
-use crate::{Error, Result};
+use crate::{Error, Exclude, Result};
 
-const MAGIC: &[u8; 8] = b"wendyix1";
+const MAGIC: &[u8; 8] = b"wendyix2";
 const BUCKETS: usize = 256;
 const RECORD: usize = 20;
 /// Stamp of an entry that was still changing: equal to no other stamp.
@@ -23,6 +23,8 @@ const UNSETTLED: u32 = 0;
 #[derive(Debug, Clone)]
 pub struct Index {
     seed: u64,
+    /// What was left out, by its fingerprint.
+    exclude: u64,
     /// Sorted by key; the bucket is the key's first byte.
     buckets: Vec<Vec<Record>>,
 }
@@ -72,6 +74,17 @@ impl Index {
         self.buckets.iter().all(Vec::is_empty)
     }
 
+    /// Whether `exclude` is what was left out.
+    pub(crate) fn leaves_out(&self, exclude: &Exclude) -> bool {
+        self.exclude == exclude.fingerprint()
+    }
+
+    /// Whether the entry at `key` was there.
+    pub(crate) fn has(&self, key: Key) -> bool {
+        let bucket = &self.buckets[key.bucket()];
+        bucket.binary_search_by_key(&key, Record::key).is_ok()
+    }
+
     /// Compares the present state of the entry at `key` with the one remembered.
     pub(crate) fn lookup(&self, key: Key, facts: &Facts) -> Known {
         let bucket = &self.buckets[key.bucket()];
@@ -114,6 +127,7 @@ impl Index {
         };
         put(MAGIC)?;
         put(&self.seed.to_le_bytes())?;
+        put(&self.exclude.to_le_bytes())?;
         put(&(self.len() as u64).to_le_bytes())?;
         for record in self.buckets.iter().flatten() {
             put(&record.to_bytes())?;
@@ -135,9 +149,11 @@ impl Index {
             return Err(damaged("it is of another version"));
         }
         let seed = u64::from_le_bytes(from.take()?);
+        let exclude = u64::from_le_bytes(from.take()?);
         let count = u64::from_le_bytes(from.take()?);
         let mut index = Self {
             seed,
+            exclude,
             buckets: vec![Vec::new(); BUCKETS],
         };
         let mut last = None;
@@ -161,15 +177,17 @@ impl Index {
 #[derive(Debug)]
 pub(crate) struct Builder {
     seed: u64,
+    exclude: u64,
     buckets: Vec<Mutex<Vec<Record>>>,
 }
 
 impl Builder {
     /// A builder with the keys of `previous`, so that a key serves both, or with fresh ones.
-    pub fn new(previous: Option<&Index>) -> Self {
+    pub fn new(previous: Option<&Index>, exclude: &Exclude) -> Self {
         let seed = previous.map_or_else(random, |index| index.seed);
         Self {
             seed,
+            exclude: exclude.fingerprint(),
             buckets: (0..BUCKETS).map(|_| Mutex::default()).collect(),
         }
     }
@@ -208,6 +226,7 @@ impl Builder {
         };
         Index {
             seed: self.seed,
+            exclude: self.exclude,
             buckets: self.buckets.into_iter().map(sorted).collect(),
         }
     }
@@ -299,7 +318,7 @@ mod tests {
             settled: n.is_multiple_of(2),
             ..facts.clone()
         };
-        let builder = Builder::new(None);
+        let builder = Builder::new(None, &Exclude::nothing());
         for n in 0..entries {
             let name = std::ffi::CString::new(n.to_string()).unwrap();
             builder.record(builder.top().of(&name), &settled(n), u64::from(n));
@@ -308,7 +327,9 @@ mod tests {
     }
 
     fn key(index: &Index, name: &CStr) -> Key {
-        Builder::new(Some(index)).top().of(name)
+        Builder::new(Some(index), &Exclude::nothing())
+            .top()
+            .of(name)
     }
 
     #[test]

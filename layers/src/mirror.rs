@@ -9,6 +9,7 @@ mod dir;
 mod files;
 mod linked;
 
+use std::cell::OnceCell;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
 
@@ -80,7 +81,7 @@ pub struct Copied {
 pub const UNSETTLED_NAMED: usize = 100;
 
 /// Copies the upper into an empty destination. Files that have not changed since `previous` was
-/// made become hard links to its files.
+/// made become hard links to its files; what is missing there is copied.
 ///
 /// # Errors
 /// The first failure, naming its entry; the destination is then incomplete and fit for
@@ -100,6 +101,9 @@ pub fn copy(job: &Job<'_>, previous: Option<Previous<'_>>) -> Result<Copied> {
 /// upper's present state. A file that changed becomes a new file: its old inode, which an older
 /// generation may share, stays as it is.
 ///
+/// The destination is taken to be what that copy made it: where nothing has changed it is not
+/// looked at.
+///
 /// # Errors
 /// As [`copy`].
 pub fn refresh(job: &Job<'_>, index: &Index) -> Result<Copied> {
@@ -113,6 +117,8 @@ struct Mirror<'a> {
     previous: Option<BorrowedFd<'a>>,
     /// Whether the destination is empty.
     fresh: bool,
+    /// Whether what is known was made with the same things left out.
+    same_extent: bool,
     watch: Watch<'a>,
     clones: AtomicBool,
     pace: Pace,
@@ -129,10 +135,11 @@ struct Unsettled {
     count: u64,
 }
 
-/// The descriptors of one directory while it is worked on.
+/// The descriptors of one directory while it is worked on. A copy in which nothing has changed
+/// need not even be opened.
 struct Open {
     from: OwnedFd,
-    to: OwnedFd,
+    to: OnceCell<OwnedFd>,
     previous: Option<OwnedFd>,
 }
 
@@ -152,13 +159,14 @@ impl<'a> Mirror<'a> {
             known,
             previous: None,
             fresh: false,
+            same_extent: known.is_some_and(|index| index.leaves_out(job.exclude)),
             watch: Watch {
                 progress: job.progress,
                 failed: AtomicBool::new(false),
             },
             clones: AtomicBool::new(true),
             pace,
-            index: Builder::new(known),
+            index: Builder::new(known, job.exclude),
             links: Links::new(),
             total: Counter::default(),
             written: Counter::default(),

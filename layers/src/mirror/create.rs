@@ -51,7 +51,7 @@ impl Mirror<'_> {
             return Ok(Outcome::Replaced);
         }
         let xattrs = Target::Open(from.as_fd()).read().map_err(read)?;
-        let to = create_file(open.to.as_fd(), name, facts.mode)
+        let to = create_file(self.to(dir, open)?, name, facts.mode)
             .map_err(|errno| Error::write(path(), errno))?;
         let ends = Ends {
             from: from.as_fd(),
@@ -86,7 +86,7 @@ impl Mirror<'_> {
             Err(Errno::INVAL) => return Ok(Outcome::Replaced),
             Err(errno) => return Err(Error::read(path(), errno)),
         };
-        let to = open.to.as_fd();
+        let to = self.to(dir, open)?;
         make_special(to, name, facts, &target).map_err(|errno| Error::write(path(), errno))?;
         apply_at(to, name, facts, &xattrs, &path)?;
         let hash = hash::entry(facts, &xattrs, &target);

@@ -1,5 +1,6 @@
 //! Directories: entering, listing, pruning, and sealing once everything below is done.
 
+use std::cell::OnceCell;
 use std::collections::HashSet;
 use std::ffi::{CStr, CString};
 use std::sync::Arc;
@@ -29,6 +30,8 @@ pub(super) struct DirState {
     xattrs: Xattrs,
     /// Whether this pass made it, so that it holds nothing yet.
     pub fresh: bool,
+    /// Whether the copy has no name that the source has not.
+    pruned: bool,
     /// Whether its attributes have to be set, because they differ or an entry was changed.
     dirty: AtomicBool,
     /// Pieces of work not done yet; the directory is sealed with the last.
@@ -48,14 +51,12 @@ impl Mirror<'_> {
         let top = || EntryPath::new("");
         let from = open_below(self.job.upper, b".").map_err(|errno| Error::read(top(), errno))?;
         let found = find(from).map_err(|errno| Error::read(top(), errno))?;
-        let fail = |errno| Error::write(top(), errno);
-        let to = open_below(self.job.dest, b".").map_err(fail)?;
         if self.fresh {
-            unlock(to.as_fd()).map_err(fail)?;
+            let to = open_below(self.job.dest, b".");
+            to.and_then(|to| unlock(to.as_fd()))
+                .map_err(|errno| Error::write(top(), errno))?;
         }
-        let existing = Facts::of(to.as_fd()).map_err(fail)?;
-        let existing = (!self.fresh).then_some(&existing);
-        self.state(None, c"", (found.facts, found.xattrs), existing)
+        self.state(None, c"", (found.facts, found.xattrs), self.fresh)
             .map(Place::top)
     }
 
@@ -86,38 +87,48 @@ impl Mirror<'_> {
 
     /// Makes sure the destination has the directory that was found.
     fn enter(&self, parent: Dir, name: CString, found: Found) -> Result<(Dir, Open)> {
-        let fail = |errno| Error::write(parent.path_of(&name), errno);
-        let to = parent.open(self.job.dest).map_err(fail)?;
-        let existing = if parent.data.fresh {
-            None
-        } else {
-            Facts::at(to.as_fd(), &name).ok()
-        };
-        let existing = existing.filter(Facts::is_dir);
-        if existing.is_none() {
-            self.make_room(&parent, to.as_fd(), &name)?;
-            // Nobody else may look inside before it has its own mode.
-            mkdirat(&to, &name, Mode::RWXU).map_err(fail)?;
-        }
-        let to = open_below(to.as_fd(), name.to_bytes()).map_err(fail)?;
         let Found {
             from,
             facts,
             xattrs,
         } = found;
-        let state = self.state(Some(&parent), &name, (facts, xattrs), existing.as_ref())?;
+        let known = self.known(parent.data.key.of(&name), &facts);
+        let is_there = !parent.data.fresh && matches!(known, Known::Same(_));
+        let to = OnceCell::new();
+        let fresh = !is_there && self.make_dir(&parent, (&name, &facts), &to)?;
+        let state = self.state(Some(&parent), &name, (facts, xattrs), fresh)?;
         let dir = Place::below(parent, name, state);
         let previous = self.previous.and_then(|tree| dir.open(tree).ok());
         Ok((dir, Open { from, to, previous }))
     }
 
-    /// Records a directory and compares it with the one that exists.
+    /// Makes the directory `name` and opens it, unless there is one. Says whether it is new.
+    fn make_dir(
+        &self,
+        parent: &Dir,
+        (name, facts): (&CStr, &Facts),
+        opened: &OnceCell<OwnedFd>,
+    ) -> Result<bool> {
+        let fail = |errno| Error::write(parent.path_of(name), errno);
+        let to = parent.open(self.job.dest).map_err(fail)?;
+        if !parent.data.fresh && Facts::at(to.as_fd(), name).is_ok_and(|it| it.is_dir()) {
+            return Ok(false);
+        }
+        self.make_room(parent, to.as_fd(), name)?;
+        // With its own mode from the beginning: nobody else may ever look inside.
+        mkdirat(&to, name, Mode::from_raw_mode(facts.mode & 0o777)).map_err(fail)?;
+        let made = open_below(to.as_fd(), name.to_bytes()).map_err(fail)?;
+        opened.get_or_init(|| made);
+        Ok(true)
+    }
+
+    /// Records a directory.
     fn state(
         &self,
         parent: Option<&Dir>,
         name: &CStr,
         (facts, xattrs): (Facts, Xattrs),
-        existing: Option<&Facts>,
+        fresh: bool,
     ) -> Result<DirState> {
         let key = parent.map_or_else(|| self.index.top(), |parent| parent.data.key.of(name));
         let known = self.known(key, &facts);
@@ -125,8 +136,7 @@ impl Mirror<'_> {
             Known::Same(hash) => hash,
             _ => hash::entry(&facts, &xattrs, &[]),
         };
-        let same =
-            matches!(known, Known::Same(_)) && existing.is_some_and(|it| facts.looks_like(it));
+        let same = !fresh && matches!(known, Known::Same(_));
         self.index.record(key, &facts, hash);
         self.total.add(&facts, true);
         if !same {
@@ -144,7 +154,8 @@ impl Mirror<'_> {
             number,
             facts,
             xattrs,
-            fresh: existing.is_none(),
+            fresh,
+            pruned: fresh || (same && self.same_extent),
             dirty: AtomicBool::new(!same),
             work: AtomicUsize::new(1),
         })
@@ -173,7 +184,7 @@ impl Mirror<'_> {
     ) -> Result<()> {
         let mut found = Listing::default();
         let listed = list(&open.from, |name, kind| -> Result<(), Stop> {
-            if self.job.exclude.matches_in(&dir, name) {
+            if self.stays_behind(&dir, name) {
                 return Ok(());
             }
             found.add(&dir, name, kind == FileType::Directory);
@@ -183,14 +194,22 @@ impl Mirror<'_> {
             Ok(())
         });
         listed.map_err(|stop| stop.named(&dir))?;
-        if !dir.data.fresh {
-            self.prune(&dir, open.to.as_fd(), &found.present)?;
+        if !dir.data.pruned {
+            self.prune(&dir, self.to(&dir, open)?, &found.present)?;
         }
         if !found.subdirs.is_empty() {
             queue.push(Work::Dirs(Arc::clone(&dir), found.subdirs));
         }
         self.files(worker, &dir, open, &found.files)?;
-        self.finish(dir)
+        self.finish_with(dir, &open.to)
+    }
+
+    /// Whether the entry is left out. What was copied with the same things left out is not.
+    fn stays_behind(&self, dir: &Dir, name: &CStr) -> bool {
+        let copied = self.known.filter(|_| self.same_extent);
+        !self.job.exclude.is_empty()
+            && !copied.is_some_and(|index| index.has(dir.data.key.of(name)))
+            && self.job.exclude.matches_in(dir, name)
     }
 
     /// Gives a batch of files to any thread, or deals with it here when enough waits already.
@@ -245,18 +264,27 @@ impl Mirror<'_> {
         remove_entry(to, name, &Quiet(&self.watch), &|| dir.path_of(name))
     }
 
-    /// Opens a directory on all sides; none if it vanished from the source.
+    /// Opens a directory that is only read; none if it vanished from the source.
     pub(super) fn open(&self, dir: &Dir) -> Result<Option<Open>> {
         let from = match dir.open(self.job.upper) {
             Ok(from) => from,
             Err(Errno::NOENT | Errno::NOTDIR | Errno::LOOP | Errno::STALE) => return Ok(None),
             Err(errno) => return Err(Error::read(dir.path(), errno)),
         };
+        let to = OnceCell::new();
+        let previous = self.previous.and_then(|tree| dir.open(tree).ok());
+        Ok(Some(Open { from, to, previous }))
+    }
+
+    /// The copy of an open directory.
+    pub(super) fn to<'o>(&self, dir: &Dir, open: &'o Open) -> Result<BorrowedFd<'o>> {
+        if let Some(to) = open.to.get() {
+            return Ok(to.as_fd());
+        }
         let to = dir
             .open(self.job.dest)
             .map_err(|errno| Error::write(dir.path(), errno))?;
-        let previous = self.previous.and_then(|tree| dir.open(tree).ok());
-        Ok(Some(Open { from, to, previous }))
+        Ok(open.to.get_or_init(|| to).as_fd())
     }
 
     /// Notes that another piece of work waits for `dir`.
@@ -265,9 +293,16 @@ impl Mirror<'_> {
     }
 
     /// One piece of work in `dir` is done. The last seals it, and so on upwards.
-    pub(super) fn finish(&self, mut dir: Dir) -> Result<()> {
+    pub(super) fn finish(&self, dir: Dir) -> Result<()> {
+        let to = OnceCell::new();
+        self.finish_with(dir, &to)
+    }
+
+    /// The same for a directory that is open.
+    fn finish_with(&self, mut dir: Dir, opened: &OnceCell<OwnedFd>) -> Result<()> {
+        let mut opened = opened.get();
         while dir.data.work.fetch_sub(1, Ordering::AcqRel) == 1 {
-            self.seal(&dir)?;
+            self.seal(&dir, opened.take())?;
             let Some(parent) = dir.parent().cloned() else {
                 break;
             };
@@ -277,13 +312,20 @@ impl Mirror<'_> {
     }
 
     /// Sets a directory's attributes, its times above all, after the last change below it.
-    fn seal(&self, dir: &Dir) -> Result<()> {
+    fn seal(&self, dir: &Dir, opened: Option<&OwnedFd>) -> Result<()> {
         if !dir.data.fresh && !dir.data.dirty.load(Ordering::Acquire) {
             return Ok(());
         }
         let fail = |errno| Error::write(dir.path(), errno);
         Self::mark("copy.seal", &|| dir.path())?;
-        let to = dir.open(self.job.dest).map_err(fail)?;
+        let own;
+        let to = match opened {
+            Some(to) => to,
+            None => {
+                own = dir.open(self.job.dest).map_err(fail)?;
+                &own
+            }
+        };
         if !dir.data.fresh {
             unlock(to.as_fd()).map_err(fail)?;
             remove_others(to.as_fd(), &dir.data.xattrs).map_err(fail)?;

@@ -128,7 +128,7 @@ impl Mirror<'_> {
         let known = self.known(dir.data.key.of(name), facts);
         if !dir.data.fresh {
             if let Known::Same(hash) = known
-                && Facts::at(open.to.as_fd(), name).is_ok_and(|it| facts.looks_like(&it))
+                && self.is_there(dir, open, (name, facts))?
             {
                 return Ok(Outcome::Done(Made {
                     facts: facts.clone(),
@@ -136,10 +136,10 @@ impl Mirror<'_> {
                     copied: false,
                 }));
             }
-            self.make_room(dir, open.to.as_fd(), name)?;
+            self.make_room(dir, self.to(dir, open)?, name)?;
         }
         if let Known::Same(hash) = known
-            && self.link_to_previous(dir, open, (name, facts))?
+            && self.link_to_previous(dir, open, name)?
         {
             return Ok(Outcome::Done(Made {
                 facts: facts.clone(),
@@ -150,21 +150,23 @@ impl Mirror<'_> {
         self.create(worker, dir, open, (name, facts))
     }
 
+    /// Whether the copy of an entry that has not changed is there. Which of many names were linked
+    /// depends on the order in which they were met.
+    fn is_there(&self, dir: &Dir, open: &Open, (name, facts): (&CStr, &Facts)) -> Result<bool> {
+        if !facts.is_linked() {
+            return Ok(true);
+        }
+        let to = self.to(dir, open)?;
+        Ok(Facts::at(to, name).is_ok_and(|it| facts.looks_like(&it)))
+    }
+
     /// Tries to share the previous generation's inode.
-    fn link_to_previous(
-        &self,
-        dir: &Dir,
-        open: &Open,
-        (name, facts): (&CStr, &Facts),
-    ) -> Result<bool> {
+    fn link_to_previous(&self, dir: &Dir, open: &Open, name: &CStr) -> Result<bool> {
         let Some(previous) = &open.previous else {
             return Ok(false);
         };
-        if !Facts::at(previous.as_fd(), name).is_ok_and(|it| facts.looks_like(&it)) {
-            return Ok(false);
-        }
         Self::mark("copy.share", &|| dir.path_of(name))?;
-        match linkat(previous, name, &open.to, name, AtFlags::empty()) {
+        match linkat(previous, name, self.to(dir, open)?, name, AtFlags::empty()) {
             Ok(()) => Ok(true),
             // Too many names already, immutable, or of another filesystem: copy instead.
             Err(Errno::MLINK | Errno::PERM | Errno::XDEV | Errno::NOENT) => Ok(false),

@@ -65,7 +65,7 @@ impl Mirror<'_> {
         open: &Open,
         (name, made): (&CStr, Made),
     ) -> Result<()> {
-        let to = Facts::at(open.to.as_fd(), name)
+        let to = Facts::at(self.to(dir, open)?, name)
             .map_err(|errno| Error::write(dir.path_of(name), errno))?;
         self.record(worker, dir, name, &made);
         let at = Name {
@@ -109,11 +109,12 @@ impl Mirror<'_> {
         open: &Open,
         (name, copy): (&CStr, &Copy<DirState>),
     ) -> Result<()> {
-        let exists = !dir.data.fresh
-            && Facts::at(open.to.as_fd(), name).is_ok_and(|existing| existing.ino == copy.ino);
+        let to = self.to(dir, open)?;
+        let exists =
+            !dir.data.fresh && Facts::at(to, name).is_ok_and(|existing| existing.ino == copy.ino);
         if !exists {
-            self.make_room(dir, open.to.as_fd(), name)?;
-            match self.link(open, copy, name) {
+            self.make_room(dir, to, name)?;
+            match self.link(to, copy, name) {
                 Ok(()) => {}
                 Err(Errno::MLINK) => return self.split(worker, dir, open, (name, copy)),
                 Err(errno) => return Err(Error::write(dir.path_of(name), errno)),
@@ -129,9 +130,9 @@ impl Mirror<'_> {
         Ok(())
     }
 
-    fn link(&self, open: &Open, copy: &Copy<DirState>, name: &CStr) -> Result<(), Errno> {
+    fn link(&self, to: BorrowedFd<'_>, copy: &Copy<DirState>, name: &CStr) -> Result<(), Errno> {
         let at = copy.at.dir.open(self.job.dest)?;
-        let link = || linkat(&at, &copy.at.name, &open.to, name, AtFlags::empty());
+        let link = || linkat(&at, &copy.at.name, to, name, AtFlags::empty());
         match link() {
             Err(Errno::PERM) if copy.facts.is_file() && !copy.facts.flags.is_empty() => {
                 unlocked(at.as_fd(), copy, link)
