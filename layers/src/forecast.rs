@@ -42,6 +42,15 @@ impl Forecast {
     }
 }
 
+/// How closely to look at what seems unchanged.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Look {
+    /// Believe the inodes. Fast, and misses what a program wrote through a mapping.
+    Inodes,
+    /// Read the data wherever an inode may deceive.
+    Data,
+}
+
 /// Looks at the whole `upper`. `known` is the index of the copy that would be updated; files that
 /// prove to have changed behind their inode's back are forgotten in it, so that the update copies
 /// them as well.
@@ -51,19 +60,51 @@ impl Forecast {
 pub fn forecast(
     upper: BorrowedFd<'_>,
     exclude: &Exclude,
-    mut known: Option<&mut Index>,
+    known: Option<&mut Index>,
+    look: Look,
     progress: &dyn Progress,
 ) -> Result<Forecast> {
-    let fresh = Builder::new(known.as_deref(), exclude);
+    let (forecast, silent) = survey(upper, exclude, known.as_deref(), look, progress)?;
+    if let Some(known) = known {
+        silent.into_iter().for_each(|key| known.forget(key));
+    }
+    Ok(forecast)
+}
+
+/// Reads the data of everything that has not changed since the index `before` was made, as far as
+/// inodes tell. What has changed nevertheless is forgotten in `now`, the index of a copy made since,
+/// so that the next update copies it. Returns how many files that are.
+///
+/// # Errors
+/// As [`forecast`].
+pub fn confirm(
+    upper: BorrowedFd<'_>,
+    exclude: &Exclude,
+    (before, now): (&Index, &mut Index),
+    progress: &dyn Progress,
+) -> Result<u64> {
+    let (_, silent) = survey(upper, exclude, Some(before), Look::Data, progress)?;
+    silent.iter().for_each(|key| now.forget(*key));
+    Ok(silent.len() as u64)
+}
+
+/// A forecast, and the keys of what `known` wrongly takes for unchanged.
+fn survey(
+    upper: BorrowedFd<'_>,
+    exclude: &Exclude,
+    known: Option<&Index>,
+    look: Look,
+    progress: &dyn Progress,
+) -> Result<(Forecast, Vec<Key>)> {
+    let fresh = Builder::new(known, exclude);
     let top = Place::top(fresh.top());
-    let silent = silent::possible_on(upper).map_err(|errno| Error::read(top.path(), errno))?;
-    let look = Look {
+    let silent = look == Look::Data
+        && silent::possible_on(upper).map_err(|errno| Error::read(top.path(), errno))?;
+    let survey = Survey {
         upper,
         exclude,
-        known: known.as_deref(),
-        same_extent: known
-            .as_deref()
-            .is_some_and(|index| index.leaves_out(exclude)),
+        known,
+        same_extent: known.is_some_and(|index| index.leaves_out(exclude)),
         silent,
         progress,
         total: Counter::default(),
@@ -75,24 +116,20 @@ pub fn forecast(
     };
     let dir = open_below(upper, b".").map_err(|errno| Error::read(top.path(), errno))?;
     let facts = Facts::of(dir.as_fd()).map_err(|errno| Error::read(top.path(), errno))?;
-    look.count(c"", &facts, look.known(top.data, &facts));
+    survey.count(c"", &facts, survey.known(top.data, &facts));
     walk::run(Work::List(top), Buffer::new, |buffer, queue, step| {
-        look.step(buffer, queue, step)
+        survey.step(buffer, queue, step)
     })?;
-    let (forecast, forgotten) = look.finish();
-    if let Some(known) = &mut known {
-        forgotten.into_iter().for_each(|key| known.forget(key));
-    }
-    Ok(forecast)
+    Ok(survey.finish())
 }
 
-struct Look<'a> {
+struct Survey<'a> {
     upper: BorrowedFd<'a>,
     exclude: &'a Exclude,
     known: Option<&'a Index>,
     /// Whether the index was made with the same things left out.
     same_extent: bool,
-    /// Whether files of the upper can change without a trace in their inode.
+    /// Whether to read data, because files can change without a trace in their inode.
     silent: bool,
     progress: &'a dyn Progress,
     total: Counter,
@@ -108,7 +145,7 @@ struct Look<'a> {
 
 type Dir = Arc<Place<Key>>;
 
-impl Look<'_> {
+impl Survey<'_> {
     fn step(&self, buffer: &mut Buffer, queue: &Queue<Key>, step: Step<Key>) -> Result<()> {
         check(self.progress)?;
         match step {

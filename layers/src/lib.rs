@@ -32,7 +32,7 @@ mod walk;
 
 pub use error::{EntryPath, Error, Result};
 pub use exclude::Exclude;
-pub use forecast::{Forecast, forecast};
+pub use forecast::{Forecast, Look, confirm, forecast};
 pub use index::Index;
 pub use mirror::{Copied, Job, Previous, copy, refresh};
 pub use progress::{Progress, Unattended};

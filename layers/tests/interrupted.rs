@@ -32,7 +32,7 @@ impl Progress for Patience {
 fn cancelled_anywhere_the_older_generation_is_untouched() {
     let source = tmpfs().unwrap();
     let upper = nasty_upper(&source).unwrap();
-    settle(&upper);
+    settle();
     let disk = Disk::format(1 << 30, "ext4", EXT4).unwrap();
     let to = disk.mount().unwrap();
     let (one, reference) = (

@@ -10,9 +10,10 @@ use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use common::changes::write_silently;
 use common::{Copy, EXT4, settle};
 use wendy_layers::testing::{Depth, Disk, Mounted, differences, nasty_upper, tmpfs};
-use wendy_layers::{Exclude, Unattended, forecast, remove_tree};
+use wendy_layers::{Exclude, Look, Unattended, confirm, forecast, remove_tree};
 
 fn assert_equal(copy: &Copy) {
     let found = differences(copy.upper.as_fd(), copy.dest.as_fd(), Depth::Everything).unwrap();
@@ -29,7 +30,7 @@ impl Bench {
     fn new() -> Self {
         let source = tmpfs().unwrap();
         nasty_upper(&source).unwrap();
-        settle(&source.path("upper"));
+        settle();
         let disk = Disk::format(1 << 30, "ext4", EXT4).unwrap();
         Self {
             source,
@@ -71,7 +72,7 @@ fn a_new_generation_equals_a_fresh_copy_and_leaves_the_old_one_alone() {
     let reference = bench.copy("reference");
     reference.first();
     work_on(&bench.source.path("upper"));
-    settle(&bench.source.path("upper"));
+    settle();
 
     let forecast = one.forecast(Some(&first.index));
     assert!(forecast.changed.files > 0 && forecast.changed.bytes < forecast.total.bytes / 2);
@@ -101,30 +102,6 @@ fn new_entries() -> u64 {
     .len() as u64
 }
 
-/// Changes the first byte of a file through a mapping that was there, and read, long before.
-#[allow(unsafe_code, reason = "mapping a file is the point")]
-fn write_silently(path: &Path) {
-    use std::num::NonZeroUsize;
-
-    use nix::sys::mman::{MapFlags, ProtFlags, mmap, munmap};
-
-    let file = fs::File::options()
-        .read(true)
-        .write(true)
-        .open(path)
-        .unwrap();
-    let length = NonZeroUsize::new(1).unwrap();
-    let protection = ProtFlags::PROT_READ | ProtFlags::PROT_WRITE;
-    // SAFETY: a fresh mapping of a file that is longer than it, used by nobody else.
-    unsafe {
-        let map = mmap(None, length, protection, MapFlags::MAP_SHARED, &file, 0).unwrap();
-        let byte = map.as_ptr().cast::<u8>();
-        let old = byte.read_volatile();
-        byte.write_volatile(!old);
-        munmap(map, length.get()).unwrap();
-    }
-}
-
 #[test]
 fn data_that_changed_without_a_trace_in_the_inode_is_copied_again() {
     let bench = Bench::new();
@@ -132,15 +109,25 @@ fn data_that_changed_without_a_trace_in_the_inode_is_copied_again() {
     let before = fs::metadata(&path).unwrap();
     let one = bench.copy("one");
     let mut index = one.second(&one.first()).index;
-    write_silently(&path);
+    write_silently(&path).unwrap();
     let after = fs::metadata(&path).unwrap();
     let stamps = |of: &fs::Metadata| (of.mtime_nsec(), of.ctime_nsec(), of.ino());
     assert_eq!(stamps(&before), stamps(&after), "tmpfs tells of it now");
 
-    let nothing = Exclude::nothing();
-    let found = forecast(one.upper.as_fd(), &nothing, Some(&mut index), &Unattended).unwrap();
-    assert_eq!((found.changed.entries, found.removed), (1, 0));
+    let (upper, nothing) = (one.upper.as_fd(), Exclude::nothing());
     let two = bench.copy("two");
+    let mut second = two.update(&one, &index, &nothing).index;
+    let found = forecast(upper, &nothing, Some(&mut index), Look::Inodes, &Unattended).unwrap();
+    assert!(found.is_unchanged());
+    let silent = confirm(upper, &nothing, (&index, &mut second), &Unattended).unwrap();
+    assert_eq!(silent, 1);
+    let three = bench.copy("three");
+    three.update(&two, &second, &nothing);
+    assert_equal(&three);
+    assert!(three.verify().is_intact() && two.verify().is_intact());
+    let found = forecast(upper, &nothing, Some(&mut index), Look::Data, &Unattended).unwrap();
+    assert_eq!((found.changed.entries, found.removed), (1, 0));
+    let two = bench.copy("two again");
     two.second(&two.after(&one, &index));
     assert_equal(&two);
     assert!(two.verify().is_intact() && one.verify().is_intact());

@@ -3,6 +3,9 @@
 //! A save makes a new generation beside the last one and lets it count by one rename, after all of
 //! it is on the medium. Interrupted at any instant, the last complete generation is what it was;
 //! what the interrupted save has left is recognised and removed by the next one.
+//!
+//! An update believes the inodes first, so that nearly everything is safe soon. Then it reads all
+//! that seemed unchanged, and if data has changed without a trace, it saves once more.
 
 mod databases;
 mod exclude;
@@ -10,6 +13,7 @@ mod generation;
 mod indexes;
 mod plan;
 
+use wendy_layers::Look;
 use wendy_store::{GenerationRecord, SessionId};
 
 use super::{During, Result, Source, Watch};
@@ -75,7 +79,7 @@ pub struct SaveReport {
 /// # Errors
 /// Why it cannot be done; that it does not fit is none.
 pub fn plan(context: Context<'_>, request: &SaveRequest) -> Result<SavePlan> {
-    plan::make(context, request)
+    plan::make(context, request, Look::Data)
 }
 
 /// Saves.
@@ -90,18 +94,42 @@ pub fn save(context: Context<'_>, request: &SaveRequest) -> Result<SaveReport> {
 
 fn run(context: Context<'_>, request: &SaveRequest) -> Result<SaveReport> {
     context.watch.phase(Phase::Measuring);
-    let plan = plan::make(context, request)?;
+    let look = if request.second_pass {
+        Look::Inodes
+    } else {
+        Look::Data
+    };
+    let mut plan = plan::make(context, request, look)?;
+    if look == Look::Inodes && matches!(plan.way, Way::Nothing { .. }) {
+        context.watch.phase(Phase::Comparing);
+        context.watch.total(0, plan.forecast.total.entries);
+        plan = plan::make(context, request, Look::Data)?;
+    }
     clean(context)?;
     plan.check_room(context)?;
     let report = match plan.way {
         Way::Nothing { generation } => generation::keep(context, &plan, generation)?,
         Way::Checkpoint { generation } => generation::checkpoint(context, &plan, generation)?,
-        Way::Full | Way::Update => generation::make(context, &plan, request.second_pass)?,
+        Way::Full | Way::Update => make(context, request, &plan)?,
     };
     Ok(SaveReport {
         open_databases: databases::open_for_writing(),
         ..report
     })
+}
+
+fn make(context: Context<'_>, request: &SaveRequest, plan: &SavePlan) -> Result<SaveReport> {
+    let (report, mut index) = generation::make(context, plan, request.second_pass)?;
+    generation::remember(context, plan, &index)?;
+    if plan.look == Look::Data || generation::compare(context, plan, &mut index)? == 0 {
+        return Ok(report);
+    }
+    generation::remember(context, plan, &index)?;
+    let plan = plan::make(context, &request.again(plan.session), Look::Inodes)?;
+    plan.check_room(context)?;
+    let (rest, index) = generation::make(context, &plan, request.second_pass)?;
+    generation::remember(context, &plan, &index)?;
+    Ok(report.and(rest))
 }
 
 fn clean(context: Context<'_>) -> Result<()> {
@@ -112,7 +140,26 @@ fn clean(context: Context<'_>) -> Result<()> {
     Ok(())
 }
 
+impl SaveRequest {
+    /// The same for the session that was saved by it.
+    fn again(&self, session: SessionId) -> SaveRequest {
+        SaveRequest {
+            session: Some(session),
+            ..self.clone()
+        }
+    }
+}
+
 impl SaveReport {
+    /// What this save and the next one did together.
+    fn and(self, next: SaveReport) -> SaveReport {
+        SaveReport {
+            written_bytes: self.written_bytes + next.written_bytes,
+            changed_entries: self.changed_entries + next.changed_entries,
+            ..next
+        }
+    }
+
     fn nothing_written(
         session: SessionId,
         generation: GenerationRecord,

@@ -26,6 +26,7 @@ fn learn_save_steps() -> Vec<&'static str> {
         "save.sync",
         "save.flip",
         "save.remove-last",
+        "save.compare",
     ] {
         assert!(steps.contains(&step), "{step} is missing in {steps:?}");
     }
@@ -45,9 +46,12 @@ fn an_update_survives_a_cut_and_a_kill_at_every_step() {
         if worker.stopped() {
             scene.check_power_cut();
         } else {
-            // Only some steps belong to an update of the default session.
+            // Only some steps belong to a quick update of the default session.
             assert!(
-                matches!(*step, "save.checkpoint" | "save.default"),
+                matches!(
+                    *step,
+                    "save.checkpoint" | "save.default" | "save.second-pass"
+                ),
                 "{step} was not reached"
             );
         }
@@ -99,7 +103,7 @@ fn a_failing_step_is_undone() {
             // The save counts by the time the one before is removed.
             let harmless = matches!(
                 *step,
-                "save.checkpoint" | "save.default" | "save.remove-last"
+                "save.checkpoint" | "save.default" | "save.second-pass" | "save.remove-last"
             );
             assert_eq!(done, harmless, "{action} at {step}");
             let store = scene.partition.store();

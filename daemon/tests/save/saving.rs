@@ -238,3 +238,50 @@ fn a_store_in_an_image_file_works_like_any_other() {
         "{marker}"
     );
 }
+
+#[test]
+fn what_a_program_wrote_through_a_mapping_is_saved() {
+    let Some(bench) = Bench::new() else { return };
+    bench.live.write("srv/database", "one page");
+    let first = bench.saved("Biofuel report");
+    let path = bench.live.upper().join("srv/database");
+    // Nothing but this has changed, and then something else as well.
+    for (content, other) in [(*b"ONE PAGE", false), (*b"one page", true)] {
+        write_through_mapping(&path, &content);
+        if other {
+            bench.live.write("etc/hostname", "bob\n");
+        }
+        bench.save(&update_of(&first)).unwrap();
+        let store = bench.store();
+        assert_eq!(look(&stock_upper(&store).unwrap()), bench.live.expected());
+        drop(store);
+        assert_eq!(bench.verdicts(), [Verdict::Complete]);
+    }
+}
+
+/// Leaves no trace in the inode: the page is mapped, and read, before it is written to.
+#[allow(unsafe_code, reason = "mapping a file is the point")]
+fn write_through_mapping(path: &Path, content: &[u8; 8]) {
+    use std::num::NonZeroUsize;
+
+    use nix::sys::mman::{MapFlags, ProtFlags, mmap, munmap};
+
+    let file = fs::File::options().read(true).write(true).open(path);
+    let file = file.unwrap();
+    let before = file.metadata().unwrap();
+    let length = NonZeroUsize::new(content.len()).unwrap();
+    let protection = ProtFlags::PROT_READ | ProtFlags::PROT_WRITE;
+    // SAFETY: a fresh mapping of a file of this length, used by nobody else.
+    unsafe {
+        let map = mmap(None, length, protection, MapFlags::MAP_SHARED, &file, 0).unwrap();
+        let bytes = map.as_ptr().cast::<[u8; 8]>();
+        assert_ne!(bytes.read_volatile(), *content);
+        bytes.write_volatile(*content);
+        munmap(map, length.get()).unwrap();
+    }
+    let after = file.metadata().unwrap();
+    assert_eq!(
+        (before.ctime(), before.ctime_nsec()),
+        (after.ctime(), after.ctime_nsec())
+    );
+}

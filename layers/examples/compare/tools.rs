@@ -2,11 +2,17 @@
 
 use std::fs::{self, File};
 use std::os::fd::AsFd;
+use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
+use std::time::Instant;
 
+use rustix::fs::syncfs;
 use wendy_layers::manifest::Writer;
 use wendy_layers::testing::tool;
-use wendy_layers::{Copied, Exclude, Index, Job, Previous, Unattended, copy, forecast, refresh};
+use wendy_layers::{
+    Copied, Exclude, Forecast, Index, Job, Look, Previous, Result, Unattended, confirm, copy,
+    forecast, refresh, remove_tree,
+};
 
 use crate::place::Visible;
 use crate::{Outcome, open};
@@ -68,7 +74,7 @@ pub fn rsync_beside(from: &Path, to: &Visible) -> Outcome<()> {
     Ok(())
 }
 
-/// The copier of this crate, used as a save uses it: a pass, a second pass with the manifest.
+/// The copier of this crate, used as a save uses it.
 pub struct Wendy {
     upper: PathBuf,
     exclude: Exclude,
@@ -82,53 +88,90 @@ impl Wendy {
         }
     }
 
-    /// Saves for the first time.
+    /// Saves for the first time: a pass, and a second pass with the manifest.
     pub fn first(&self, to: &Visible) -> Outcome<Index> {
-        self.save(to, "copy", None)
+        let (upper, dest) = (open(self.upper.clone())?, open(to.path("copy"))?);
+        let Copied { index, .. } = copy(&self.job(&upper, &dest, None), None)?;
+        let again = self.with_manifest(to, "copy", |job| refresh(job, &index))?;
+        flip(to, "copy")?;
+        Ok(again.index)
     }
 
-    /// Saves again, beside what was saved before.
-    pub fn update(&self, to: &Visible, before: &mut Index) -> Outcome<Index> {
-        self.look(before)?;
+    /// Saves again, beside what was saved before. Returns when all that inodes tell of was on the
+    /// medium; then what was saved before is removed, and all data looked at.
+    pub fn update(&self, to: &Visible, before: &mut Index) -> Outcome<Instant> {
+        let upper = open(self.upper.clone())?;
+        self.forecast(&upper, Look::Inodes, before)?;
         fs::create_dir(to.path("next"))?;
         let older = open(to.path("copy"))?;
-        self.save(
-            to,
-            "next",
-            Some(Previous {
-                tree: older.as_fd(),
-                index: before,
-            }),
-        )
+        let previous = Previous {
+            tree: older.as_fd(),
+            index: before,
+        };
+        let mut updated = self.with_manifest(to, "next", |job| copy(job, Some(previous)))?;
+        flip(to, "next")?;
+        let saved = Instant::now();
+        remove_tree(open(to.path(""))?.as_fd(), "copy".as_ref(), &Unattended)?;
+        let indexes = (&*before, &mut updated.index);
+        let silent = confirm(upper.as_fd(), &self.exclude, indexes, &Unattended)?;
+        assert_eq!(silent, 0, "nobody writes through a mapping here");
+        Ok(saved)
     }
 
     /// Finds out what a save would write.
     pub fn look(&self, before: &mut Index) -> Outcome<bool> {
         let upper = open(self.upper.clone())?;
-        Ok(forecast(upper.as_fd(), &self.exclude, Some(before), &Unattended)?.is_unchanged())
+        Ok(self.forecast(&upper, Look::Inodes, before)?.is_unchanged()
+            && self.forecast(&upper, Look::Data, before)?.is_unchanged())
     }
 
     /// Bytes of data in the upper.
     pub fn bytes(&self) -> Outcome<u64> {
         let upper = open(self.upper.clone())?;
-        Ok(forecast(upper.as_fd(), &self.exclude, None, &Unattended)?
-            .total
-            .bytes)
+        let found = forecast(
+            upper.as_fd(),
+            &self.exclude,
+            None,
+            Look::Inodes,
+            &Unattended,
+        )?;
+        Ok(found.total.bytes)
     }
 
-    fn save(&self, to: &Visible, name: &str, previous: Option<Previous<'_>>) -> Outcome<Index> {
+    fn forecast(&self, upper: &File, look: Look, index: &mut Index) -> Outcome<Forecast> {
+        let (upper, index) = (upper.as_fd(), Some(index));
+        Ok(forecast(upper, &self.exclude, index, look, &Unattended)?)
+    }
+
+    fn with_manifest(
+        &self,
+        to: &Visible,
+        name: &str,
+        pass: impl FnOnce(&Job<'_>) -> Result<Copied>,
+    ) -> Outcome<Copied> {
         let (upper, dest) = (open(self.upper.clone())?, open(to.path(name))?);
         let writer = Writer::new(File::create(to.path(format!("{name}.manifest")))?)?;
-        let job = |manifest| Job {
+        let copied = pass(&self.job(&upper, &dest, Some(&writer)))?;
+        writer.finish()?;
+        Ok(copied)
+    }
+
+    fn job<'a>(&'a self, upper: &'a File, dest: &'a File, manifest: Option<&'a Writer>) -> Job<'a> {
+        Job {
             upper: upper.as_fd(),
             dest: dest.as_fd(),
             exclude: &self.exclude,
             progress: &Unattended,
             manifest,
-        };
-        let Copied { index, .. } = copy(&job(None), previous)?;
-        let Copied { index, .. } = refresh(&job(Some(&writer)), &index)?;
-        writer.finish()?;
-        Ok(index)
+        }
     }
+}
+
+/// Lets `name` count once it is on the medium, by one rename.
+fn flip(to: &Visible, name: &str) -> Outcome<()> {
+    let top = open(to.path(""))?;
+    syncfs(&top)?;
+    symlink(name, to.path("current.new"))?;
+    fs::rename(to.path("current.new"), to.path("current"))?;
+    Ok(top.sync_all()?)
 }

@@ -6,6 +6,8 @@
     reason = "every test uses its part and fails where it stands"
 )]
 
+pub mod changes;
+
 use std::fs::{self, File};
 use std::os::fd::AsFd;
 use std::path::{Path, PathBuf};
@@ -13,8 +15,8 @@ use std::path::{Path, PathBuf};
 use wendy_layers::manifest::{self, Report, Writer};
 use wendy_layers::testing::Mounted;
 use wendy_layers::{
-    Copied, Exclude, Forecast, Index, Job, Previous, Progress, Result, Unattended, copy, forecast,
-    refresh,
+    Copied, Exclude, Forecast, Index, Job, Look, Previous, Progress, Result, Unattended, copy,
+    forecast, refresh,
 };
 
 /// ext4 that can hold 64 KB of extended attributes.
@@ -74,9 +76,27 @@ impl Copy {
 
     /// A second pass, with its manifest.
     pub fn second(&self, first: &Copied) -> Copied {
-        let exclude = Exclude::nothing();
+        self.again(&first.index, &Exclude::nothing())
+    }
+
+    /// Another pass, with its manifest, over a copy made when the upper looked as `index` says.
+    pub fn again(&self, index: &Index, exclude: &Exclude) -> Copied {
+        self.with_manifest(exclude, |job| refresh(job, index))
+    }
+
+    /// An update in one pass, with its manifest.
+    pub fn update(&self, older: &Self, index: &Index, exclude: &Exclude) -> Copied {
+        let tree = older.dest.as_fd();
+        self.with_manifest(exclude, |job| copy(job, Some(Previous { tree, index })))
+    }
+
+    fn with_manifest(
+        &self,
+        exclude: &Exclude,
+        pass: impl FnOnce(&Job<'_>) -> Result<Copied>,
+    ) -> Copied {
         let writer = Writer::new(File::create(&self.manifest).unwrap()).unwrap();
-        let copied = refresh(&self.job(&exclude, Some(&writer)), &first.index).unwrap();
+        let copied = pass(&self.job(exclude, Some(&writer))).unwrap();
         writer.finish().unwrap();
         copied
     }
@@ -87,8 +107,9 @@ impl Copy {
     }
 
     pub fn forecast(&self, index: Option<&Index>) -> Forecast {
-        let (exclude, mut index) = (Exclude::nothing(), index.cloned());
-        forecast(self.upper.as_fd(), &exclude, index.as_mut(), &Unattended).unwrap()
+        let (nothing, mut index) = (Exclude::nothing(), index.cloned());
+        let upper = self.upper.as_fd();
+        forecast(upper, &nothing, index.as_mut(), Look::Data, &Unattended).unwrap()
     }
 
     fn job<'a>(&'a self, exclude: &'a Exclude, manifest: Option<&'a Writer>) -> Job<'a> {
@@ -103,21 +124,21 @@ impl Copy {
     }
 }
 
-/// Waits until the last change below `upper` is old enough to be told from a later one.
-pub fn settle(upper: &Path) {
-    let dir = upper.join("settling");
-    let mut last = None;
-    for _ in 0..5 {
-        // The clock that stamps files has moved on when a new file's stamp differs.
-        let start = std::time::Instant::now();
-        loop {
-            fs::write(&dir, "").unwrap();
-            let now = fs::metadata(&dir).unwrap().modified().unwrap();
-            fs::remove_file(&dir).unwrap();
-            if last.replace(now).is_some_and(|last| last != now) {
-                break;
-            }
-            assert!(start.elapsed().as_secs() < 10, "the clock stands still");
-        }
+/// Waits until every change so far is old enough to be told from a later one.
+pub fn settle() {
+    let start = std::time::Instant::now();
+    let stamp = || {
+        let file = tempfile::tempfile_in("/dev/shm").unwrap();
+        file.metadata().unwrap().modified().unwrap()
+    };
+    let first = stamp();
+    while stamp()
+        .duration_since(first)
+        .unwrap_or_default()
+        .as_millis()
+        <= 25
+    {
+        assert!(start.elapsed().as_secs() < 10, "the clock stands still");
+        std::thread::yield_now();
     }
 }

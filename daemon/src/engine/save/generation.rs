@@ -2,18 +2,18 @@
 
 use std::{
     fs::File,
-    io::BufWriter,
     os::fd::{AsFd, BorrowedFd, OwnedFd},
+    time::{Duration, Instant},
 };
 
-use rustix::fs::OFlags;
-use wendy_layers::{Copied, Exclude, Job, Previous, Unattended, manifest};
+use rustix::fs::{AtFlags, OFlags, statat};
+use wendy_layers::{Copied, Exclude, Index, Job, Previous, Unattended, confirm, manifest};
 use wendy_store::{Consistency, Generation, GenerationRecord, layout, record::Saved};
-use wendy_sys::{dir, kernel, step};
+use wendy_sys::{Errno, dir, kernel, step};
 
 use super::{Context, SavePlan, SaveReport, Way};
 use crate::{
-    error::{During, Result},
+    error::{During, Result, os},
     jobs::Phase,
     stores::{leftovers, links, records, sessions},
 };
@@ -24,8 +24,15 @@ pub const MANIFEST: &str = "manifest";
 /// After so many passes a file that still changes is taken as it is.
 const PASSES: u32 = 3;
 
-/// Makes the next generation and lets it count.
-pub(super) fn make(context: Context<'_>, plan: &SavePlan, second_pass: bool) -> Result<SaveReport> {
+/// A pass shorter than this is not worth another one over what changed meanwhile.
+const BRIEF: Duration = Duration::from_secs(1);
+
+/// Makes the next generation and lets it count. Returns what the upper layer looked like as well.
+pub(super) fn make(
+    context: Context<'_>,
+    plan: &SavePlan,
+    second_pass: bool,
+) -> Result<(SaveReport, Index)> {
     let made = Making { context, plan }.make(second_pass);
     if made.is_err() {
         context.watch.phase(Phase::RollingBack);
@@ -35,21 +42,16 @@ pub(super) fn make(context: Context<'_>, plan: &SavePlan, second_pass: bool) -> 
     let (record, copied) = made?;
     let session = sessions::open(context.store.root(), plan.session)?;
     let default = settle(context, plan, session.as_fd())?;
-    context.indexes.write(
-        plan.session,
-        record.generation,
-        context.source,
-        &copied.index,
-    );
     if let Err(error) = remove_last(context, plan, session.as_fd()) {
         tracing::warn!(session = %plan.session, %error, "the save before stays until the next one");
     }
-    Ok(SaveReport {
+    let report = SaveReport {
         written_bytes: copied.written.bytes,
         changed_entries: copied.written.entries,
         still_changing: copied.unsettled_count,
         ..SaveReport::nothing_written(plan.session, record, default)
-    })
+    };
+    Ok((report, copied.index))
 }
 
 /// Nothing changed: the generation stays, only the name or the default may be new.
@@ -106,6 +108,49 @@ fn settle(context: Context<'_>, plan: &SavePlan, session: BorrowedFd<'_>) -> Res
     Ok(default == Some(plan.session))
 }
 
+/// Reads what the update that was planned has shared with the save before. What has changed without
+/// a trace in its inode counts as changed in `index` from now on. Says how many files that are.
+pub(super) fn compare(context: Context<'_>, plan: &SavePlan, index: &mut Index) -> Result<u64> {
+    let Some(before) = &plan.index else {
+        return Ok(0);
+    };
+    step("save.compare").during("comparing what seems unchanged")?;
+    context.watch.phase(Phase::Comparing);
+    context.watch.total(0, plan.forecast.total.entries);
+    let (upper, exclude) = (context.source.upper.as_fd(), excluded(plan)?);
+    Ok(confirm(upper, &exclude, (before, index), context.watch)?)
+}
+
+/// Keeps the index of the generation that was planned, so that the next save knows what has changed
+/// since.
+pub(super) fn remember(context: Context<'_>, plan: &SavePlan, index: &Index) -> Result<()> {
+    let session = sessions::open(context.store.root(), plan.session)?;
+    let dir = sessions::open_generation(session.as_fd(), plan.next)?;
+    if let Some(identity) = identity(dir.as_fd(), plan.next)? {
+        let indexes = context.indexes;
+        indexes.write(plan.session, &identity, context.source, index);
+    }
+    Ok(())
+}
+
+/// What tells the generation in this directory from all others, on this medium and on every copy
+/// of it: its manifest is written once. None if it has no manifest.
+pub(super) fn identity(dir: BorrowedFd<'_>, generation: Generation) -> Result<Option<String>> {
+    let what = "looking at the manifest";
+    match statat(dir, MANIFEST, AtFlags::SYMLINK_NOFOLLOW) {
+        Ok(stat) => Ok(Some(format!(
+            "{generation} {}:{}.{}:{}",
+            stat.st_ino, stat.st_ctime, stat.st_ctime_nsec, stat.st_size
+        ))),
+        Err(Errno::NOENT) => Ok(None),
+        Err(errno) => Err(os(what)(errno)).during(what),
+    }
+}
+
+fn excluded(plan: &SavePlan) -> Result<Exclude> {
+    Ok(Exclude::new(plan.exclude.iter().map(String::as_str))?)
+}
+
 struct Making<'a> {
     context: Context<'a>,
     plan: &'a SavePlan,
@@ -148,14 +193,24 @@ impl Making<'_> {
         Ok(generation)
     }
 
-    /// Copies until nothing changes any more, or three times.
+    /// Copies until nothing changes any more, or three times. An update was preceded by a look at
+    /// everything: where copying what that found was quickly done, it was the second.
     fn copy(&self, session: &OwnedFd, generation: &OwnedFd, second_pass: bool) -> Result<Copied> {
         step("save.copy").during("copying")?;
         self.enter(Phase::Copying);
-        if !second_pass {
-            return self.with_manifest(generation, |job| self.first_pass(job, session));
+        let first = |job: &Job<'_>| self.first_pass(job, session);
+        let started = Instant::now();
+        let mut copied = if second_pass && self.plan.way == Way::Full {
+            self.pass(generation, None, first)?
+        } else {
+            self.with_manifest(generation, first)?
+        };
+        let was_second = self.plan.way == Way::Update
+            && copied.unsettled_count == 0
+            && started.elapsed() < BRIEF;
+        if was_second || !second_pass {
+            return Ok(copied);
         }
-        let mut copied = self.pass(generation, None, |job| self.first_pass(job, session))?;
         for _ in 1..PASSES {
             step("save.second-pass").during("copying what changed")?;
             self.context.watch.phase(Phase::SecondPass);
@@ -189,7 +244,7 @@ impl Making<'_> {
         generation: &OwnedFd,
         pass: impl FnOnce(&Job<'_>) -> Result<Copied>,
     ) -> Result<Copied> {
-        let writer = manifest::Writer::new(BufWriter::new(create_manifest(generation.as_fd())?))?;
+        let writer = manifest::Writer::new(create_manifest(generation.as_fd())?)?;
         let copied = self.pass(generation, Some(&writer), pass)?;
         writer.finish()?;
         Ok(copied)
@@ -202,7 +257,7 @@ impl Making<'_> {
         pass: impl FnOnce(&Job<'_>) -> Result<Copied>,
     ) -> Result<Copied> {
         let dest = sessions::open_dir(generation.as_fd(), layout::UPPER, "the new save")?;
-        let exclude = Exclude::new(self.plan.exclude.iter().map(String::as_str))?;
+        let exclude = excluded(self.plan)?;
         pass(&Job {
             upper: self.context.source.upper.as_fd(),
             dest: dest.as_fd(),

@@ -12,7 +12,7 @@ use std::{
 
 use rustix::fs::fstat;
 use wendy_layers::Index;
-use wendy_store::{Generation, SessionId};
+use wendy_store::SessionId;
 
 use crate::engine::Source;
 
@@ -26,14 +26,9 @@ impl Indexes {
         Indexes(directory.into())
     }
 
-    /// The index of this generation, if it describes this upper layer. One that cannot be read is
-    /// none: the save takes longer then.
-    pub fn read(
-        &self,
-        session: SessionId,
-        generation: Generation,
-        source: &Source,
-    ) -> Option<Index> {
+    /// The index of the generation with this identity, if it describes this upper layer. One that
+    /// cannot be read is none: the save takes longer then.
+    pub fn read(&self, session: SessionId, generation: &str, source: &Source) -> Option<Index> {
         let mut file = BufReader::new(File::open(self.path(session)).ok()?);
         let mut head = String::new();
         file.read_line(&mut head).ok()?;
@@ -44,13 +39,7 @@ impl Indexes {
     }
 
     /// Keeps the index of a generation just made. Failing to is no failure of the save.
-    pub fn write(
-        &self,
-        session: SessionId,
-        generation: Generation,
-        source: &Source,
-        index: &Index,
-    ) {
+    pub fn write(&self, session: SessionId, generation: &str, source: &Source, index: &Index) {
         if let Err(error) = self.try_write(session, generation, source, index) {
             tracing::warn!(%session, %error, "the next save of the session will copy everything");
         }
@@ -59,7 +48,7 @@ impl Indexes {
     fn try_write(
         &self,
         session: SessionId,
-        generation: Generation,
+        generation: &str,
         source: &Source,
         index: &Index,
     ) -> anyhow::Result<()> {
@@ -88,7 +77,7 @@ fn tempfile_in(directory: &Path, session: SessionId) -> std::io::Result<(PathBuf
 }
 
 /// The upper layer by the device and inode number of its top, which stay as long as it lives.
-fn header(generation: Generation, source: &Source) -> Option<String> {
+fn header(generation: &str, source: &Source) -> Option<String> {
     let stat = fstat(source.upper.as_fd()).ok()?;
     Some(format!("{generation} {} {}\n", stat.st_dev, stat.st_ino))
 }

@@ -2,10 +2,10 @@
 
 use std::os::fd::AsFd;
 
-use wendy_layers::{Forecast, Index};
+use wendy_layers::{Forecast, Index, Look};
 use wendy_store::{Generation, Name, SessionId, SessionRecord};
 
-use super::{Context, SaveRequest, exclude};
+use super::{Context, SaveRequest, exclude, generation};
 use crate::{
     engine::{Error, Result, source::StartedFrom},
     jobs::Facts,
@@ -36,6 +36,8 @@ pub struct SavePlan {
     pub exclude: Vec<String>,
     /// What there is to write.
     pub forecast: Forecast,
+    /// How closely was looked for that.
+    pub look: Look,
     /// What the upper layer looked like when it was saved last.
     pub index: Option<Index>,
     /// Bytes free in the store.
@@ -62,7 +64,7 @@ pub enum Way {
 }
 
 /// Decides.
-pub(super) fn make(context: Context<'_>, request: &SaveRequest) -> Result<SavePlan> {
+pub(super) fn make(context: Context<'_>, request: &SaveRequest, look: Look) -> Result<SavePlan> {
     context.store.check_writable()?;
     let saved = Saved::read(context.store.root())?;
     let old = request.session.map(|id| saved.get(id)).transpose()?;
@@ -75,7 +77,7 @@ pub(super) fn make(context: Context<'_>, request: &SaveRequest) -> Result<SavePl
     let mut index = usable_index(context, record.id, current)?;
     let compiled = wendy_layers::Exclude::new(exclude.iter().map(String::as_str))?;
     let upper = context.source.upper.as_fd();
-    let forecast = wendy_layers::forecast(upper, &compiled, index.as_mut(), context.watch)?;
+    let forecast = wendy_layers::forecast(upper, &compiled, index.as_mut(), look, context.watch)?;
     let way = way(current, running, index.as_ref().map(|_| &forecast));
     Ok(SavePlan {
         session: record.id,
@@ -87,6 +89,7 @@ pub(super) fn make(context: Context<'_>, request: &SaveRequest) -> Result<SavePl
         default: wants_default(context, request.default)?,
         exclude,
         forecast,
+        look,
         index,
         free: context.store.space()?.available,
     })
@@ -200,19 +203,18 @@ fn usable_index(
     session: SessionId,
     current: Option<Generation>,
 ) -> Result<Option<Index>> {
-    let Some(generation) = current else {
-        return Ok(None);
-    };
-    let Some(index) = context.indexes.read(session, generation, context.source) else {
+    let Some(current) = current else {
         return Ok(None);
     };
     let dir = sessions::open(context.store.root(), session)?;
-    let dir = sessions::open_generation(dir.as_fd(), generation)?;
-    Ok(if sessions::was_booted(dir.as_fd())? {
-        None
-    } else {
-        Some(index)
-    })
+    let dir = sessions::open_generation(dir.as_fd(), current)?;
+    let Some(identity) = generation::identity(dir.as_fd(), current)? else {
+        return Ok(None);
+    };
+    if sessions::was_booted(dir.as_fd())? {
+        return Ok(None);
+    }
+    Ok(context.indexes.read(session, &identity, context.source))
 }
 
 fn way(
