@@ -55,6 +55,8 @@ fn call_everything(fake: &Fake, name: &str) {
     world.facts.kernel_parameters = Some(name.into());
     world.facts.warnings = Some(vec![name.into()]);
     world.system.state_reason = name.into();
+    world.system.state_message = name.into();
+    world.system.running_session_name = name.into();
     world.system.state = "read-only".into();
 }
 

@@ -60,6 +60,7 @@ fn busy() -> Fake {
     {
         let mut world = fake.world();
         world.system.running_session = SESSION.to_path();
+        world.system.running_session_name = "Biofuel report".into();
         world.prepare_plan.destroys = false;
         let mut job = samples::job("switch-upper-layer");
         job.blockers = vec![(42, "editor".into(), "/home".into())];

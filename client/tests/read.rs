@@ -68,10 +68,58 @@ fn status_has_words_for_every_other_state() {
         ("frozen", "in a state that wendyctl does not know: frozen"),
     ] {
         fake.world().system.state = state.into();
-        fake.world().system.state_reason = "the medium is write-protected".into();
+        fake.world().system.state_message = "the medium is write-protected".into();
         let shown = fake.run(&["status"]).worked();
         assert!(shown.contains(words), "{shown}");
     }
+}
+
+#[test]
+fn status_says_in_its_own_words_why() {
+    let fake = Fake::start();
+    for (state, reason, words) in [
+        (
+            "volatile",
+            "no-medium",
+            "will be lost at shutdown (31 MB of 986 MB used; the boot line asks to keep them, but no \
+             medium for that was found).",
+        ),
+        (
+            "volatile",
+            "unknown-place",
+            "Nobody knows where your changes are kept (31 MB of 986 MB used): save them before",
+        ),
+        (
+            "read-only",
+            "read-only-filesystem",
+            "(the filesystem that they are kept on takes no more writes).",
+        ),
+        ("full", "no-room", "save now, or delete something.\n"),
+        ("failed", "unreachable", "on this system (in English)."),
+        ("failed", "not-known-yet", "on this system (in English)."),
+    ] {
+        fake.world().system.state = state.into();
+        fake.world().system.state_reason = reason.into();
+        fake.world().system.state_message = "in English".into();
+        let shown = fake.run(&["status"]).worked();
+        assert!(shown.contains(words), "{shown}");
+    }
+}
+
+#[test]
+fn status_remembers_the_session_of_a_store_that_was_unplugged() {
+    let fake = Fake::start();
+    fake.world().system.state = "failed".into();
+    fake.world().system.state_reason = "medium-gone".into();
+    fake.world().system.running_session_name = "Biofuel report".into();
+    let expected = "The medium that your changes are kept on was unplugged, with the session \
+                    \"Biofuel report\" on it: what you change now is lost.\n";
+    assert_eq!(fake.run(&["status"]).worked(), expected);
+    // Its store may also only not have been looked at yet.
+    fake.world().system.state = "persistent".into();
+    let expected = "Your changes are kept in the session \"Biofuel report\" as you make them (31 MB \
+                    of 986 MB used).\n";
+    assert_eq!(fake.run(&["status"]).worked(), expected);
 }
 
 #[test]

@@ -18,6 +18,7 @@ mod publish;
 mod session;
 mod shelf;
 mod store;
+mod system;
 mod values;
 
 pub use context::Context;

@@ -40,17 +40,24 @@ pub struct LiveState {
     /// How that stack keeps changes.
     pub upper_kind: Option<UpperKind>,
     /// What happens to changes made now.
-    pub state: State,
-    /// Why, in a few plain words; empty when the state says it all.
-    pub reason: String,
-    /// The session the system runs from, if wendy knows it.
+    pub condition: Condition,
+    /// The session the system runs from, if wendy knows it; its store may be unplugged.
     pub running_session: Option<SessionKey>,
+    /// What that session was called when it was last seen.
+    pub running_name: String,
     /// Identity of the read-only layers, hex; empty when not live.
     pub base_image: String,
-    /// Bytes used on the filesystem that holds the upper layer, when last looked at.
-    pub upper_used: u64,
-    /// Size in bytes of that filesystem.
-    pub upper_size: u64,
+}
+
+/// What happens to changes made now, and why.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Condition {
+    /// What happens to them.
+    pub state: State,
+    /// Why; nothing when the state says it all.
+    pub reason: Option<Reason>,
+    /// The reason in a sentence, with what is known beyond it.
+    pub message: String,
 }
 
 /// One completed save of a session, told from those that other computers have made of it.
@@ -100,6 +107,40 @@ impl State {
             State::Full => "full",
             State::Failed => "failed",
             State::NotLive => "not-live",
+        }
+    }
+}
+
+/// Why changes made to the running system meet with their [`State`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Reason {
+    /// The kernel command line asks for a medium to keep changes on, but none was found.
+    NoMedium,
+    /// It could not be found out where changes are kept.
+    UnknownPlace,
+    /// The filesystem with the changes takes no more writes.
+    ReadOnlyFilesystem,
+    /// The filesystem with the changes has no room left.
+    NoRoom,
+    /// The medium with the changes was unplugged.
+    MediumGone,
+    /// The place of the changes cannot be reached.
+    Unreachable,
+    /// No live stack was recognised.
+    NotRecognised,
+}
+
+impl Reason {
+    /// The word used on the bus.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Reason::NoMedium => "no-medium",
+            Reason::UnknownPlace => "unknown-place",
+            Reason::ReadOnlyFilesystem => "read-only-filesystem",
+            Reason::NoRoom => "no-room",
+            Reason::MediumGone => "medium-gone",
+            Reason::Unreachable => "unreachable",
+            Reason::NotRecognised => "not-recognised",
         }
     }
 }

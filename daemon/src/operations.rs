@@ -143,4 +143,8 @@ pub trait Operations: Send + Sync + std::fmt::Debug {
 
     /// Room for changes to the running system. Must not block: properties are read from it.
     fn upper_space(&self) -> UpperSpace;
+
+    /// Looks at the running system again and updates the world: a full filesystem and a failing
+    /// medium make no event. Must not block, as before.
+    fn look_at_system(&self);
 }

@@ -18,13 +18,17 @@ mod upper;
 
 use std::{collections::BTreeSet, os::fd::OwnedFd, path::PathBuf};
 
+use rustix::{
+    fs::{Access, access},
+    io::Errno,
+};
 use wendy_store::{BaseImage, Stack, UpperKind};
-use wendy_sys::{DevNum, mount::Space, mountinfo::Mount};
+use wendy_sys::{DevNum, mount::Space};
 
 pub use facts::BootFacts;
 pub use layers::Layer;
 pub use snapshot::Snapshot;
-pub use state::{live_state, state_of};
+pub use state::{condition, live_state};
 pub use upper::UpperDir;
 
 /// A program family that boots live systems.
@@ -78,8 +82,6 @@ pub struct Live {
     pub boot_medium: BTreeSet<DevNum>,
     /// Whether the kernel command line asked to keep changes on a medium.
     pub asked_to_keep: bool,
-    /// Whether nothing can be changed any more, after an error on the medium for example.
-    pub read_only: bool,
 }
 
 /// The place of the changes.
@@ -169,6 +171,16 @@ impl Live {
             Upper::Unreachable(why) => Err(Error::NoDirectory(why.clone())),
         }
     }
+
+    /// Whether nothing can be changed any more, now: the root directory or the filesystem with the
+    /// changes below it was mounted anew without writes, or the kernel has given it up after an error.
+    pub fn read_only(&self) -> bool {
+        let given_up = match &self.upper {
+            Upper::Directory(upper) => upper.given_up(),
+            Upper::Snapshot(_) | Upper::Unreachable(_) => false,
+        };
+        given_up || access("/", Access::WRITE_OK) == Err(Errno::ROFS)
+    }
 }
 
 impl Upper {
@@ -206,10 +218,6 @@ fn assemble(stack: &dyn LiveStack, parts: Parts, facts: &BootFacts) -> Live {
         Upper::Snapshot(snapshot) => snapshot.persistence(),
         Upper::Unreachable(_) => Persistence::Unknown,
     };
-    let read_only = match &upper {
-        Upper::Directory(directory) => directory.read_only(),
-        Upper::Snapshot(_) | Upper::Unreachable(_) => false,
-    };
     let carried = medium
         .into_iter()
         .chain(layers.iter().filter_map(Layer::device));
@@ -222,6 +230,5 @@ fn assemble(stack: &dyn LiveStack, parts: Parts, facts: &BootFacts) -> Live {
         boot_medium: carriers::of(carried),
         layers,
         asked_to_keep: stack.asked_to_keep(facts),
-        read_only: read_only || facts.root().is_some_and(Mount::read_only),
     }
 }

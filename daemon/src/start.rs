@@ -33,7 +33,7 @@ pub fn start() -> anyhow::Result<(Rooms, Watchers)> {
     let (hub, jobs) = (Hub::new(), Jobs::new());
     let settings = engine::Config::default();
     let found = stacks::detect();
-    hub.update(|world| world.live = stacks::live_state(&found));
+    hub.update(|world| world.live = stacks::live_state(found.as_ref()));
     let running = found.as_ref().map(devices_of).unwrap_or_default();
     let source = Arc::new(LiveSystem::new(found));
     let own_saves = OwnSaves::new(&settings.own_saves).read();

@@ -32,10 +32,14 @@ pub struct System {
     pub upper_kind: String,
     /// What will become of the changes, a word of [`crate::words::State`].
     pub state: String,
-    /// One sentence about the state, or nothing.
+    /// Why, a word of [`crate::words::StateReason`], or nothing.
     pub state_reason: String,
+    /// One sentence about the state, or nothing.
+    pub state_message: String,
     /// The session this system was booted from, or `/`.
     pub running_session: OwnedObjectPath,
+    /// Name of that session, also while its store is not plugged in.
+    pub running_session_name: String,
     /// Identity of the read-only image below the changes.
     pub base_image: String,
     /// Bytes the changes take up now.

@@ -51,6 +51,37 @@ impl Word for State {
     ];
 }
 
+/// Why changes meet with their [`State`] (`org.ubuntu.Wendy.StateReason`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum StateReason {
+    /// The boot line asks to keep changes, but no medium for them was found.
+    NoMedium,
+    /// It is not known where they are kept.
+    UnknownPlace,
+    /// Their filesystem takes no more writes.
+    ReadOnlyFilesystem,
+    /// Their filesystem is full.
+    NoRoom,
+    /// Their medium was unplugged.
+    MediumGone,
+    /// They cannot be reached.
+    Unreachable,
+    /// No live system was recognised.
+    NotRecognised,
+}
+
+impl Word for StateReason {
+    const WORDS: &'static [(Self, &'static str)] = &[
+        (Self::NoMedium, "no-medium"),
+        (Self::UnknownPlace, "unknown-place"),
+        (Self::ReadOnlyFilesystem, "read-only-filesystem"),
+        (Self::NoRoom, "no-room"),
+        (Self::MediumGone, "medium-gone"),
+        (Self::Unreachable, "unreachable"),
+        (Self::NotRecognised, "not-recognised"),
+    ];
+}
+
 /// How a device is prepared (option `mode` of `PrepareDevice`).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum Mode {

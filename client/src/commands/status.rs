@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 use wendy_dbus::objects::{Session, System};
-use wendy_dbus::words::{JobState, State, Word};
+use wendy_dbus::words::{JobState, State, StateReason, Word};
 
 use crate::bus::Bus;
 use crate::error::Failure;
@@ -18,12 +18,14 @@ const NEARLY_FULL_PERCENT: u64 = 80;
 struct StatusView<'a> {
     state: &'a str,
     reason: &'a str,
+    message: &'a str,
     live_stack: &'a str,
     upper_kind: &'a str,
     base_image: &'a str,
     used: u64,
     size: u64,
     running_session: Option<SessionView<'a>>,
+    running_session_name: &'a str,
     last_save: Option<SessionView<'a>>,
     jobs: Vec<JobView<'a>>,
     version: &'a str,
@@ -50,12 +52,14 @@ fn view(world: &World) -> StatusView<'_> {
     StatusView {
         state: &system.state,
         reason: &system.state_reason,
+        message: &system.state_message,
         live_stack: &system.live_stack,
         upper_kind: &system.upper_kind,
         base_image: &system.base_image,
         used: system.upper_used,
         size: system.upper_size,
         running_session: running.map(|session| SessionView::new(world, session)),
+        running_session_name: &system.running_session_name,
         last_save: last_save(world).map(|session| SessionView::new(world, session)),
         jobs: world.jobs.iter().map(JobView::new).collect(),
         version: &system.version,
@@ -77,9 +81,13 @@ fn sentence(world: &World) -> String {
     let system = &world.system;
     let room = room(system);
     match State::from_word(&system.state) {
-        Some(State::Volatile) => {
-            format!("Your changes are kept in memory only and will be lost at shutdown{room}.")
+        Some(State::Volatile) if reason(system) == Some(StateReason::UnknownPlace) => {
+            format!("Nobody knows where your changes are kept{room}: save them before shutdown.")
         }
+        Some(State::Volatile) => because(
+            &format!("Your changes are kept in memory only and will be lost at shutdown{room}"),
+            system,
+        ),
         Some(State::Persistent) => {
             format!(
                 "Your changes are kept{} as you make them{room}.",
@@ -90,6 +98,10 @@ fn sentence(world: &World) -> String {
         Some(State::Full) => because(
             &format!("There is no room left for changes{room}: save now, or delete something"),
             system,
+        ),
+        Some(State::Failed) if reason(system) == Some(StateReason::MediumGone) => format!(
+            "The medium that your changes are kept on was unplugged{}: what you change now is lost.",
+            last_known(system)
         ),
         Some(State::Failed) => because("Changes cannot be kept or saved on this system", system),
         Some(State::NotLive) => because(
@@ -115,15 +127,43 @@ fn room(system: &System) -> String {
 }
 
 fn because(sentence: &str, system: &System) -> String {
-    match system.state_reason.as_str() {
-        "" => format!("{sentence}."),
-        reason => format!("{sentence} ({}).", safe(reason)),
+    let cause = match reason(system) {
+        Some(StateReason::NoRoom) => String::new(),
+        Some(StateReason::NoMedium) => {
+            "the boot line asks to keep them, but no medium for that was found".into()
+        }
+        Some(StateReason::ReadOnlyFilesystem) => {
+            "the filesystem that they are kept on takes no more writes".into()
+        }
+        _ => safe(&system.state_message),
+    };
+    if cause.is_empty() {
+        return format!("{sentence}.");
+    }
+    match sentence.strip_suffix(')') {
+        Some(open) => format!("{open}; {cause})."),
+        None => format!("{sentence} ({cause})."),
+    }
+}
+
+fn reason(system: &System) -> Option<StateReason> {
+    StateReason::from_word(&system.state_reason)
+}
+
+/// The session the system runs from, by the name it had when its store was last plugged in.
+fn last_known(system: &System) -> String {
+    match system.running_session_name.as_str() {
+        "" => String::new(),
+        name => format!(", with the session {} on it", quoted(name)),
     }
 }
 
 fn kept_where(world: &World) -> String {
     let Some(session) = world.session(&world.system.running_session) else {
-        return " on a medium".into();
+        return match world.system.running_session_name.as_str() {
+            "" => " on a medium".into(),
+            name => format!(" in the session {}", quoted(name)),
+        };
     };
     let store = world
         .store(&session.store)

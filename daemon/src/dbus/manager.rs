@@ -12,7 +12,7 @@ use super::{
     about::About,
     context::{Context, not_supported},
     paths,
-    shelf::Shown,
+    system::SystemView,
     values::dict,
 };
 use crate::{
@@ -32,13 +32,22 @@ const CAPABILITIES: [&str; 6] = [
 
 /// The root object on the bus.
 pub(super) struct Manager {
-    shown: Shown<LiveState>,
     context: Arc<Context>,
 }
 
 impl Manager {
-    pub(super) fn new(shown: Shown<LiveState>, context: Arc<Context>) -> Manager {
-        Manager { shown, context }
+    pub(super) fn new(context: Arc<Context>) -> Manager {
+        Manager { context }
+    }
+
+    fn live(&self) -> LiveState {
+        self.context.hub.snapshot().live.clone()
+    }
+
+    /// As it is now: a filesystem that has become full tells nobody.
+    fn system(&self) -> SystemView {
+        self.context.operations.look_at_system();
+        SystemView::of(&self.context.hub.snapshot())
     }
 }
 
@@ -156,38 +165,43 @@ impl Manager {
 
     #[zbus(property(emits_changed_signal = "const"))]
     fn live_stack(&self) -> &'static str {
-        self.shown
-            .get()
-            .stack
-            .map_or("none", |stack| stack.as_str())
+        self.live().stack.map_or("none", |stack| stack.as_str())
     }
 
     #[zbus(property(emits_changed_signal = "const"))]
     fn upper_kind(&self) -> &'static str {
-        self.shown
-            .get()
-            .upper_kind
-            .map_or("none", |kind| kind.as_str())
+        self.live().upper_kind.map_or("none", |kind| kind.as_str())
     }
 
     #[zbus(property)]
     fn state(&self) -> &'static str {
-        self.shown.get().state.as_str()
+        self.system().condition.state.as_str()
     }
 
     #[zbus(property)]
-    fn state_reason(&self) -> String {
-        self.shown.get().reason.clone()
+    fn state_reason(&self) -> &'static str {
+        let reason = self.system().condition.reason;
+        reason.map_or("", |reason| reason.as_str())
+    }
+
+    #[zbus(property)]
+    fn state_message(&self) -> String {
+        self.system().condition.message
     }
 
     #[zbus(property)]
     fn running_session(&self) -> OwnedObjectPath {
-        paths::or_none(self.shown.get().running_session, paths::session)
+        paths::or_none(self.system().session, paths::session)
+    }
+
+    #[zbus(property)]
+    fn running_session_name(&self) -> String {
+        self.system().session_name
     }
 
     #[zbus(property(emits_changed_signal = "const"))]
     fn base_image(&self) -> String {
-        self.shown.get().base_image.clone()
+        self.live().base_image
     }
 
     #[zbus(property(emits_changed_signal = "false"))]

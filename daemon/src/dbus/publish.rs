@@ -12,7 +12,7 @@ use std::{
 use tokio::{sync::watch, time::sleep_until};
 use tokio_util::sync::CancellationToken;
 use wendy_dbus::paths::ROOT;
-use zbus::{Connection, OwnedObjectPath, fdo::ObjectManager, object_server::SignalEmitter};
+use zbus::{Connection, fdo::ObjectManager, object_server::SignalEmitter};
 
 use super::{
     context::Context,
@@ -21,12 +21,13 @@ use super::{
     manager::Manager,
     paths,
     session::SessionObject,
-    shelf::{Shelf, Shown, replace},
+    shelf::Shelf,
     store::{StoreObject, StoreView},
+    system::SystemView,
 };
 use crate::{
     jobs::{JobId, JobView},
-    model::{LiveState, Watcher, World},
+    model::{Watcher, World},
 };
 
 /// Time between two looks at the progress of jobs.
@@ -38,17 +39,14 @@ const PROGRESS: Duration = Duration::from_millis(200);
 /// # Errors
 /// If the bus cannot be talked to.
 pub async fn serve(connection: &Connection, context: Arc<Context>) -> zbus::Result<Publisher> {
-    let live = Shown::new(context.hub.snapshot().live.clone());
     let server = connection.object_server();
     server.at(ROOT, ObjectManager).await?;
-    server
-        .at(ROOT, Manager::new(live.clone(), context.clone()))
-        .await?;
+    server.at(ROOT, Manager::new(context.clone())).await?;
     let mut publisher = Publisher {
         connection: connection.clone(),
         world: context.hub.watch(),
         jobs_changed: context.jobs.watch(),
-        live,
+        system: SystemView::of(&context.hub.snapshot()),
         devices: Shelf::new(connection, &context),
         stores: Shelf::new(connection, &context),
         sessions: Shelf::new(connection, &context),
@@ -68,7 +66,7 @@ pub struct Publisher {
     context: Arc<Context>,
     world: Watcher,
     jobs_changed: watch::Receiver<()>,
-    live: Shown<LiveState>,
+    system: SystemView,
     devices: Shelf<DeviceObject>,
     stores: Shelf<StoreObject>,
     sessions: Shelf<SessionObject>,
@@ -92,7 +90,11 @@ impl Publisher {
             let next_look = self.next_look();
             tokio::select! {
                 world = self.world.changed() => match world {
-                    Some(world) => self.show_world(&world).await?,
+                    Some(world) => {
+                        self.show_world(&world).await?;
+                        // What happened may have been to the medium with the changes.
+                        self.context.operations.look_at_system();
+                    }
                     None => return Ok(()),
                 },
                 changed = self.jobs_changed.changed() => match changed {
@@ -111,22 +113,29 @@ impl Publisher {
         let stores: BTreeMap<_, _> = stores
             .map(|(key, store)| (*key, StoreView::new(*key, store, world)))
             .collect();
+        let system = SystemView::of(world);
         // Whoever follows a path finds its object: what is pointed to comes first and goes last.
+        if system.session.is_none() {
+            self.tell_system(&system).await?;
+        }
         self.sessions.keep_only(&world.sessions).await?;
         self.stores.keep_only(&stores).await?;
         self.devices.keep_only(&world.devices).await?;
         self.devices.show(world.devices.clone()).await?;
         self.stores.show(stores).await?;
         self.sessions.show(world.sessions.clone()).await?;
-        if *self.live.get() != world.live {
-            let root = OwnedObjectPath::try_from(ROOT)?;
-            replace::<Manager, _>(&self.connection, root, &self.live, world.live.clone()).await?;
-        }
+        self.tell_system(&system).await
+    }
+
+    async fn tell_system(&mut self, system: &SystemView) -> zbus::Result<()> {
+        system.tell(&self.connection, &self.system).await?;
+        self.system.clone_from(system);
         Ok(())
     }
 
     async fn show_jobs(&mut self) -> zbus::Result<()> {
         self.context.jobs.forget_old(Instant::now());
+        self.context.operations.look_at_system();
         let views: BTreeMap<_, _> = self
             .context
             .jobs

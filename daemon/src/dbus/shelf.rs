@@ -13,9 +13,6 @@ use zbus::{
 
 use super::context::Context;
 
-/// Properties that clients read afresh: the contract promises no signal for them.
-const SILENT: [&str; 2] = ["UpperUsed", "UpperSize"];
-
 /// The state an object shows: replaced by the publisher, read by getters.
 #[derive(Debug)]
 pub(super) struct Shown<V>(Arc<Mutex<Arc<V>>>);
@@ -125,7 +122,6 @@ pub(super) async fn replace<I: Interface, V>(
     let changed: HashMap<&str, Variant<'_>> = after
         .iter()
         .filter(|(name, value)| before.get(*name) != Some(*value))
-        .filter(|(name, _)| !SILENT.contains(&name.as_str()))
         .map(|(name, value)| Ok((name.as_str(), Variant::try_from(value)?)))
         .collect::<zbus::Result<_>>()?;
     if changed.is_empty() {

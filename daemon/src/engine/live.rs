@@ -12,7 +12,10 @@ use wendy_sys::{
 };
 
 use super::{During, Error, Result, Source, StartedFrom, UpperSource};
-use crate::stacks::{Live, NotLive, Persistence};
+use crate::{
+    model::Condition,
+    stacks::{self, Live, NotLive, Persistence},
+};
 
 /// What was found when the daemon started: neither the image below nor the place of the changes
 /// becomes another one while a system runs.
@@ -51,6 +54,10 @@ impl UpperSource for LiveSystem {
     fn space(&self) -> Space {
         let live = self.0.as_ref().ok();
         live.and_then(|live| live.usage().ok()).unwrap_or_default()
+    }
+
+    fn condition(&self) -> Condition {
+        stacks::condition(self.0.as_ref())
     }
 }
 

@@ -152,6 +152,17 @@ impl Operations for Engine {
             size: space.size,
         }
     }
+
+    fn look_at_system(&self) {
+        let condition = self.source.condition();
+        self.hub.update(|world| {
+            world.live.condition = condition;
+            let running = world.live.running_session;
+            if let Some(session) = running.and_then(|key| world.sessions.get(&key)) {
+                world.live.running_name.clone_from(&session.name);
+            }
+        });
+    }
 }
 
 impl Engine {

@@ -6,6 +6,7 @@ use wendy_store::{BaseImage, Generation, SessionId, Stack, UpperKind};
 use wendy_sys::{DevNum, mount::Space};
 
 use super::Result;
+use crate::model::Condition;
 
 /// The upper layer of a running live system.
 #[derive(Debug)]
@@ -47,4 +48,7 @@ pub trait UpperSource: Send + Sync + std::fmt::Debug {
 
     /// Room on the filesystem that holds it; nothing if it is not known. Must not block.
     fn space(&self) -> Space;
+
+    /// What happens to changes made now. Must not block.
+    fn condition(&self) -> Condition;
 }

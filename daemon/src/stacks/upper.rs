@@ -9,7 +9,7 @@ use rustix::fs::{CWD, OFlags};
 use wendy_sys::{
     dir,
     mount::{self, DetachedMount, MountFlags, Space, clone_detached},
-    mountinfo::Mount,
+    mountinfo::{self, Mount},
 };
 
 use super::{
@@ -112,10 +112,13 @@ impl UpperDir {
         }
     }
 
-    /// Whether its filesystem takes no more writes. The overlay above does not show that itself;
-    /// in newer kernels ext4 has a mark of its own for it.
-    pub(super) fn read_only(&self) -> bool {
-        self.mount.read_only() || self.mount.super_option("emergency_ro").is_some()
+    /// Whether the kernel takes no more writes to its filesystem after an error. In newer kernels
+    /// ext4 does not become read-only then, but has a mark of its own (`emergency_ro`).
+    pub(super) fn given_up(&self) -> bool {
+        let is_marked = |mount: &Mount| {
+            mount.devnum == self.mount.devnum && mount.super_option("emergency_ro").is_some()
+        };
+        mountinfo::read().is_ok_and(|mounts| mounts.iter().any(is_marked))
     }
 
     /// The mount of its filesystem, as the stack made it.

@@ -15,6 +15,7 @@ use wendyd::{
         Error, Result, Source, Unwatched, UpperSource,
         save::{self, Indexes, SaveReport, SaveRequest},
     },
+    model::{Condition, State},
     stores::OpenStore,
 };
 
@@ -156,6 +157,17 @@ impl UpperSource for Given {
 
     fn space(&self) -> Space {
         Space::default()
+    }
+
+    fn condition(&self) -> Condition {
+        let state = match self.upper {
+            Some(_) => State::Volatile,
+            None => State::NotLive,
+        };
+        Condition {
+            state,
+            ..Condition::default()
+        }
     }
 }
 

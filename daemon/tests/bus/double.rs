@@ -14,8 +14,8 @@ use wendyd::{
         Facts, Failure, FailureKind, JobHandle, JobId, Jobs, ObjectId, Operation, Phase, Request,
     },
     model::{
-        Device, DeviceId, Hub, LiveState, Session, SessionKey, SessionState, Stack, State, Store,
-        StoreKey, StoreKind, UpperKind,
+        Condition, Device, DeviceId, Hub, LiveState, Reason, Session, SessionKey, SessionState,
+        Stack, State, Store, StoreKey, StoreKind, UpperKind,
     },
     operations::{Caller, Operations, PrepareRequest, SaveRequest, UpperSpace},
     run::{Rooms, Signals, run},
@@ -66,6 +66,8 @@ async fn serve() {
         jobs: jobs.clone(),
         calls: Mutex::default(),
         gate: Gate::default(),
+        hub: hub.clone(),
+        condition: Mutex::default(),
     });
     let control = Control {
         hub: hub.clone(),
@@ -96,7 +98,10 @@ fn plug(hub: &Hub) {
         world.live = LiveState {
             stack: Some(Stack::LiveBoot),
             upper_kind: Some(UpperKind::Overlayfs),
-            state: State::Volatile,
+            condition: Condition {
+                state: State::Volatile,
+                ..Condition::default()
+            },
             ..LiveState::default()
         };
         world.devices.insert(STICK, stick());
@@ -170,6 +175,8 @@ struct Double {
     jobs: Jobs,
     calls: Mutex<Vec<String>>,
     gate: Gate,
+    hub: Hub,
+    condition: Mutex<Option<Condition>>,
 }
 
 /// What jobs wait at.
@@ -364,6 +371,13 @@ impl Operations for Double {
             size: 986,
         }
     }
+
+    /// What a test let happen is found out here, and not before.
+    fn look_at_system(&self) {
+        if let Some(condition) = self.condition.lock().unwrap().take() {
+            self.hub.update(|world| world.live.condition = condition);
+        }
+    }
 }
 
 struct Control {
@@ -388,6 +402,23 @@ impl Control {
             world.sessions.clear();
             world.stores.clear();
             world.devices.remove(&STICK);
+        });
+    }
+
+    /// Lets the medium with the changes fail, without a word to anybody.
+    fn fail(&self) {
+        *self.double.condition.lock().unwrap() = Some(Condition {
+            state: State::ReadOnly,
+            reason: Some(Reason::ReadOnlyFilesystem),
+            message: "no more writes".to_owned(),
+        });
+    }
+
+    /// Lets the system run from the session on the stick.
+    fn run_from_session(&self) {
+        self.hub.update(|world| {
+            world.live.running_session = Some(SESSION);
+            world.live.running_name = world.sessions[&SESSION].name.clone();
         });
     }
 

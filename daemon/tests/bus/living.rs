@@ -16,9 +16,9 @@ use wendy_sys::block::{Access, BlockDevice};
 use wendyd::{
     authority::PolkitAuthority,
     devices::{Monitor, Running},
-    engine::{self, Engine},
+    engine::{self, Engine, UpperSource},
     jobs::Jobs,
-    model::{Hub, LiveState, Stack, State, UpperKind},
+    model::{Hub, LiveState, Stack, UpperKind},
     probe::Prober,
     run::{Rooms, Signals, run},
     stores::discover::{Adoption, Discovery},
@@ -63,7 +63,7 @@ async fn serve(live: &Path, base: &str, boot_medium: &str) {
         world.live = LiveState {
             stack: Some(Stack::LiveBoot),
             upper_kind: Some(UpperKind::Overlayfs),
-            state: State::Volatile,
+            condition: given.condition(),
             base_image: given.base.to_string(),
             ..LiveState::default()
         };

@@ -25,5 +25,6 @@ mod living;
 mod polkits;
 mod prompts;
 mod raw;
+mod running;
 mod system;
 mod whole;

@@ -11,7 +11,7 @@ use rustix::mount::{MountFlags, mount_remount};
 use wendy_store::{BaseImage, Stack, UpperKind, base::LayerFacts};
 use wendy_sys::{DevNum, Errno, dir};
 use wendyd::{
-    model::State,
+    model::{Condition, State},
     stacks::{self, Live, NotLive, Persistence, Upper},
 };
 
@@ -76,9 +76,9 @@ fn live_boot_volatile(medium: &Path) {
     let live = look(Stack::LiveBoot, "filesystem.squashfs", image);
     assert_eq!(live.persistence, Persistence::Volatile);
     assert_eq!(live.usage().unwrap().size, 8 * MIB);
-    assert_state(live, State::Volatile, "");
+    let live = assert_state(live, State::Volatile, "");
     fill_the_upper_layer("/filler");
-    assert_state(stacks::detect().unwrap(), State::Full, "full");
+    assert_state(live, State::Full, "full");
 }
 
 fn live_boot_kept(medium: &Path) {
@@ -93,7 +93,7 @@ fn live_boot_kept(medium: &Path) {
     assert_eq!(live.persistence, kept(device));
     assert!(live.usage().unwrap().size > 40 * MIB && live.asked_to_keep);
     assert!(!live.boot_medium.contains(&device));
-    assert_state(live, State::Persistent, "");
+    let live = assert_state(live, State::Persistent, "");
     turn_the_links_of(store);
     let later = look(Stack::LiveBoot, "filesystem.squashfs", image);
     assert_eq!(
@@ -102,7 +102,7 @@ fn live_boot_kept(medium: &Path) {
         "the system still runs from the old generation"
     );
     mount_remount(store, MountFlags::RDONLY, "").unwrap();
-    assert_state(stacks::detect().unwrap(), State::ReadOnly, "no more writes");
+    assert_state(live, State::ReadOnly, "no more writes");
 }
 
 fn live_boot_without_its_stick(medium: &Path) {
@@ -258,11 +258,11 @@ fn installed(medium: &Path) {
         reason.contains("an ordinary tmpfs root filesystem"),
         "{reason}"
     );
-    let state = stacks::live_state(&Err(NotLive {
+    let state = stacks::live_state(Err(&NotLive {
         reason: reason.clone(),
     }));
     assert_eq!(
-        (state.state, state.reason, state.stack),
+        (state.condition.state, state.condition.message, state.stack),
         (State::NotLive, reason, None)
     );
 }
@@ -332,13 +332,22 @@ fn assert_image(live: &Live, image_name: &str, image: Image) {
     assert!(live.boot_medium.contains(&image.shown) && live.boot_medium.contains(&image.disk));
 }
 
-pub fn assert_state(live: Live, state: State, reason: &str) {
-    let base = live.base.to_string();
-    let (stack, space) = (live.stack, live.usage().unwrap_or_default());
-    let told = stacks::live_state(&Ok(live));
-    assert_eq!((told.stack, told.state), (Some(stack), state));
-    assert!(told.reason.contains(reason) && told.reason.is_empty() == reason.is_empty());
-    assert_eq!((told.base_image, told.upper_size), (base, space.size));
+/// What is told of a live system that was looked at some time ago; gives it back.
+pub fn assert_state(live: Live, state: State, reason: &str) -> Live {
+    let (stack, base) = (live.stack, live.base.to_string());
+    let told = stacks::live_state(Ok(&live));
+    let Condition {
+        state: told_state,
+        reason: why,
+        message,
+    } = told.condition;
+    assert_eq!(
+        (told.stack, told_state, told.base_image),
+        (Some(stack), state, base)
+    );
+    assert!(message.contains(reason) && message.is_empty() == reason.is_empty());
+    assert_eq!(why.is_some(), !reason.is_empty(), "{message}");
+    live
 }
 
 /// The links of a store with one session, whose first generation is the default.

@@ -78,13 +78,21 @@ pub trait Wendy {
     #[zbus(property)]
     fn state(&self) -> zbus::Result<String>;
 
-    /// One sentence about the state, or nothing.
+    /// Why, a word of [`crate::words::StateReason`], or nothing.
     #[zbus(property)]
     fn state_reason(&self) -> zbus::Result<String>;
+
+    /// One sentence about the state, or nothing.
+    #[zbus(property)]
+    fn state_message(&self) -> zbus::Result<String>;
 
     /// The session this system was booted from, or `/`.
     #[zbus(property)]
     fn running_session(&self) -> zbus::Result<OwnedObjectPath>;
+
+    /// Name of that session, also while its store is not plugged in.
+    #[zbus(property)]
+    fn running_session_name(&self) -> zbus::Result<String>;
 
     /// Identity of the read-only image below the changes.
     #[zbus(property(emits_changed_signal = "const"))]

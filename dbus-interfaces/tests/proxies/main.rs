@@ -99,7 +99,9 @@ async fn call_manager(connection: &Connection) {
     wendy.upper_kind().await.unwrap();
     wendy.state().await.unwrap();
     wendy.state_reason().await.unwrap();
+    wendy.state_message().await.unwrap();
     wendy.running_session().await.unwrap();
+    wendy.running_session_name().await.unwrap();
     wendy.base_image().await.unwrap();
     wendy.upper_used().await.unwrap();
     wendy.upper_size().await.unwrap();
