@@ -116,11 +116,12 @@ fn find_generations(
     kept: [Option<Generation>; 2],
     found: &mut Vec<Leftover>,
 ) -> Result<()> {
-    let all = sessions::open_dir(
-        session.as_fd(),
-        layout::GENERATIONS,
-        "the saves of a session",
-    )?;
+    let what = "the saves of a session";
+    let all = match sessions::open_dir(session.as_fd(), layout::GENERATIONS, what) {
+        // Damage of one session keeps no other from being saved.
+        Err(Error::NotFound(_) | Error::Corrupt { .. }) => return Ok(()),
+        other => other?,
+    };
     for entry in dir::entries(&all).during("listing the saves of a session")? {
         let number = entry
             .name

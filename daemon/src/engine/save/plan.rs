@@ -85,7 +85,7 @@ pub(super) fn make(context: Context<'_>, request: &SaveRequest, look: Look) -> R
         exists: old.is_some(),
         way,
         current,
-        next: next(current, running),
+        next: next(current, running)?,
         default: wants_default(context, request.default)?,
         exclude,
         forecast,
@@ -232,10 +232,16 @@ fn way(
     }
 }
 
-/// A number that neither the generation that counts nor the one the system runs on has.
-fn next(current: Option<Generation>, running: Option<StartedFrom>) -> Generation {
+/// A number that neither the generation that counts nor the one the system runs on has. None is left
+/// only after one that somebody made up.
+fn next(current: Option<Generation>, running: Option<StartedFrom>) -> Result<Generation> {
     let highest = current.max(running.map(|running| running.generation));
-    highest.map_or(Generation::FIRST, Generation::next)
+    let next = highest.map_or(Generation::FIRST, Generation::next);
+    if Some(next) == highest {
+        let why = "this session has the last number a save can have; save under a new name";
+        return Err(Error::NotSupported(why.to_owned()));
+    }
+    Ok(next)
 }
 
 fn wants_default(context: Context<'_>, asked: Option<bool>) -> Result<bool> {
@@ -308,7 +314,7 @@ mod tests {
         let one = Generation::FIRST;
         let two = one.next();
         assert_eq!(way(Some(one), started(two), None), Way::Full);
-        assert_eq!(next(Some(one), started(two)), two.next());
-        assert_eq!(next(None, None), one);
+        assert_eq!(next(Some(one), started(two)).unwrap(), two.next());
+        assert_eq!(next(None, None).unwrap(), one);
     }
 }
