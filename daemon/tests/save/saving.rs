@@ -1,6 +1,12 @@
 //! What is saved comes back as it was, and an update writes what changed.
 
-use std::{fs, os::unix::fs::MetadataExt, path::Path};
+use std::{
+    fs,
+    os::unix::fs::MetadataExt,
+    path::Path,
+    thread,
+    time::{Duration, Instant},
+};
 
 use wendy_store::Generation;
 use wendyd::{
@@ -64,6 +70,7 @@ fn an_update_writes_what_changed_and_shares_the_rest() {
 #[test]
 fn nothing_new_makes_no_generation() {
     let Some(bench) = Bench::new() else { return };
+    settle();
     let first = bench.saved("Biofuel report");
     let request = SaveRequest {
         name: "Fuel".to_owned(),
@@ -243,6 +250,7 @@ fn a_store_in_an_image_file_works_like_any_other() {
 fn what_a_program_wrote_through_a_mapping_is_saved() {
     let Some(bench) = Bench::new() else { return };
     bench.live.write("srv/database", "one page");
+    settle();
     let first = bench.saved("Biofuel report");
     let path = bench.live.upper().join("srv/database");
     // Nothing but this has changed, and then something else as well.
@@ -251,11 +259,30 @@ fn what_a_program_wrote_through_a_mapping_is_saved() {
         if other {
             bench.live.write("etc/hostname", "bob\n");
         }
+        settle();
         bench.save(&update_of(&first)).unwrap();
         let store = bench.store();
         assert_eq!(look(&stock_upper(&store).unwrap()), bench.live.expected());
         drop(store);
         assert_eq!(bench.verdicts(), [Verdict::Complete]);
+    }
+}
+
+/// Waits until every change so far is old enough to be told from a later one: what changed a moment
+/// ago is copied again.
+fn settle() {
+    let started = Instant::now();
+    let stamp = || {
+        let file = tempfile::tempfile_in("/dev/shm").unwrap();
+        file.metadata().unwrap().modified().unwrap()
+    };
+    let first = stamp();
+    while stamp().duration_since(first).unwrap_or_default() <= Duration::from_millis(25) {
+        assert!(
+            started.elapsed() < Duration::from_secs(10),
+            "the clock stands still"
+        );
+        thread::yield_now();
     }
 }
 
