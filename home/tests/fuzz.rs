@@ -1,0 +1,222 @@
+//! Every parser of what a stick or an archive says, fed with damaged and forged input.
+//!
+//! Seeds are files of a real home, kept beside this one. Each run changes one a little, always the
+//! same way for the same number, and where a checksum would give it away makes that right again.
+//! `WENDY_HOME_FUZZ` sets the number of runs of each parser (default 20 000).
+
+#![allow(clippy::unwrap_used, reason = "helpers of tests fail as tests do")]
+
+use std::hint::black_box;
+use wendy_home::home::new_root;
+use wendy_home::import::archive;
+use wendy_home::names;
+use wendy_home::record::Record;
+use wendy_home::store::log;
+use wendy_home::store::superblock::{self, Superblock};
+use wendy_home::table::Table;
+
+const SUPERBLOCK: &[u8] = include_bytes!("fuzz/superblock");
+const CHECKPOINT: &[u8] = include_bytes!("fuzz/checkpoint");
+const LOG: &[u8] = include_bytes!("fuzz/log");
+const ARCHIVE: &[u8] = include_bytes!("fuzz/archive");
+const NAMES: &[u8] = include_bytes!("fuzz/names");
+
+/// Values at which lengths and counts go wrong.
+const EDGES: [u64; 12] = [
+    0,
+    1,
+    0x7f,
+    0xff,
+    0x100,
+    0xfff,
+    0xffff,
+    0x0001_0000,
+    0x7fff_ffff,
+    0xffff_ffff,
+    i64::MAX.cast_unsigned(),
+    u64::MAX,
+];
+
+#[test]
+fn superblocks() {
+    fuzz(SUPERBLOCK, |bytes, honest| {
+        if honest && bytes.len() >= superblock::SIZE {
+            let crc = crc32c::crc32c(&bytes[16..superblock::SIZE]);
+            bytes[12..16].copy_from_slice(&crc.to_le_bytes());
+        }
+        black_box(Superblock::parse(bytes));
+    });
+}
+
+#[test]
+fn checkpoints() {
+    assert!(table_of(CHECKPOINT).is_some_and(|table| table.len() > 10));
+    fuzz(CHECKPOINT, |bytes, thorough| {
+        let Some(table) = table_of(bytes) else { return };
+        if thorough {
+            check(&table);
+        }
+    });
+}
+
+#[test]
+fn logs() {
+    assert!(log::frames(LOG).len() > 10);
+    fuzz(LOG, |bytes, honest| {
+        if honest {
+            forge_frames(bytes);
+        }
+        let mut table = table_of(CHECKPOINT).unwrap();
+        for frame in log::frames(bytes) {
+            for record in Record::read_all(frame.payload).unwrap_or_default() {
+                // Refused or not, the table stays sound.
+                drop(table.apply(&record));
+            }
+        }
+        if honest {
+            check(&table);
+        }
+    });
+}
+
+#[test]
+fn lower_names() {
+    fuzz(NAMES, |bytes, _| {
+        let lower = String::from_utf8_lossy(bytes);
+        for lower in lower.lines() {
+            let name = names::name_for(lower);
+            assert!(names::is_valid(&name), "{lower:?}");
+            assert_eq!(names::decode(&names::encode(&name)), name);
+            let full = names::variant(&name, names::FULL_VARIANT);
+            assert_eq!(names::decode(&full), name);
+            assert!(names::fits(&full) && !names::fold(&full).is_empty());
+        }
+    });
+}
+
+#[test]
+fn archives() {
+    fuzz(ARCHIVE, |bytes, honest| {
+        if honest {
+            forge_sums(bytes);
+        }
+        let taken = archive::read(&mut bytes.as_slice(), &mut |incoming, content| {
+            black_box(incoming);
+            std::io::copy(content, &mut std::io::sink()).map(drop)
+        });
+        drop(taken);
+    });
+}
+
+/// Runs `parse` on changed copies of `seed`; every other time it is asked to do more.
+fn fuzz(seed: &[u8], mut parse: impl FnMut(&mut Vec<u8>, bool)) {
+    let runs = std::env::var("WENDY_HOME_FUZZ").map_or(20_000, |runs| runs.parse().unwrap());
+    let mut bytes = Vec::new();
+    for run in 0..runs {
+        let mut random = Random((run + 1u64).wrapping_mul(0x9e37_79b9_7f4a_7c15));
+        bytes.clear();
+        bytes.extend_from_slice(seed);
+        for _ in 0..=random.below(4) {
+            change(&mut bytes, &mut random);
+        }
+        parse(&mut bytes, run % 2 == 0);
+    }
+    println!("{runs} runs");
+}
+
+fn change(bytes: &mut Vec<u8>, random: &mut Random) {
+    if bytes.is_empty() {
+        bytes.push(0);
+    }
+    let at = random.below(bytes.len());
+    let length = random.below(64).min(bytes.len() - at);
+    match random.below(7) {
+        0 => bytes[at] ^= 1 << random.below(8),
+        1 => bytes[at] = random.next().to_le_bytes()[0],
+        2 => overwrite(
+            bytes,
+            at,
+            &EDGES[random.below(EDGES.len())].to_le_bytes()[..4],
+        ),
+        3 => overwrite(bytes, at, &EDGES[random.below(EDGES.len())].to_le_bytes()),
+        4 => drop(bytes.drain(at..at + length)),
+        5 => {
+            let copied = bytes[at..at + length].to_vec();
+            let to = random.below(bytes.len());
+            bytes.splice(to..to, copied);
+        }
+        _ => {
+            let copied = bytes[at..at + length].to_vec();
+            let to = random.below(bytes.len());
+            overwrite(bytes, to, &copied);
+        }
+    }
+}
+
+fn overwrite(bytes: &mut [u8], at: usize, with: &[u8]) {
+    let room = with.len().min(bytes.len() - at);
+    bytes[at..at + room].copy_from_slice(&with[..room]);
+}
+
+fn table_of(bytes: &[u8]) -> Option<Table> {
+    let mut table = Table::new(new_root());
+    let records = Record::read_all(bytes)?;
+    records
+        .iter()
+        .try_for_each(|record| table.apply(record))
+        .ok()
+        .map(|()| table)
+}
+
+/// A table that was accepted can be written and read again.
+fn check(table: &Table) {
+    black_box(table.is_whole());
+    let mut again = Table::new(new_root());
+    let records = table.snapshot();
+    for record in &records {
+        again.apply(record).unwrap();
+    }
+    assert_eq!(again.snapshot(), records);
+}
+
+/// Makes the checksums of all frames right that have a magic number and fit.
+fn forge_frames(bytes: &mut [u8]) {
+    for at in (0..bytes.len().saturating_sub(32)).step_by(8) {
+        if bytes[at..at + 4] != *b"WLF1" {
+            continue;
+        }
+        let length: [u8; 4] = bytes[at + 4..at + 8].try_into().unwrap();
+        let end = at + 32 + u32::from_le_bytes(length) as usize;
+        if let Some(body) = bytes.get(at + 16..end) {
+            let crc = crc32c::crc32c(body).to_le_bytes();
+            bytes[at + 8..at + 12].copy_from_slice(&crc);
+        }
+    }
+}
+
+/// Makes the sums of all headers right.
+fn forge_sums(bytes: &mut [u8]) {
+    let headers = bytes.chunks_exact_mut(512);
+    for header in headers.filter(|block| block[257..262] == *b"ustar") {
+        header[148..156].fill(b' ');
+        let sum: u64 = header.iter().map(|byte| u64::from(*byte)).sum();
+        header[148..156].copy_from_slice(format!("{sum:06o}\0 ").as_bytes());
+    }
+}
+
+/// xorshift64: the same run for the same number.
+struct Random(u64);
+
+impl Random {
+    fn next(&mut self) -> u64 {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        self.0
+    }
+
+    fn below(&mut self, end: usize) -> usize {
+        let end = u64::try_from(end).unwrap();
+        usize::try_from((self.next() >> 11) % end).unwrap()
+    }
+}
