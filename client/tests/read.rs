@@ -150,6 +150,16 @@ One more belongs to this computer or its boot medium; --all shows them.
 }
 
 #[test]
+fn a_device_that_is_two_things_is_said_to_be() {
+    let fake = Fake::start();
+    for device in fake.world().devices.values_mut() {
+        device.filesystem_type = "ambivalent".into();
+    }
+    let shown = fake.run(&["devices"]).worked();
+    assert!(shown.contains("marks of several filesystems"), "{shown}");
+}
+
+#[test]
 fn all_devices_say_why_they_cannot_be_used() {
     let fake = Fake::start();
     let mut device = samples::device("/dev/sdc", 6);

@@ -170,7 +170,7 @@ fn open(sighting: &Sighting) -> Option<BlockDevice> {
 }
 
 /// A second mount of the whole filesystem, if it is mounted where we see it.
-fn mount_of(facts: &BlockFacts) -> Result<Option<DetachedMount>, wendy_sys::Error> {
+pub(super) fn mount_of(facts: &BlockFacts) -> Result<Option<DetachedMount>, wendy_sys::Error> {
     let candidates = mountinfo::read()?;
     for mount in candidates.iter().filter(|mount| shows(mount, facts)) {
         let Ok((place, id)) = reach(mount) else {

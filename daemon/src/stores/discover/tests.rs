@@ -1,4 +1,4 @@
-//! A medium that is exchanged while it is looked at.
+//! Media that are taken for another: exchanged during the look, or covered by another mount.
 
 use std::{
     fs::{self, File},
@@ -6,7 +6,10 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use rustix::fs::{CWD, Mode, mkfifoat};
+use rustix::{
+    fs::{CWD, Mode, mkfifoat},
+    mount::{MountFlags, UnmountFlags, mount, unmount},
+};
 use tempfile::TempDir;
 use wendy_store::{Name, StoreId, StoreRecord};
 
@@ -111,4 +114,43 @@ fn what_was_read_of_the_same_medium_is() {
     let world = looker.hub.snapshot();
     let found = world.stores.values().next().unwrap();
     assert_eq!((found.name.as_str(), found.device), ("Another", id));
+}
+
+#[test]
+fn a_mount_that_covers_another_is_not_taken_for_it() {
+    ensure_udev();
+    let (below, above) = (Stick::with_ext4("BELOW"), Stick::with_ext4("ABOVE"));
+    let (devices, _monitor) = Monitor::start(Hub::new(), Running::default()).unwrap();
+    let facts = |stick: &Stick| settled(&devices, stick.image()).1.facts;
+    let (facts_below, facts_above) = (facts(&below), facts(&above));
+    let shown = |facts: &BlockFacts| {
+        let mount = look::mount_of(facts).unwrap();
+        mount.map(|mount| wendy_sys::mount::label(&mount).unwrap())
+    };
+    assert_eq!(shown(&facts_below), None);
+    let place = TempDir::new().unwrap();
+    let covered = Mounted::new(below.node(), place.path());
+    assert_eq!(shown(&facts_below).as_deref(), Some("BELOW"));
+    let covering = Mounted::new(above.node(), place.path());
+    assert_eq!(shown(&facts_below), None);
+    assert_eq!(shown(&facts_above).as_deref(), Some("ABOVE"));
+    drop(covering);
+    assert_eq!(shown(&facts_below).as_deref(), Some("BELOW"));
+    drop(covered);
+}
+
+/// A mount, gone when dropped.
+struct Mounted(PathBuf);
+
+impl Mounted {
+    fn new(node: &Path, place: &Path) -> Mounted {
+        mount(node, place, "ext4", MountFlags::RDONLY, None).unwrap();
+        Mounted(place.to_owned())
+    }
+}
+
+impl Drop for Mounted {
+    fn drop(&mut self) {
+        unmount(&self.0, UnmountFlags::DETACH).unwrap();
+    }
 }
