@@ -1,8 +1,8 @@
 //! Who uses a device, and whether the running system stands on it.
 //!
 //! Pure: from facts about all devices, the mount table and the swap table. What holds a partition
-//! holds its disk; what a device is made of is held by it; a file that a loop device uses is held
-//! by that. Whoever cannot be named here is still found by the exclusive open before any write.
+//! holds its disk; what a device is made of is held by it; a file or device that a loop device
+//! shows is held by that. Whoever cannot be named here is still found by the exclusive open before any write.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -121,13 +121,13 @@ fn direct(device: &BlockFacts, devices: &[BlockFacts], users: Users<'_>) -> Usag
             .by
             .push(format!("part of {}", device.holders.join(", ")));
     }
-    for user in devices
-        .iter()
-        .filter(|user| holds_file_of(device, user, users.mounts))
-    {
-        usage
-            .by
-            .push(format!("holding the file behind {}", user.name));
+    for user in devices {
+        if is_behind(device, user) {
+            usage.by.push(format!("attached as {}", user.name));
+        } else if holds_file_of(device, user, users.mounts) {
+            let reason = format!("holding the file behind {}", user.name);
+            usage.by.push(reason);
+        }
     }
     if usage.by.is_empty() && device.in_mounted_btrfs {
         usage.by.push("part of a mounted btrfs".to_owned());
@@ -152,6 +152,11 @@ fn title(device: &BlockFacts) -> String {
     } else {
         format!("{} ({})", device.name, device.alias)
     }
+}
+
+/// Whether the loop device `user` shows this very device.
+fn is_behind(device: &BlockFacts, user: &BlockFacts) -> bool {
+    user.name == user.disk && user.backing.as_ref() == Some(&device.node())
 }
 
 /// Whether the file behind the loop device `user` lies on a filesystem on `device`: the deepest
@@ -203,6 +208,7 @@ fn carries(carrier: &BlockFacts, carried: &BlockFacts, mounts: &[Mount]) -> bool
         && carrier.name == carrier.disk;
     is_own_partition
         || carrier.holders.contains(&carried.name)
+        || is_behind(carrier, carried)
         || holds_file_of(carrier, carried, mounts)
 }
 

@@ -20,7 +20,7 @@ use crate::{
 };
 
 /// The name of the error that a call, or the job it starts, ends with; without what all have.
-async fn outcome(caller: &Connection, job: Result<OwnedObjectPath>) -> String {
+pub async fn outcome(caller: &Connection, job: Result<OwnedObjectPath>) -> String {
     let name = match job {
         Err(error) => error.name().to_string(),
         Ok(path) => {
@@ -37,7 +37,7 @@ async fn outcome(caller: &Connection, job: Result<OwnedObjectPath>) -> String {
         .to_owned()
 }
 
-async fn save(
+pub async fn save(
     caller: &Connection,
     store: &OwnedObjectPath,
     name: &str,
@@ -48,7 +48,7 @@ async fn save(
     outcome(caller, job).await
 }
 
-async fn prepare(caller: &Connection, device: &OwnedObjectPath, name: &str) -> String {
+pub async fn prepare(caller: &Connection, device: &OwnedObjectPath, name: &str) -> String {
     let options = PrepareOptions {
         name: Some(name.to_owned()),
         ..PrepareOptions::default()

@@ -160,6 +160,8 @@ pub async fn object_on(
         .try_into()
         .unwrap();
     bus.add_match_rule(all).await.unwrap();
+    let disk = BlockDevice::open(node, Access::Read).unwrap();
+    let disk = disk.identity().diskseq;
     let find = async {
         loop {
             for (path, interfaces) in manager.get_managed_objects().await.unwrap() {
@@ -167,9 +169,11 @@ pub async fn object_on(
                     .iter()
                     .find(|(name, _)| name.ends_with(interface));
                 let Some((_, values)) = found else { continue };
-                let shown = values.get("DeviceNode");
-                let shown = shown.and_then(|value| value.downcast_ref::<&str>().ok());
-                if shown.is_none_or(|shown| Path::new(shown) != node) {
+                let shown = |name| values.get(name);
+                let its_node = shown("DeviceNode").and_then(|it| it.downcast_ref::<&str>().ok());
+                let its_disk = shown("DiskSeq").and_then(|it| it.downcast_ref::<u64>().ok());
+                // The one before may still be shown with the node that is another's by now.
+                if its_node.is_none_or(|it| Path::new(it) != node) || its_disk != Some(disk) {
                     continue;
                 }
                 let Some(of) = of else { return path };

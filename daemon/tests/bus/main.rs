@@ -26,5 +26,6 @@ mod polkits;
 mod prompts;
 mod raw;
 mod running;
+mod surroundings;
 mod system;
 mod whole;

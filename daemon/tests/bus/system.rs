@@ -58,6 +58,12 @@ pub const POLICIES: [Policy; 3] = [
 ];
 
 impl Policy {
+    /// Whether this is how somebody without rights is refused. The proxies allow a prompt, which
+    /// nobody is there to show.
+    pub fn refuses_with(self, name: &str) -> bool {
+        self.refusal.is_some() && name.contains("NotAuthorized")
+    }
+
     /// The answer to somebody without rights, where it would be `own` if all were allowed.
     pub fn answer(self, own: &'static str) -> &'static str {
         self.refusal.unwrap_or(own)
@@ -99,10 +105,14 @@ impl System {
 
     /// A bus, a polkitd with these rules, and the daemon as it is installed.
     pub async fn start_installed(rules: &str) -> System {
+        System::start_as(rules, &mut Command::new(env!("CARGO_BIN_EXE_wendyd"))).await
+    }
+
+    /// A bus, a polkitd with these rules, and the daemon as this command starts it.
+    pub async fn start_as(rules: &str, daemon: &mut Command) -> System {
         let mut system = System::without_polkit().await;
         system.start_polkitd(rules).await;
-        let mut daemon = Command::new(env!("CARGO_BIN_EXE_wendyd"));
-        system.start_program(&mut daemon).await;
+        system.start_program(daemon).await;
         system
     }
 

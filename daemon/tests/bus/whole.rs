@@ -2,6 +2,7 @@
 
 use std::{
     fs::{self, File},
+    os::fd::AsFd,
     path::Path,
 };
 
@@ -13,10 +14,12 @@ use wendy_dbus::{
     proxies::{JobProxy, WendyProxy},
 };
 
+use wendy_sys::loopdev::{Loop, LoopOptions};
+
 use crate::{
     bench::{self, eventually, run},
-    living::{ensure_udev, object_on},
-    system::{ALLOW, NOBODY, PATIENCE, System},
+    living::{ensure_udev, object_on, start_on},
+    system::{ALLOW, NOBODY, PATIENCE, POLICIES, System},
 };
 
 /// A stick with somebody's files on it.
@@ -110,6 +113,72 @@ async fn a_token_is_good_for_its_caller_its_plan_and_once() {
         .await
         .unwrap_err();
     assert!(matches!(again, Error::StaleToken(_)), "{again:?}");
+}
+
+#[tokio::test]
+async fn of_many_who_use_one_token_at_once_one_wins() {
+    for policy in POLICIES {
+        let stick = Stick::plug();
+        let system = System::start_installed(policy.rules).await;
+        let nobody = system.connect(NOBODY).await;
+        let device = stick.object(&nobody).await;
+        let wendy = WendyProxy::new(&nobody).await.unwrap();
+        let plan = wendy.plan_prepare(&device, &options("Mine")).await;
+        let (_, token) = plan.unwrap();
+        let before = stick.content();
+        let wanted = with_token("Mine", &token);
+        let calls = (0..6).map(|_| wendy.prepare_device(&device, &wanted));
+        let answers = futures_util::future::join_all(calls).await;
+        let won = answers.iter().filter(|answer| answer.is_ok()).count();
+        assert_eq!(won, usize::from(policy.refusal.is_none()), "{answers:?}");
+        for error in answers.into_iter().filter_map(Result::err) {
+            let name = zbus::DBusError::name(&error).to_string();
+            let lost = ["StaleToken", "Busy", "DeviceBusy", "DeviceChanged"];
+            let lost = lost.iter().any(|word| name.ends_with(word));
+            assert!(lost || policy.refuses_with(&name), "{name}");
+        }
+        assert!(won == 1 || stick.content() == before);
+    }
+}
+
+/// Whatever is asked for, and whoever asks: what is in use stays as it is.
+#[tokio::test]
+async fn no_option_leads_around_a_device_in_use() {
+    for policy in POLICIES {
+        let (mounted, held) = (Stick::plug(), Stick::plug());
+        let _mount = bench::mounted(mounted.0.node(), "ext4");
+        let node = File::open(held.0.node()).unwrap();
+        let _holder = Loop::attach(node.as_fd(), LoopOptions::default()).unwrap();
+        let live = bench::Live::new();
+        let boot = Stick::plug();
+        let medium = Some(boot.0.node());
+        let system = start_on(policy.rules, live.directory.path(), "one", medium).await;
+        let nobody = system.connect(NOBODY).await;
+        let wendy = WendyProxy::new(&nobody).await.unwrap();
+        for stick in [&mounted, &held, &boot] {
+            let (device, before) = (stick.object(&nobody).await, stick.content());
+            for mode in ["device", "partition", "loopback", "force", ""] {
+                let options = PrepareOptions {
+                    mode: Some(mode.to_owned()),
+                    ..options("Mine")
+                };
+                let planned = wendy.plan_prepare(&device, &options).await;
+                let node = stick.0.node().display();
+                assert!(planned.is_err(), "{mode} of {node}: {planned:?}");
+                let error = wendy.prepare_device(&device, &options).await.unwrap_err();
+                let name = zbus::DBusError::name(&error).to_string();
+                let own = match mode {
+                    "device" => name.ends_with("DeviceBusy"),
+                    _ => !name.ends_with("Failed"),
+                };
+                assert!(
+                    own || policy.refuses_with(&name),
+                    "{mode} of {node}: {name}"
+                );
+            }
+            assert_eq!(stick.content(), before);
+        }
+    }
 }
 
 #[tokio::test]

@@ -146,6 +146,19 @@ fn the_file_behind_a_loop_holds_its_filesystem() {
 }
 
 #[test]
+fn a_device_shown_by_a_loop_is_in_use_with_its_disk() {
+    let mut devices = stick();
+    let mut shown = device("loop3", "loop3", 33);
+    shown.backing = Some(PathBuf::from("/dev/sda1"));
+    devices.push(shown);
+    let table = mounts(&[("8:33", "/", "x")]);
+    let usages = of(&devices, &table, &[], &Running::default());
+    assert_eq!(by(&usages[1]), ["attached as loop3"]);
+    assert_eq!(by(&usages[0]), ["sda1 is attached as loop3"]);
+    assert!(usages[0].system && usages[1].system && !usages[2].system);
+}
+
+#[test]
 fn hidden_layers_are_known_from_the_live_stack() {
     let running = Running {
         boot_medium: vec![],
