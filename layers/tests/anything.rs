@@ -8,7 +8,7 @@ use std::fs;
 use std::os::fd::AsFd;
 
 use common::Copy;
-use common::changes::{apply, change, unlock_all};
+use common::changes::{apply, change, unlock_all, visible_change};
 use proptest::prelude::*;
 use wendy_layers::testing::{Depth, differences, tmpfs};
 use wendy_layers::{Unattended, remove_tree};
@@ -19,8 +19,8 @@ proptest! {
     #[test]
     fn passes_equal_the_source(
         before in proptest::collection::vec(change(), 5..60),
-        between in proptest::collection::vec(change(), 0..20),
-        after in proptest::collection::vec(change(), 0..20),
+        between in proptest::collection::vec(visible_change(), 0..20),
+        after in proptest::collection::vec(visible_change(), 0..20),
     ) {
         let on = tmpfs().unwrap();
         let upper = on.path("upper");

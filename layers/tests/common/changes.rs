@@ -56,6 +56,12 @@ pub fn change() -> impl Strategy<Value = Change> {
     ]
 }
 
+/// A change that leaves a trace in an inode.
+pub fn visible_change() -> impl Strategy<Value = Change> {
+    let seen = |change: &Change| !matches!(change, Change::WriteSilently(_));
+    change().prop_filter("a pass believes the inodes", seen)
+}
+
 /// Fourteen paths on three levels.
 fn path(top: &Path, n: u8) -> std::path::PathBuf {
     match n {
