@@ -197,6 +197,19 @@ async fn names_that_cannot_be_used() {
 }
 
 #[tokio::test]
+async fn a_name_that_is_taken() {
+    let (mut living, ..) = with_session().await;
+    // As after a new start of the system, which has saved nothing yet.
+    fs::remove_dir_all(living.live.directory.path().join("index")).unwrap();
+    living = living.restart_on(ALLOW, "one").await;
+    let root = living.system.connect(0).await;
+    let error = save(&root, &living.store, "One", SaveOptions::default()).await;
+    assert_eq!(error, "InvalidArgument");
+    let args = ["save", "One", "--store", living.place()];
+    fails(living.system.wendyctl(&args), 5, "One");
+}
+
+#[tokio::test]
 async fn a_store_that_is_full() {
     let living = Living::start(ALLOW).await;
     let root = living.system.connect(0).await;

@@ -15,7 +15,7 @@ use zbus::{Connection, fdo::ObjectManagerProxy};
 
 use crate::{
     double::{ControlProxy, STICK, STORE},
-    system::{ALLOW, NOBODY, PATIENCE, System},
+    system::{ALLOW, NOBODY, PATIENCE, POLICIES, System},
 };
 
 /// As many unanswered calls as a stock system bus allows one connection.
@@ -153,7 +153,12 @@ async fn who_never_listens_holds_up_nobody() {
 /// As many connections as a stock bus gives one user, each with as many calls as it may have open.
 #[tokio::test]
 async fn a_flood_of_connections_holds_up_nobody_else() {
-    let system = System::start(ALLOW).await;
+    for policy in POLICIES {
+        flood_from_many(&System::start(policy.rules).await).await;
+    }
+}
+
+async fn flood_from_many(system: &System) {
     let other = system.connect(1).await;
     flood(&other, 1).await;
     let (memory, descriptors) = (system.daemon_memory(), system.daemon_descriptors());

@@ -233,11 +233,16 @@ async fn a_stick_in_the_place_of_another_is_not_touched() {
 
 #[tokio::test]
 async fn odd_sizes_and_names_are_refused_and_leak_nothing() {
+    for policy in POLICIES {
+        refuse_odd_sizes_and_names(&System::start_installed(policy.rules).await).await;
+    }
+}
+
+async fn refuse_odd_sizes_and_names(system: &System) {
     let stick = Stick::plug();
-    let system = System::start_installed(ALLOW).await;
-    let root = system.connect(0).await;
-    let device = stick.object(&root).await;
-    let wendy = WendyProxy::new(&root).await.unwrap();
+    let nobody = system.connect(NOBODY).await;
+    let device = stick.object(&nobody).await;
+    let wendy = WendyProxy::new(&nobody).await.unwrap();
     let before = stick.content();
     let odd = async || {
         for size in [0, 7, u64::MAX, 1 << 60] {
