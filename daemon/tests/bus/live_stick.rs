@@ -3,7 +3,7 @@
 use wendy_sys::block::{Access, BlockDevice};
 
 use crate::{
-    bench::{Live, SHAPES, Stick, live_stick},
+    bench::{Live, Partition, SHAPES, live_stick},
     living::{ensure_udev, object_on, start_on},
     system::{ALLOW, System},
 };
@@ -15,8 +15,8 @@ fn works(system: &System, args: &[&str]) -> String {
     ran.out
 }
 
-fn node(stick: &Stick) -> &str {
-    stick.node().to_str().unwrap()
+fn text(partition: &Partition) -> &str {
+    partition.node().to_str().unwrap()
 }
 
 #[tokio::test]
@@ -36,17 +36,25 @@ async fn a_session_is_kept_on_the_stick_the_system_runs_from() {
             offer.contains("free for a store: wendyctl prepare"),
             "{offer}"
         );
-        let prepare = ["prepare", node(&stick), "--name", "My stick", "--yes"];
+        let prepare = [
+            "prepare",
+            stick.node().to_str().unwrap(),
+            "--name",
+            "My stick",
+            "--yes",
+        ];
         works(&system, &prepare);
-        let saved = works(&system, &["save", "Biofuel report", "--store", "My stick"]);
-        assert!(saved.contains("Saved \"Biofuel report\""), "{saved}");
-        drop((held, medium));
-
         let number = stick.table().last().unwrap().number;
+        let store = stick.known_partition(number);
+        let save = ["save", "Biofuel report", "--store", text(&store)];
+        let saved = works(&system, &save);
+        assert!(saved.contains("Saved \"Biofuel report\""), "{saved}");
+        drop((store, held, medium));
+
         let stick = stick.replugged();
         let partition = stick.partition(number);
         object_on(&root, ".Device", partition.node(), Some("Store")).await;
-        let sessions = works(&system, &["sessions"]);
+        let sessions = works(&system, &["sessions", "--store", text(&partition)]);
         assert!(sessions.contains("Biofuel report"), "{sessions}");
     }
 }
