@@ -12,6 +12,7 @@ mod id;
 
 pub use hub::{Hub, Watcher};
 pub use id::{DeviceId, IdError, SessionKey, StoreKey};
+pub use wendy_dbus::words::{SessionState, State, StateReason as Reason};
 pub use wendy_store::{Stack, UpperKind};
 
 use wendy_store::GenerationRecord;
@@ -75,72 +76,6 @@ impl OwnSave {
         OwnSave {
             generation: generation.generation.number(),
             saved: generation.saved,
-        }
-    }
-}
-
-/// What happens to changes made to the running system.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub enum State {
-    /// Kept in memory, lost at shutdown.
-    Volatile,
-    /// Kept on a medium.
-    Persistent,
-    /// The upper layer takes no more writes.
-    ReadOnly,
-    /// The upper layer has no room left.
-    Full,
-    /// The live system was recognised, but its upper layer cannot be reached.
-    Failed,
-    /// This is no live system.
-    #[default]
-    NotLive,
-}
-
-impl State {
-    /// The word used on the bus.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            State::Volatile => "volatile",
-            State::Persistent => "persistent",
-            State::ReadOnly => "read-only",
-            State::Full => "full",
-            State::Failed => "failed",
-            State::NotLive => "not-live",
-        }
-    }
-}
-
-/// Why changes made to the running system meet with their [`State`].
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Reason {
-    /// The kernel command line asks for a medium to keep changes on, but none was found.
-    NoMedium,
-    /// It could not be found out where changes are kept.
-    UnknownPlace,
-    /// The filesystem with the changes takes no more writes.
-    ReadOnlyFilesystem,
-    /// The filesystem with the changes has no room left.
-    NoRoom,
-    /// The medium with the changes was unplugged.
-    MediumGone,
-    /// The place of the changes cannot be reached.
-    Unreachable,
-    /// No live stack was recognised.
-    NotRecognised,
-}
-
-impl Reason {
-    /// The word used on the bus.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Reason::NoMedium => "no-medium",
-            Reason::UnknownPlace => "unknown-place",
-            Reason::ReadOnlyFilesystem => "read-only-filesystem",
-            Reason::NoRoom => "no-room",
-            Reason::MediumGone => "medium-gone",
-            Reason::Unreachable => "unreachable",
-            Reason::NotRecognised => "not-recognised",
         }
     }
 }
@@ -275,28 +210,6 @@ pub struct Session {
     pub kernel_parameters: String,
     /// The store it is in.
     pub store: StoreKey,
-}
-
-/// Whether a session can be started.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum SessionState {
-    /// It has a complete save.
-    Complete,
-    /// Its first save was cut short.
-    Incomplete,
-    /// The running system is this session.
-    Running,
-}
-
-impl SessionState {
-    /// The word used on the bus.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            SessionState::Complete => "complete",
-            SessionState::Incomplete => "incomplete",
-            SessionState::Running => "running",
-        }
-    }
 }
 
 impl World {

@@ -166,9 +166,9 @@ pub struct Job {
     pub state: String,
     /// What it does now, a word of [`crate::words::Phase`] or nothing.
     pub phase: String,
-    /// From 0 to 1, never going back.
+    /// How much of the present phase is done, from 0 to 1.
     pub progress: f64,
-    /// Bytes dealt with.
+    /// Bytes dealt with in this phase.
     pub bytes_done: u64,
     /// Bytes to deal with, 0 while not known.
     pub bytes_total: u64,

@@ -24,7 +24,7 @@ pub trait Word: Copy + PartialEq + 'static {
 }
 
 /// What becomes of the changes to the running system (`org.ubuntu.Wendy.State`).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum State {
     /// In memory only, lost at shutdown.
     Volatile,
@@ -37,6 +37,7 @@ pub enum State {
     /// The layer of changes does not work any more.
     Failed,
     /// Not a live system.
+    #[default]
     NotLive,
 }
 
@@ -180,7 +181,9 @@ pub enum Phase {
     Wiping,
     /// Writing a partition table.
     Partitioning,
-    /// Making a filesystem or image.
+    /// Reserving room for an image file.
+    Allocating,
+    /// Making a filesystem.
     Formatting,
     /// Mounting.
     Mounting,
@@ -209,6 +212,7 @@ impl Word for Phase {
         (Self::Inspecting, "inspecting"),
         (Self::Wiping, "wiping"),
         (Self::Partitioning, "partitioning"),
+        (Self::Allocating, "allocating"),
         (Self::Formatting, "formatting"),
         (Self::Mounting, "mounting"),
         (Self::Measuring, "measuring"),

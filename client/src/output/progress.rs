@@ -81,6 +81,7 @@ pub fn phase(job: &Job) -> String {
         Some(Phase::Inspecting) => "Looking again",
         Some(Phase::Wiping) => "Wiping",
         Some(Phase::Partitioning) => "Partitioning",
+        Some(Phase::Allocating) => "Making room",
         Some(Phase::Formatting) => "Making the file system",
         Some(Phase::Mounting) => "Opening",
         Some(Phase::Measuring) => "Measuring",

@@ -3,7 +3,8 @@
 //! A method that is not listed cannot be carried out, and a test compares the list with the
 //! contract, so that a new method without a rule is noticed before it can do harm.
 
-use super::Action;
+use super::Action::{self, ManageStore, SaveSession, SwitchUpperLayer, UnlockStore};
+use Rule::{ByDevice, ByOutput, Needs, Open, OwnOrOthers};
 
 /// What a caller needs for a method.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -21,66 +22,37 @@ pub enum Rule {
 }
 
 /// Every method of every interface, with what it needs.
-pub const METHODS: [(&str, &str, Rule); 15] = [
-    ("org.ubuntu.Wendy", "PlanPrepare", Rule::Open),
-    ("org.ubuntu.Wendy", "PrepareDevice", Rule::ByDevice),
+const METHODS: [(&str, &[(&str, Rule)]); 4] = [
     (
         "org.ubuntu.Wendy",
-        "PlanSave",
-        Rule::Needs(Action::SaveSession),
-    ),
-    (
-        "org.ubuntu.Wendy",
-        "SaveSession",
-        Rule::Needs(Action::SaveSession),
-    ),
-    (
-        "org.ubuntu.Wendy",
-        "SwitchUpperLayer",
-        Rule::Needs(Action::SwitchUpperLayer),
-    ),
-    ("org.ubuntu.Wendy", "Snapshot", Rule::ByOutput),
-    (
-        "org.ubuntu.Wendy.Store",
-        "SetDefault",
-        Rule::Needs(Action::ManageStore),
+        &[
+            ("PlanPrepare", Open),
+            ("PrepareDevice", ByDevice),
+            ("PlanSave", Needs(SaveSession)),
+            ("SaveSession", Needs(SaveSession)),
+            ("SwitchUpperLayer", Needs(SwitchUpperLayer)),
+            ("Snapshot", ByOutput),
+        ],
     ),
     (
         "org.ubuntu.Wendy.Store",
-        "Rename",
-        Rule::Needs(Action::ManageStore),
-    ),
-    (
-        "org.ubuntu.Wendy.Store",
-        "Unlock",
-        Rule::Needs(Action::UnlockStore),
-    ),
-    (
-        "org.ubuntu.Wendy.Store",
-        "Lock",
-        Rule::Needs(Action::UnlockStore),
-    ),
-    (
-        "org.ubuntu.Wendy.Store",
-        "Check",
-        Rule::Needs(Action::ManageStore),
-    ),
-    (
-        "org.ubuntu.Wendy.Store",
-        "Resize",
-        Rule::Needs(Action::ManageStore),
+        &[
+            ("SetDefault", Needs(ManageStore)),
+            ("Rename", Needs(ManageStore)),
+            ("Unlock", Needs(UnlockStore)),
+            ("Lock", Needs(UnlockStore)),
+            ("Check", Needs(ManageStore)),
+            ("Resize", Needs(ManageStore)),
+        ],
     ),
     (
         "org.ubuntu.Wendy.Session",
-        "Rename",
-        Rule::Needs(Action::ManageStore),
+        &[
+            ("Rename", Needs(ManageStore)),
+            ("Delete", Needs(ManageStore)),
+        ],
     ),
-    (
-        "org.ubuntu.Wendy.Session",
-        "Delete",
-        Rule::Needs(Action::ManageStore),
-    ),
-    ("org.ubuntu.Wendy.Job", "Cancel", Rule::OwnOrOthers),
+    ("org.ubuntu.Wendy.Job", &[("Cancel", OwnOrOthers)]),
 ];
 
 /// The facts a rule may depend on.
@@ -103,19 +75,26 @@ pub fn required(
     method: &str,
     circumstances: Circumstances,
 ) -> Result<Option<Action>, NoRule> {
-    let listed = METHODS
-        .iter()
-        .find(|(i, m, _)| (*i, *m) == (interface, method));
-    let (_, _, rule) = listed.ok_or(NoRule)?;
+    let mut listed = methods();
+    let is_it = |(i, m, _): &(&str, &str, Rule)| (*i, *m) == (interface, method);
+    let (_, _, rule) = listed.find(is_it).ok_or(NoRule)?;
     Ok(match rule {
-        Rule::Open => None,
-        Rule::Needs(action) => Some(*action),
-        Rule::ByDevice if circumstances.removable_device => Some(Action::PrepareDevice),
-        Rule::ByDevice => Some(Action::PrepareDeviceSystem),
-        Rule::ByOutput if circumstances.exported => Some(Action::SnapshotExport),
-        Rule::ByOutput => Some(Action::Snapshot),
-        Rule::OwnOrOthers if circumstances.own_job => None,
-        Rule::OwnOrOthers => Some(Action::ManageOthers),
+        Open => None,
+        Needs(action) => Some(action),
+        ByDevice if circumstances.removable_device => Some(Action::PrepareDevice),
+        ByDevice => Some(Action::PrepareDeviceSystem),
+        ByOutput if circumstances.exported => Some(Action::SnapshotExport),
+        ByOutput => Some(Action::Snapshot),
+        OwnOrOthers if circumstances.own_job => None,
+        OwnOrOthers => Some(Action::ManageOthers),
+    })
+}
+
+/// Interface, name and rule of every method.
+pub fn methods() -> impl Iterator<Item = (&'static str, &'static str, Rule)> {
+    METHODS.iter().flat_map(|(interface, methods)| {
+        let rules = methods.iter();
+        rules.map(|(method, rule)| (*interface, *method, *rule))
     })
 }
 

@@ -1,6 +1,6 @@
 //! What a call is about: looked up before the question to polkit, and again after the answer.
 
-use wendy_dbus::Error;
+use wendy_dbus::{Error, words::Word};
 
 use crate::{
     authority::{Details, rules::Circumstances},
@@ -118,7 +118,7 @@ impl About {
         details = store.map_or(details.clone(), |store| details.with_store(store));
         details = session.map_or(details.clone(), |session| details.with_session(session));
         if let Some(job) = job {
-            details = details.with("operation", job.operation.as_str());
+            details = details.with("operation", job.operation.word());
         }
         match &self.name {
             Some(name) => details.with("name", name),

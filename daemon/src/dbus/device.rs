@@ -1,21 +1,15 @@
 //! `org.ubuntu.Wendy.Device`.
 
-use std::sync::Arc;
-
 use zbus::{OwnedObjectPath, interface};
 
 use super::{
-    context::Context,
     paths,
-    shelf::{Object, Shown},
+    shelf::{Object, Shelved},
 };
 use crate::model::{Device, DeviceId};
 
 /// A disk or partition on the bus.
-pub(super) struct DeviceObject {
-    id: DeviceId,
-    shown: Shown<Device>,
-}
+pub(super) struct DeviceObject(Shelved<DeviceId, Device>);
 
 impl Object for DeviceObject {
     type Key = DeviceId;
@@ -25,8 +19,8 @@ impl Object for DeviceObject {
         paths::device(id)
     }
 
-    fn new(id: DeviceId, shown: Shown<Device>, _: Arc<Context>) -> DeviceObject {
-        DeviceObject { id, shown }
+    fn new(shelved: Shelved<DeviceId, Device>) -> DeviceObject {
+        DeviceObject(shelved)
     }
 }
 
@@ -34,91 +28,91 @@ impl Object for DeviceObject {
 impl DeviceObject {
     #[zbus(property)]
     fn device_node(&self) -> String {
-        self.shown.get().node.clone()
+        self.0.get().node.clone()
     }
 
     #[zbus(property(emits_changed_signal = "const"))]
     fn disk_seq(&self) -> u64 {
-        self.id.diskseq
+        self.0.key.diskseq
     }
 
     #[zbus(property)]
     fn vendor(&self) -> String {
-        self.shown.get().vendor.clone()
+        self.0.get().vendor.clone()
     }
 
     #[zbus(property)]
     fn model(&self) -> String {
-        self.shown.get().model.clone()
+        self.0.get().model.clone()
     }
 
     #[zbus(property)]
     fn serial(&self) -> String {
-        self.shown.get().serial.clone()
+        self.0.get().serial.clone()
     }
 
     #[zbus(property)]
     fn bus(&self) -> String {
-        self.shown.get().bus.clone()
+        self.0.get().bus.clone()
     }
 
     #[zbus(property)]
     fn size(&self) -> u64 {
-        self.shown.get().size
+        self.0.get().size
     }
 
     #[zbus(property)]
     fn removable(&self) -> bool {
-        self.shown.get().removable
+        self.0.get().removable
     }
 
     #[zbus(property)]
     fn read_only(&self) -> bool {
-        self.shown.get().read_only
+        self.0.get().read_only
     }
 
     #[zbus(property)]
     fn system(&self) -> bool {
-        self.shown.get().system
+        self.0.get().system
     }
 
     #[zbus(property)]
     fn boot_medium(&self) -> bool {
-        self.shown.get().boot_medium
+        self.0.get().boot_medium
     }
 
     #[zbus(property)]
     fn in_use(&self) -> bool {
-        !self.shown.get().in_use_by.is_empty()
+        !self.0.get().in_use_by.is_empty()
     }
 
     #[zbus(property)]
     fn in_use_by(&self) -> Vec<String> {
-        self.shown.get().in_use_by.clone()
+        self.0.get().in_use_by.clone()
     }
 
     #[zbus(property)]
     fn filesystem_type(&self) -> String {
-        self.shown.get().filesystem_type.clone()
+        self.0.get().filesystem_type.clone()
     }
 
     #[zbus(property)]
     fn label(&self) -> String {
-        self.shown.get().label.clone()
+        self.0.get().label.clone()
     }
 
     #[zbus(property)]
     fn uuid(&self) -> String {
-        self.shown.get().uuid.clone()
+        self.0.get().uuid.clone()
     }
 
     #[zbus(property)]
     fn store(&self) -> OwnedObjectPath {
-        paths::or_none(self.shown.get().store, paths::store)
+        paths::or_none(self.0.get().store, paths::store)
     }
 
     #[zbus(property(emits_changed_signal = "const"))]
     fn parent(&self) -> OwnedObjectPath {
-        paths::or_none(self.shown.get().parent, paths::device)
+        paths::or_none(self.0.get().parent, paths::device)
     }
 }

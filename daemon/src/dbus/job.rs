@@ -1,29 +1,23 @@
 //! `org.ubuntu.Wendy.Job`.
 
-use std::sync::Arc;
-
 use wendy_dbus::{
     Dict, Error, Result,
     options::{NoOptions, parse},
+    words::Word,
 };
 use zbus::{OwnedObjectPath, interface, message::Header, object_server::SignalEmitter};
 
 use super::{
     about::About,
-    context::Context,
     error::name_of,
     paths,
-    shelf::{Object, Shown},
+    shelf::{Object, Shelved},
     values::dict,
 };
 use crate::jobs::{Failure, JobId, JobView, Outcome};
 
 /// A job on the bus.
-pub(super) struct JobObject {
-    id: JobId,
-    shown: Shown<JobView>,
-    context: Arc<Context>,
-}
+pub(super) struct JobObject(Shelved<JobId, JobView>);
 
 impl Object for JobObject {
     type Key = JobId;
@@ -33,8 +27,8 @@ impl Object for JobObject {
         paths::job(id)
     }
 
-    fn new(id: JobId, shown: Shown<JobView>, context: Arc<Context>) -> JobObject {
-        JobObject { id, shown, context }
+    fn new(shelved: Shelved<JobId, JobView>) -> JobObject {
+        JobObject(shelved)
     }
 }
 
@@ -42,24 +36,28 @@ impl Object for JobObject {
 pub(super) async fn tell_finished(emitter: &SignalEmitter<'_>, view: &JobView) -> zbus::Result<()> {
     let (error, message) = error_and_message(view.outcome.as_ref());
     let facts = facts(view.outcome.as_ref());
-    JobObject::finished(emitter, view.state.as_str(), &error, &message, facts).await
+    JobObject::finished(emitter, view.state.word(), &error, &message, facts).await
 }
 
 #[interface(name = "org.ubuntu.Wendy.Job", introspection_docs = false)]
 impl JobObject {
     async fn cancel(&self, options: Dict, #[zbus(header)] header: Header<'_>) -> Result<()> {
         parse::<NoOptions>(&options)?;
-        self.context.admit(&header, About::job(self.id)).await?;
-        let too_late = !self.context.jobs.cancel(self.id)
+        self.0
+            .context
+            .admit(&header, About::job(self.0.key))
+            .await?;
+        let too_late = !self.0.context.jobs.cancel(self.0.key)
             && self
+                .0
                 .context
                 .jobs
-                .view(self.id)
+                .view(self.0.key)
                 .is_some_and(|job| job.outcome.is_none());
         if too_late {
             let why = format!(
                 "job {} is past the point of no return: wait for it",
-                self.id
+                self.0.key
             );
             return Err(Error::NotSupported(why));
         }
@@ -77,82 +75,82 @@ impl JobObject {
 
     #[zbus(property(emits_changed_signal = "const"))]
     fn operation(&self) -> &'static str {
-        self.shown.get().operation.as_str()
+        self.0.get().operation.word()
     }
 
     #[zbus(property)]
     fn state(&self) -> &'static str {
-        self.shown.get().state.as_str()
+        self.0.get().state.word()
     }
 
     #[zbus(property)]
     fn phase(&self) -> &'static str {
-        self.shown.get().phase.as_str()
+        self.0.get().phase.map_or("", Word::word)
     }
 
     #[zbus(property)]
     fn progress(&self) -> f64 {
-        self.shown.get().progress()
+        self.0.get().progress()
     }
 
     #[zbus(property)]
     fn bytes_done(&self) -> u64 {
-        self.shown.get().bytes_done
+        self.0.get().bytes_done
     }
 
     #[zbus(property)]
     fn bytes_total(&self) -> u64 {
-        self.shown.get().bytes_total
+        self.0.get().bytes_total
     }
 
     #[zbus(property)]
     fn entries_done(&self) -> u64 {
-        self.shown.get().entries_done
+        self.0.get().entries_done
     }
 
     #[zbus(property)]
     fn entries_total(&self) -> u64 {
-        self.shown.get().entries_total
+        self.0.get().entries_total
     }
 
     #[zbus(property)]
     fn rate(&self) -> u64 {
-        self.shown.get().rate
+        self.0.get().rate
     }
 
     #[zbus(property(emits_changed_signal = "const"))]
     fn started(&self) -> i64 {
-        self.shown.get().started
+        self.0.get().started
     }
 
     #[zbus(property)]
     fn expected_end(&self) -> i64 {
-        self.shown.get().expected_end
+        self.0.get().expected_end
     }
 
     #[zbus(property)]
     fn objects(&self) -> Vec<OwnedObjectPath> {
-        self.shown.get().objects.iter().map(paths::object).collect()
+        self.0.get().objects.iter().map(paths::object).collect()
     }
 
     #[zbus(property(emits_changed_signal = "const"))]
     fn started_by_uid(&self) -> u32 {
-        self.shown.get().uid
+        self.0.get().uid
     }
 
     #[zbus(property)]
     fn cancelable(&self) -> bool {
-        self.shown.get().cancelable
+        self.0.get().cancelable
     }
 
     #[zbus(property)]
     fn point_of_no_return(&self) -> bool {
-        self.shown.get().point_of_no_return
+        self.0.get().point_of_no_return
     }
 
     #[zbus(property)]
     fn blockers(&self) -> Vec<(u32, String, String)> {
-        let view = self.shown.get();
+        let view = self.0.get();
         let blockers = view.blockers.iter().cloned();
         blockers
             .map(|blocker| (blocker.pid, blocker.command, blocker.reason))
@@ -161,17 +159,17 @@ impl JobObject {
 
     #[zbus(property)]
     fn error(&self) -> String {
-        error_and_message(self.shown.get().outcome.as_ref()).0
+        error_and_message(self.0.get().outcome.as_ref()).0
     }
 
     #[zbus(property)]
     fn message(&self) -> String {
-        error_and_message(self.shown.get().outcome.as_ref()).1
+        error_and_message(self.0.get().outcome.as_ref()).1
     }
 
     #[zbus(property)]
     fn facts(&self) -> Dict {
-        facts(self.shown.get().outcome.as_ref())
+        facts(self.0.get().outcome.as_ref())
     }
 }
 

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use wendy_dbus::{
     Dict, Error, Result,
     options::{PrepareOptions, SaveOptions, SnapshotOptions, SwitchOptions, parse},
+    words::Word,
 };
 use zbus::{OwnedObjectPath, interface, message::Header};
 
@@ -175,13 +176,13 @@ impl Manager {
 
     #[zbus(property)]
     fn state(&self) -> &'static str {
-        self.system().condition.state.as_str()
+        self.system().condition.state.word()
     }
 
     #[zbus(property)]
     fn state_reason(&self) -> &'static str {
         let reason = self.system().condition.reason;
-        reason.map_or("", |reason| reason.as_str())
+        reason.map_or("", Word::word)
     }
 
     #[zbus(property)]

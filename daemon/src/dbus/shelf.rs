@@ -46,7 +46,21 @@ pub(super) trait Object: Interface + Sized {
     type View: PartialEq + Send + Sync;
 
     fn path(key: Self::Key) -> OwnedObjectPath;
-    fn new(key: Self::Key, shown: Shown<Self::View>, context: Arc<Context>) -> Self;
+    fn new(shelved: Shelved<Self::Key, Self::View>) -> Self;
+}
+
+/// What every object is made of that comes and goes.
+pub(super) struct Shelved<K, V> {
+    pub(super) key: K,
+    shown: Shown<V>,
+    pub(super) context: Arc<Context>,
+}
+
+impl<K, V> Shelved<K, V> {
+    /// What the object shows.
+    pub(super) fn get(&self) -> Arc<V> {
+        self.shown.get()
+    }
 }
 
 /// All objects of one kind.
@@ -98,7 +112,11 @@ impl<O: Object> Shelf<O> {
 
     async fn add(&mut self, key: O::Key, view: O::View) -> zbus::Result<()> {
         let shown = Shown::new(view);
-        let object = O::new(key, shown.clone(), self.context.clone());
+        let object = O::new(Shelved {
+            key,
+            shown: shown.clone(),
+            context: self.context.clone(),
+        });
         self.connection
             .object_server()
             .at(O::path(key), object)

@@ -1,7 +1,5 @@
 //! `org.ubuntu.Wendy.Store`.
 
-use std::sync::Arc;
-
 use wendy_dbus::{
     Dict, Result,
     options::{CheckOptions, NoOptions, parse},
@@ -10,9 +8,9 @@ use zbus::{OwnedFd, OwnedObjectPath, interface, message::Header};
 
 use super::{
     about::{About, not_found},
-    context::{Context, not_supported},
+    context::not_supported,
     paths,
-    shelf::{Object, Shown},
+    shelf::{Object, Shelved},
 };
 use crate::model::{SessionKey, Store, StoreKey, World};
 
@@ -36,11 +34,7 @@ impl StoreView {
 }
 
 /// A store on the bus.
-pub(super) struct StoreObject {
-    key: StoreKey,
-    shown: Shown<StoreView>,
-    context: Arc<Context>,
-}
+pub(super) struct StoreObject(Shelved<StoreKey, StoreView>);
 
 impl Object for StoreObject {
     type Key = StoreKey;
@@ -50,24 +44,20 @@ impl Object for StoreObject {
         paths::store(key)
     }
 
-    fn new(key: StoreKey, shown: Shown<StoreView>, context: Arc<Context>) -> StoreObject {
-        StoreObject {
-            key,
-            shown,
-            context,
-        }
+    fn new(shelved: Shelved<StoreKey, StoreView>) -> StoreObject {
+        StoreObject(shelved)
     }
 }
 
 impl StoreObject {
     fn about(&self) -> About {
-        About::store(self.key)
+        About::store(self.0.key)
     }
 
     /// A session that is on this store.
     fn own_session(&self, path: &OwnedObjectPath) -> Result<SessionKey> {
         let key = paths::parse_session(path)?;
-        let is_here = self.shown.get().sessions.contains(&key);
+        let is_here = self.0.get().sessions.contains(&key);
         if is_here {
             Ok(key)
         } else {
@@ -83,12 +73,14 @@ impl StoreObject {
         session: OwnedObjectPath,
         #[zbus(header)] header: Header<'_>,
     ) -> Result<()> {
-        let (store, session) = (self.key, self.own_session(&session)?);
+        let (store, session) = (self.0.key, self.own_session(&session)?);
         let visit = self
+            .0
             .context
             .admit(&header, self.about().and_session(Some(session)))
             .await?;
-        self.context
+        self.0
+            .context
             .run(visit, move |engine, by| {
                 engine.set_default(by, store, session)
             })
@@ -96,12 +88,14 @@ impl StoreObject {
     }
 
     async fn rename(&self, name: String, #[zbus(header)] header: Header<'_>) -> Result<()> {
-        let store = self.key;
+        let store = self.0.key;
         let visit = self
+            .0
             .context
             .admit(&header, self.about().named(&name))
             .await?;
-        self.context
+        self.0
+            .context
             .run(visit, move |engine, by| {
                 engine.rename_store(by, store, &name)
             })
@@ -116,12 +110,12 @@ impl StoreObject {
     ) -> Result<()> {
         drop(passphrase);
         parse::<NoOptions>(&options)?;
-        self.context.admit(&header, self.about()).await?;
+        self.0.context.admit(&header, self.about()).await?;
         not_supported("unlock stores")
     }
 
     async fn lock(&self, #[zbus(header)] header: Header<'_>) -> Result<()> {
-        self.context.admit(&header, self.about()).await?;
+        self.0.context.admit(&header, self.about()).await?;
         not_supported("lock stores")
     }
 
@@ -137,11 +131,13 @@ impl StoreObject {
             .map(|path| self.own_session(&path))
             .transpose()?;
         let visit = self
+            .0
             .context
             .admit(&header, self.about().and_session(session))
             .await?;
-        let store = self.key;
-        self.context
+        let store = self.0.key;
+        self.0
+            .context
             .run_job(visit, move |engine, by| {
                 engine.check_store(by, store, session)
             })
@@ -156,68 +152,68 @@ impl StoreObject {
         #[zbus(header)] header: Header<'_>,
     ) -> Result<OwnedObjectPath> {
         parse::<NoOptions>(&options)?;
-        self.context.admit(&header, self.about()).await?;
+        self.0.context.admit(&header, self.about()).await?;
         not_supported(&format!("resize a store to {size} bytes"))
     }
 
     #[zbus(property)]
     fn name(&self) -> String {
-        self.shown.get().store.name.clone()
+        self.0.get().store.name.clone()
     }
 
     #[zbus(property)]
     fn device(&self) -> OwnedObjectPath {
-        paths::device(self.shown.get().store.device)
+        paths::device(self.0.get().store.device)
     }
 
     #[zbus(property)]
     fn kind(&self) -> &'static str {
-        self.shown.get().store.kind.as_str()
+        self.0.get().store.kind.as_str()
     }
 
     #[zbus(property)]
     fn locked(&self) -> bool {
-        self.shown.get().store.locked
+        self.0.get().store.locked
     }
 
     #[zbus(property)]
     fn foreign(&self) -> String {
-        self.shown.get().store.foreign.clone()
+        self.0.get().store.foreign.clone()
     }
 
     #[zbus(property)]
     fn filesystem(&self) -> String {
-        self.shown.get().store.filesystem.clone()
+        self.0.get().store.filesystem.clone()
     }
 
     #[zbus(property)]
     fn size(&self) -> u64 {
-        self.shown.get().store.size
+        self.0.get().store.size
     }
 
     #[zbus(property)]
     fn free(&self) -> u64 {
-        self.shown.get().store.free
+        self.0.get().store.free
     }
 
     #[zbus(property)]
     fn writable(&self) -> bool {
-        self.shown.get().store.writable
+        self.0.get().store.writable
     }
 
     #[zbus(property)]
     fn problem(&self) -> String {
-        self.shown.get().store.problem.clone()
+        self.0.get().store.problem.clone()
     }
 
     #[zbus(property)]
     fn default_session(&self) -> OwnedObjectPath {
-        paths::or_none(self.shown.get().store.default_session, paths::session)
+        paths::or_none(self.0.get().store.default_session, paths::session)
     }
 
     #[zbus(property)]
     fn sessions(&self) -> Vec<OwnedObjectPath> {
-        self.shown
+        self.0
             .get()
             .sessions
             .iter()

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use wendy_dbus::paths::ROOT;
+use wendy_dbus::{paths::ROOT, words::Word};
 use zbus::{
     Connection, Variant,
     fdo::Properties,
@@ -60,11 +60,8 @@ impl SystemView {
         } = &self.condition;
         let session = paths::or_none(self.session, paths::session);
         [
-            ("State", state.as_str().into()),
-            (
-                "StateReason",
-                reason.map_or("", |reason| reason.as_str()).into(),
-            ),
+            ("State", state.word().into()),
+            ("StateReason", reason.map_or("", Word::word).into()),
             ("StateMessage", message.as_str().into()),
             ("RunningSession", session.into_inner().into()),
             ("RunningSessionName", self.session_name.as_str().into()),

@@ -7,6 +7,7 @@ use std::{
 
 use tokio::sync::watch;
 use tracing::{info, warn};
+use wendy_dbus::words::Word;
 use wendy_sys::Cancel;
 
 use super::{Blocker, Facts, Failure, FailureKind, JobId, Phase, job::Job};
@@ -30,8 +31,8 @@ impl JobHandle {
 
     /// The next step begins; bytes are counted from 0 again.
     pub fn phase(&self, phase: Phase) {
-        info!(job = %self.id(), phase = phase.as_str(), "job entered phase");
-        self.job.enter(phase);
+        info!(job = %self.id(), phase = phase.word(), "job entered phase");
+        self.job.enter(Some(phase));
         self.tell();
     }
 
@@ -78,8 +79,8 @@ impl JobHandle {
 
     /// Does the work and keeps its result. A panic ends the job, never the daemon.
     pub(super) fn run<E: Into<Failure>>(self, work: impl FnOnce(&JobHandle) -> Result<Facts, E>) {
-        self.job.enter(Phase::None);
-        info!(job = %self.id(), operation = self.job.operation().as_str(), "job started");
+        self.job.enter(None);
+        info!(job = %self.id(), operation = self.job.operation().word(), "job started");
         let result = catch_unwind(AssertUnwindSafe(|| work(&self).map_err(Into::into)))
             .unwrap_or_else(|panic| Err(Failure::panicked(&*panic)));
         match &result {

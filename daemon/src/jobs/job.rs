@@ -46,7 +46,7 @@ impl Counter {
 #[derive(Debug)]
 struct Status {
     state: JobState,
-    phase: Phase,
+    phase: Option<Phase>,
     phase_began: Instant,
     point_of_no_return: bool,
     blockers: Vec<Blocker>,
@@ -58,7 +58,7 @@ impl Job {
     pub(super) fn new(id: JobId, request: Request) -> Job {
         let status = Status {
             state: JobState::Queued,
-            phase: Phase::None,
+            phase: None,
             phase_began: Instant::now(),
             point_of_no_return: false,
             blockers: Vec::new(),
@@ -156,7 +156,7 @@ impl Job {
         self.entries.total.store(entries, Relaxed);
     }
 
-    pub(super) fn enter(&self, phase: Phase) {
+    pub(super) fn enter(&self, phase: Option<Phase>) {
         let mut status = self.status();
         status.state = JobState::Running;
         status.phase = phase;
@@ -187,7 +187,7 @@ impl Job {
             Outcome::Failed(_) => JobState::Failed,
             Outcome::Cancelled(_) => JobState::Cancelled,
         };
-        status.phase = Phase::None;
+        status.phase = None;
         status.blockers.clear();
         status.outcome = Some((outcome, Instant::now()));
     }

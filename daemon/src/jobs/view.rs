@@ -5,6 +5,8 @@ use std::fmt;
 use super::Outcome;
 use crate::model::{DeviceId, SessionKey, StoreKey};
 
+pub use wendy_dbus::words::{JobState, Operation, Phase};
+
 /// Number of a job, never used twice while the daemon runs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct JobId(pub u64);
@@ -12,123 +14,6 @@ pub struct JobId(pub u64);
 impl fmt::Display for JobId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.0.fmt(f)
-    }
-}
-
-/// What a job does.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Operation {
-    /// A device becomes a store.
-    PrepareDevice,
-    /// The running session is saved.
-    SaveSession,
-    /// A session is removed.
-    DeleteSession,
-    /// A store is read and compared with its records.
-    CheckStore,
-}
-
-impl Operation {
-    /// The word used on the bus.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Operation::PrepareDevice => "prepare-device",
-            Operation::SaveSession => "save-session",
-            Operation::DeleteSession => "delete-session",
-            Operation::CheckStore => "check-store",
-        }
-    }
-}
-
-/// The step a job is at. Clients translate the word.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Phase {
-    /// Looking at the device, the store or the upper layer again.
-    Inspecting,
-    /// Removing old signatures.
-    Wiping,
-    /// Writing a partition table.
-    Partitioning,
-    /// Reserving room for an image file.
-    Allocating,
-    /// Making a filesystem.
-    Formatting,
-    /// Reaching the filesystem.
-    Mounting,
-    /// Counting what there is to copy.
-    Measuring,
-    /// Copying files.
-    Copying,
-    /// Copying again what changed meanwhile.
-    SecondPass,
-    /// Removing files.
-    Removing,
-    /// Reading back and comparing.
-    Comparing,
-    /// Waiting until the medium has everything.
-    Syncing,
-    /// Making the new state the valid one.
-    Committing,
-    /// Waiting until the rest of the system has seen the change.
-    Settling,
-    /// Undoing what was begun.
-    RollingBack,
-    /// None: not begun, or over.
-    None,
-}
-
-impl Phase {
-    /// The word used on the bus.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Phase::Inspecting => "inspecting",
-            Phase::Wiping => "wiping",
-            Phase::Partitioning => "partitioning",
-            Phase::Allocating => "allocating",
-            Phase::Formatting => "formatting",
-            Phase::Mounting => "mounting",
-            Phase::Measuring => "measuring",
-            Phase::Copying => "copying",
-            Phase::SecondPass => "second-pass",
-            Phase::Removing => "removing",
-            Phase::Comparing => "comparing",
-            Phase::Syncing => "syncing",
-            Phase::Committing => "committing",
-            Phase::Settling => "settling",
-            Phase::RollingBack => "rolling-back",
-            Phase::None => "",
-        }
-    }
-}
-
-/// How far a job has come.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum JobState {
-    /// Its thread has not begun.
-    Queued,
-    /// It waits for something outside, see its blockers.
-    Waiting,
-    /// At work.
-    Running,
-    /// Ended well.
-    Done,
-    /// Ended badly.
-    Failed,
-    /// Stopped on request.
-    Cancelled,
-}
-
-impl JobState {
-    /// The word used on the bus.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            JobState::Queued => "queued",
-            JobState::Waiting => "waiting",
-            JobState::Running => "running",
-            JobState::Done => "done",
-            JobState::Failed => "failed",
-            JobState::Cancelled => "cancelled",
-        }
     }
 }
 
@@ -177,8 +62,8 @@ pub struct JobView {
     pub objects: Vec<ObjectId>,
     /// How far it has come.
     pub state: JobState,
-    /// The step it is at.
-    pub phase: Phase,
+    /// The step it is at; none before it has begun and after it is over.
+    pub phase: Option<Phase>,
     /// Bytes handled in this phase.
     pub bytes_done: u64,
     /// Bytes to handle in this phase; 0 if not known.

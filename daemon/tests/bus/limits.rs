@@ -96,20 +96,7 @@ async fn a_user_has_few_jobs_and_leaves_room_for_others() {
 async fn a_thousand_jobs_leave_few_objects_behind() {
     let system = System::start(ALLOW).await;
     let root = system.connect(0).await;
-    ControlProxy::new(&root)
-        .await
-        .unwrap()
-        .release()
-        .await
-        .unwrap();
-    let wendy = WendyProxy::new(&root).await.unwrap();
-    let store = StorePath(STORE.0).to_path();
-    for _ in 0..1000 {
-        // The one before may not be over yet.
-        let _ = wendy
-            .save_session(&store, "A name", &SaveOptions::default())
-            .await;
-    }
+    save_often(&root, 1000).await;
     let manager = ObjectManagerProxy::new(&root, "org.ubuntu.Wendy", "/org/ubuntu/Wendy");
     let objects = manager.await.unwrap().get_managed_objects().await.unwrap();
     let jobs = objects
@@ -117,6 +104,19 @@ async fn a_thousand_jobs_leave_few_objects_behind() {
         .filter(|path| path.as_str().contains("/jobs/"))
         .count();
     assert!((1..=MAX_FINISHED_PER_UID + 2).contains(&jobs), "{jobs}");
+}
+
+/// Starts jobs that nothing holds up.
+async fn save_often(caller: &Connection, times: usize) -> WendyProxy<'static> {
+    let control = ControlProxy::new(caller).await.unwrap();
+    control.release().await.unwrap();
+    let wendy = WendyProxy::new(caller).await.unwrap();
+    let (store, options) = (StorePath(STORE.0).to_path(), SaveOptions::default());
+    for _ in 0..times {
+        // The one before may not be over yet.
+        let _ = wendy.save_session(&store, "A name", &options).await;
+    }
+    wendy
 }
 
 #[tokio::test]
@@ -133,19 +133,7 @@ async fn who_never_listens_holds_up_nobody() {
     }
     // From here on nobody reads this stream: its messages pile up at the bus.
     let stream = zbus::MessageStream::from(&deaf);
-    ControlProxy::new(&root)
-        .await
-        .unwrap()
-        .release()
-        .await
-        .unwrap();
-    let wendy = WendyProxy::new(&root).await.unwrap();
-    let store = StorePath(STORE.0).to_path();
-    for _ in 0..200 {
-        let _ = wendy
-            .save_session(&store, "A name", &SaveOptions::default())
-            .await;
-    }
+    let wendy = save_often(&root, 200).await;
     assert_eq!(wendy.state().await.unwrap(), "volatile");
     drop(stream);
 }

@@ -33,11 +33,11 @@ pub trait Job {
     #[zbus(property)]
     fn phase(&self) -> zbus::Result<String>;
 
-    /// From 0 to 1, never going back.
+    /// How much of the present phase is done, from 0 to 1.
     #[zbus(property)]
     fn progress(&self) -> zbus::Result<f64>;
 
-    /// Bytes dealt with.
+    /// Bytes dealt with in this phase.
     #[zbus(property)]
     fn bytes_done(&self) -> zbus::Result<u64>;
 
