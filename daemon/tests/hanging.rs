@@ -8,29 +8,27 @@
 
 #[allow(dead_code, reason = "other tests use the rest")]
 mod common;
+#[path = "common/served.rs"]
+mod served;
 #[path = "../src/testing/udev.rs"]
 mod udev;
 
 use std::{
-    ffi::OsStr,
     fs::{self, File},
-    os::{fd::AsFd, unix::fs::FileExt},
+    os::unix::fs::FileExt,
     path::PathBuf,
     sync::{Arc, Condvar, Mutex},
-    time::{Duration, Instant, SystemTime},
+    time::{Duration, Instant},
 };
 
 use common::{Medium, eventually, ext4_image, run, sized};
-use fuser::{
-    BackgroundSession, Config, Errno, FileAttr, FileHandle, FileType, Filesystem, FopenFlags,
-    Generation, INodeNo, LockOwner, OpenFlags, ReplyAttr, ReplyData, ReplyEntry, ReplyOpen,
-    Request,
-};
+use fuser::Errno;
+use served::{Content, Served, serve};
 use tempfile::TempDir;
 use udev::ensure_udev;
 use wendy_sys::{
     block::{Access, BlockDevice, PartitionExtent},
-    loopdev::{Loop, LoopOptions},
+    loopdev::LoopOptions,
     tool::Tool,
 };
 use wendyd::{
@@ -71,68 +69,22 @@ impl Drop for Revived {
     }
 }
 
-impl Filesystem for Stick {
-    fn lookup(&self, _: &Request, _: INodeNo, name: &OsStr, reply: ReplyEntry) {
-        if name == NAME {
-            reply.entry(&Duration::MAX, &self.attributes(INodeNo(2)), Generation(0));
-        } else {
-            reply.error(Errno::ENOENT);
-        }
+impl Content for Stick {
+    fn size(&self) -> u64 {
+        self.image.metadata().unwrap().len()
     }
 
-    fn getattr(&self, _: &Request, ino: INodeNo, _: Option<FileHandle>, reply: ReplyAttr) {
-        reply.attr(&Duration::MAX, &self.attributes(ino));
-    }
-
-    /// The kernel must not answer out of its memory.
-    fn open(&self, _: &Request, _: INodeNo, _: OpenFlags, reply: ReplyOpen) {
-        reply.opened(FileHandle(0), FopenFlags::FOPEN_DIRECT_IO);
-    }
-
-    fn read(
-        &self,
-        _: &Request,
-        _: INodeNo,
-        _: FileHandle,
-        offset: u64,
-        size: u32,
-        _: OpenFlags,
-        _: Option<LockOwner>,
-        reply: ReplyData,
-    ) {
+    fn read(&self, offset: u64, size: u64) -> Result<Vec<u8>, Errno> {
         let is_over = self.life.is_over.lock().unwrap();
         drop(self.life.changed.wait_while(is_over, |is_over| *is_over));
-        let mut bytes = vec![0; size as usize];
+        let mut bytes = vec![0; usize::try_from(size).unwrap()];
         let read = self.image.read_at(&mut bytes, offset).unwrap();
-        reply.data(&bytes[..read]);
+        bytes.truncate(read);
+        Ok(bytes)
     }
-}
 
-impl Stick {
-    fn attributes(&self, ino: INodeNo) -> FileAttr {
-        let (kind, size) = if ino == INodeNo::ROOT {
-            (FileType::Directory, 0)
-        } else {
-            (FileType::RegularFile, self.image.metadata().unwrap().len())
-        };
-        let time = SystemTime::UNIX_EPOCH;
-        FileAttr {
-            ino,
-            size,
-            blocks: size / 512,
-            atime: time,
-            mtime: time,
-            ctime: time,
-            crtime: time,
-            kind,
-            perm: 0o700,
-            nlink: 1,
-            uid: 0,
-            gid: 0,
-            rdev: 0,
-            blksize: 4096,
-            flags: 0,
-        }
+    fn write(&self, _offset: u64, _data: &[u8]) -> Result<(), Errno> {
+        Err(Errno::EROFS)
     }
 }
 
@@ -157,27 +109,22 @@ fn prepared_image() -> TempDir {
 struct Plugged {
     partition: DeviceId,
     _disk: BlockDevice,
-    _device: Loop,
-    _session: BackgroundSession,
-    _place: TempDir,
+    _served: Served,
     _image: TempDir,
 }
 
 fn plug(life: &Arc<Life>) -> Plugged {
-    let (directory, place) = (prepared_image(), TempDir::new().unwrap());
+    let directory = prepared_image();
     let image = File::open(directory.path().join(NAME)).unwrap();
     let size = image.metadata().unwrap().len() - 2 * START;
     let life = life.clone();
-    let stick = Stick { image, life };
-    let session = fuser::spawn_mount(stick, place.path(), &Config::default()).unwrap();
-    let file = File::open(place.path().join(NAME)).unwrap();
     let options = LoopOptions {
         read_only: true,
         partscan: true,
         ..LoopOptions::default()
     };
-    let device = Loop::attach(file.as_fd(), options).unwrap();
-    let disk = BlockDevice::open(device.node(), Access::Read).unwrap();
+    let served = serve(Stick { image, life }, options);
+    let disk = BlockDevice::open(served.node(), Access::Read).unwrap();
     let extent = PartitionExtent {
         number: 1,
         start: START,
@@ -187,9 +134,7 @@ fn plug(life: &Arc<Life>) -> Plugged {
     Plugged {
         partition: DeviceId::partition(disk.identity().diskseq, 1),
         _disk: disk,
-        _device: device,
-        _session: session,
-        _place: place,
+        _served: served,
         _image: directory,
     }
 }

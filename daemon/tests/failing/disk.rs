@@ -1,26 +1,18 @@
-//! A disk that fails where the test says: a loop device over a file that this program serves.
+//! A disk that fails where the test says.
 
 use std::{
     collections::HashMap,
-    ffi::OsStr,
-    fs::File,
-    os::fd::AsFd,
     path::Path,
     sync::{Arc, Mutex, MutexGuard},
-    time::{Duration, SystemTime},
 };
 
-use fuser::{
-    BackgroundSession, Config, Errno, FileAttr, FileHandle, FileType, Filesystem, FopenFlags,
-    INodeNo, LockOwner, OpenFlags, ReplyAttr, ReplyData, ReplyEmpty, ReplyEntry, ReplyOpen,
-    ReplyWrite, Request, WriteFlags,
-};
-use rustix::mount::{UnmountFlags, unmount};
-use wendy_sys::loopdev::{Loop, LoopOptions};
+use fuser::Errno;
+use wendy_sys::loopdev::LoopOptions;
+
+use crate::served::{Content, Served, serve};
 
 /// Unit of what fails, in bytes.
 const BLOCK: u64 = 4096;
-const FILE: INodeNo = INodeNo(2);
 
 /// What goes wrong.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
@@ -82,25 +74,13 @@ impl Disk {
     /// Plugs it in.
     pub fn plug(self) -> Plugged {
         let disk = Arc::new(self);
-        let place = tempfile::tempdir().unwrap();
-        let server = Server(Arc::clone(&disk));
-        let session = fuser::spawn_mount(server, place.path(), &Config::default()).unwrap();
-        let file = File::options()
-            .read(true)
-            .write(true)
-            .open(place.path().join("disk"))
-            .unwrap();
-        // Who has it open keeps it; nobody else needs to see it.
-        unmount(place.path(), UnmountFlags::DETACH).unwrap();
         let options = LoopOptions {
             partscan: true,
             ..LoopOptions::default()
         };
-        let device = Loop::attach(file.as_fd(), options).unwrap();
         Plugged {
-            device,
+            served: serve(Arc::clone(&disk), options),
             disk,
-            _session: session,
         }
     }
 
@@ -158,14 +138,13 @@ fn part(bytes: u64) -> usize {
 
 /// A disk at work.
 pub struct Plugged {
-    device: Loop,
+    served: Served,
     disk: Arc<Disk>,
-    _session: BackgroundSession,
 }
 
 impl Plugged {
     pub fn node(&self) -> &Path {
-        self.device.node()
+        self.served.node()
     }
 
     /// A sound disk with the same content.
@@ -191,93 +170,16 @@ impl Plugged {
     }
 }
 
-/// Serves a directory with one file, the disk.
-struct Server(Arc<Disk>);
-
-impl Server {
-    fn file(&self) -> FileAttr {
-        let size = self.0.base.len() as u64;
-        attributes(FILE, FileType::RegularFile, size)
-    }
-}
-
-fn attributes(ino: INodeNo, kind: FileType, size: u64) -> FileAttr {
-    let long_ago = SystemTime::UNIX_EPOCH;
-    FileAttr {
-        ino,
-        size,
-        blocks: size / 512,
-        atime: long_ago,
-        mtime: long_ago,
-        ctime: long_ago,
-        crtime: long_ago,
-        kind,
-        perm: 0o700,
-        nlink: 1,
-        uid: 0,
-        gid: 0,
-        rdev: 0,
-        blksize: 4096,
-        flags: 0,
-    }
-}
-
-impl Filesystem for Server {
-    fn lookup(&self, _: &Request, _: INodeNo, _name: &OsStr, reply: ReplyEntry) {
-        reply.entry(&Duration::MAX, &self.file(), fuser::Generation(0));
+impl Content for Arc<Disk> {
+    fn size(&self) -> u64 {
+        self.base.len() as u64
     }
 
-    fn getattr(&self, _: &Request, ino: INodeNo, _: Option<FileHandle>, reply: ReplyAttr) {
-        let directory = || attributes(INodeNo::ROOT, FileType::Directory, 0);
-        let found = if ino == FILE {
-            self.file()
-        } else {
-            directory()
-        };
-        reply.attr(&Duration::ZERO, &found);
+    fn read(&self, offset: u64, size: u64) -> Result<Vec<u8>, Errno> {
+        Disk::read(self, offset, size)
     }
 
-    /// Nothing is cached: every access comes here.
-    fn open(&self, _: &Request, _: INodeNo, _: OpenFlags, reply: ReplyOpen) {
-        reply.opened(FileHandle(0), FopenFlags::FOPEN_DIRECT_IO);
-    }
-
-    fn read(
-        &self,
-        _: &Request,
-        _: INodeNo,
-        _: FileHandle,
-        offset: u64,
-        size: u32,
-        _: OpenFlags,
-        _: Option<LockOwner>,
-        reply: ReplyData,
-    ) {
-        match self.0.read(offset, size.into()) {
-            Ok(bytes) => reply.data(&bytes),
-            Err(error) => reply.error(error),
-        }
-    }
-
-    fn write(
-        &self,
-        _: &Request,
-        _: INodeNo,
-        _: FileHandle,
-        offset: u64,
-        data: &[u8],
-        _: WriteFlags,
-        _: OpenFlags,
-        _: Option<LockOwner>,
-        reply: ReplyWrite,
-    ) {
-        match self.0.write(offset, data) {
-            Ok(()) => reply.written(u32::try_from(data.len()).unwrap()),
-            Err(error) => reply.error(error),
-        }
-    }
-
-    fn fsync(&self, _: &Request, _: INodeNo, _: FileHandle, _: bool, reply: ReplyEmpty) {
-        reply.ok();
+    fn write(&self, offset: u64, data: &[u8]) -> Result<(), Errno> {
+        Disk::write(self, offset, data)
     }
 }

@@ -15,6 +15,8 @@ mod disk;
 mod full;
 mod prepares;
 mod saves;
+#[path = "../common/served.rs"]
+mod served;
 
 /// So many places of `0..all`, evenly spread, the first and the last among them.
 pub fn spread(all: usize) -> impl Iterator<Item = usize> {
