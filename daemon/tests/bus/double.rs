@@ -1,6 +1,8 @@
 //! Stands behind the bus in place of the engine: a small made-up world, and a record of who got
 //! through. It runs in a process of its own, and tests steer it over the bus.
 
+mod world;
+
 use std::{
     env,
     sync::{Arc, Condvar, Mutex},
@@ -13,14 +15,14 @@ use wendyd::{
     jobs::{
         Facts, Failure, FailureKind, JobHandle, JobId, Jobs, ObjectId, Operation, Phase, Request,
     },
-    model::{
-        Condition, Device, DeviceId, Hub, LiveState, Reason, Session, SessionKey, SessionState,
-        Stack, State, Store, StoreKey, StoreKind, UpperKind,
-    },
+    model::{Condition, DeviceId, Hub, Reason, SessionKey, State, StoreKey},
     operations::{Caller, Operations, PrepareRequest, SaveRequest, UpperSpace},
     run::{Rooms, Signals, run},
 };
 use zbus::{connection::Builder, interface};
+
+use world::plug;
+pub use world::{SESSION, STICK, STORE};
 
 /// Tells the test program that it is to be the daemon.
 pub const ENV: &str = "WENDY_TEST_DAEMON";
@@ -29,23 +31,8 @@ pub const TEST_NAME: &str = "double::the_daemon_process";
 /// Where the double is steered.
 pub const CONTROL_NAME: &str = "org.ubuntu.WendyTest";
 
-/// A USB stick.
-pub const STICK: DeviceId = DeviceId {
-    diskseq: 7,
-    partition: None,
-};
-/// The built-in disk.
-pub const DISK: DeviceId = DeviceId {
-    diskseq: 8,
-    partition: None,
-};
 /// The name of a store that takes its time to be planned.
 pub const SLOW: &str = "Slow";
-/// A store on the stick.
-pub const STORE: StoreKey = StoreKey(0xa1);
-/// A session in that store.
-pub const SESSION: SessionKey = SessionKey(0xb2);
-
 /// Not a test of anything: other tests start this program again to run only this, as the daemon.
 #[test]
 fn the_daemon_process() {
@@ -91,82 +78,6 @@ async fn serve() {
     )
     .await
     .unwrap();
-}
-
-fn plug(hub: &Hub) {
-    hub.update(|world| {
-        world.live = LiveState {
-            stack: Some(Stack::LiveBoot),
-            upper_kind: Some(UpperKind::Overlayfs),
-            condition: Condition {
-                state: State::Volatile,
-                ..Condition::default()
-            },
-            ..LiveState::default()
-        };
-        world.devices.insert(STICK, stick());
-        world.devices.insert(DISK, disk());
-        world.stores.insert(STORE, store());
-        world.sessions.insert(SESSION, session());
-    });
-}
-
-fn stick() -> Device {
-    Device {
-        node: "/dev/sdx".to_owned(),
-        vendor: "ACME".to_owned(),
-        model: "Stick\n$(device) <b>%n%s</b>".to_owned(),
-        bus: "usb".to_owned(),
-        size: 1 << 30,
-        removable: true,
-        store: Some(STORE),
-        ..Device::default()
-    }
-}
-
-fn disk() -> Device {
-    Device {
-        node: "/dev/sdy".to_owned(),
-        bus: "ata".to_owned(),
-        system: true,
-        ..Device::default()
-    }
-}
-
-fn store() -> Store {
-    Store {
-        name: "My stick".to_owned(),
-        device: STICK,
-        kind: StoreKind::Filesystem,
-        locked: false,
-        foreign: String::new(),
-        filesystem: "ext4".to_owned(),
-        size: 1 << 30,
-        free: 1 << 29,
-        writable: true,
-        problem: String::new(),
-        default_session: Some(SESSION),
-    }
-}
-
-fn session() -> Session {
-    Session {
-        name: "Biofuel report".to_owned(),
-        stack: Stack::LiveBoot,
-        upper_kind: UpperKind::Overlayfs,
-        base_image: "00".repeat(32),
-        compatible: true,
-        created: 1,
-        saved: 2,
-        generation: 1,
-        size: 3,
-        files: 4,
-        state: SessionState::Complete,
-        kernel: "6.12".to_owned(),
-        kernel_parameters: "persistence".to_owned(),
-        saved_from_this_start: true,
-        store: STORE,
-    }
 }
 
 /// Writes down who got through, and starts jobs that wait to be let go.
