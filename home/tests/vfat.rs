@@ -163,6 +163,31 @@ fn small_changes_cost_one_write_and_one_flush_each_time_they_are_kept() {
     assert!(flushes <= commits + 1 && writes <= commits + 3, "{said}");
 }
 
+#[test]
+fn fsck_repairs_the_filesystem_of_the_stick_first() {
+    let Some(uml) = Uml::new(64 * MIB) else {
+        return;
+    };
+    let (program, fsck) = (program().display(), "fsck --json");
+    // Byte 65 of the boot sector of FAT32 says that it was not unmounted.
+    let said = uml.run(&format!(
+        "{program} create /mnt/stick/pershome\numount /mnt/stick\n\
+         printf '\\001' | dd of=/dev/ubda bs=1 seek=65 conv=notrunc\n\
+         {program} {fsck} /dev/ubda || [ $? = 4 ]\n\
+         {program} {fsck} --repair /dev/ubda || [ $? = 1 ]\n\
+         {program} {fsck} /dev/ubda\nmount -t vfat /dev/ubda /mnt/stick\n\
+         if {program} {fsck} /dev/ubda; then exit 1; fi\n"
+    ));
+    let found: Vec<&str> = said.split("\"filesystem\":\"").skip(1).collect();
+    let states = found.iter().map(|rest| rest.split('"').next().unwrap());
+    assert_eq!(
+        states.collect::<Vec<_>>(),
+        ["dirty", "repaired", "clean"],
+        "{said}"
+    );
+    assert!(said.contains("unmount it before"), "{said}");
+}
+
 /// The program of `examples/crash_workload.rs`, which cargo builds beside the tests.
 fn workload() -> PathBuf {
     let built = program().parent().unwrap().join("examples/crash_workload");

@@ -5,17 +5,27 @@
 use super::{Identity, open_medium, preview, print_reconciled};
 use anyhow::Context as _;
 use clap::Args;
+use rustix::fs::{Mode, OFlags};
 use serde::Serialize;
-use std::path::PathBuf;
+use std::os::fd::{AsFd as _, AsRawFd as _};
+use std::os::unix::fs::FileTypeExt as _;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use wendy_home::home::{Home, Reconciled};
+use wendy_home::login::DIRECTORY;
+use wendy_home::login::check::{self, Filesystem};
+use wendy_home::login::lower;
 use wendy_home::store::OpenError;
 use wendy_home::{home, readme};
+use wendy_sys::mount::DetachedMount;
 
-/// Check a home, and bring it in order with --repair; check the stick itself with fsck.vfat before.
+/// Check a home, and bring it in order with --repair.
+///
+/// Given the unmounted stick itself, its filesystem is looked at first and, when it was not taken
+/// out in order, repaired by fsck.fat, fsck.exfat or e2fsck.
 #[derive(Debug, Args)]
 pub struct Fsck {
-    /// Directory on the stick that holds the home
+    /// Directory on the stick that holds the home, or the device of an unmounted stick
     directory: PathBuf,
     #[command(flatten)]
     identity: Identity,
@@ -29,25 +39,49 @@ pub struct Fsck {
 
 #[derive(Debug, Serialize)]
 struct Report {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    filesystem: Option<FilesystemState>,
     damage: Option<String>,
     rebuilt: bool,
     clean: bool,
     found: Reconciled,
 }
 
+/// How the stick's own filesystem was.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+enum FilesystemState {
+    Clean,
+    Dirty,
+    Repaired,
+}
+
+/// Where the home is, with its filesystem in order.
+struct LookedAt {
+    directory: PathBuf,
+    state: Option<FilesystemState>,
+    /// Keeps the directory there.
+    _mount: Option<DetachedMount>,
+}
+
 impl Fsck {
     pub fn run(&self) -> anyhow::Result<ExitCode> {
-        let report = if self.repair {
-            self.repair()?
+        let mut looked_at = self.look_at_filesystem()?;
+        let mut report = if self.repair {
+            self.repair(&looked_at.directory)?
         } else {
-            self.check()?
+            self.check(&looked_at.directory)?
         };
+        report.filesystem = looked_at.state.take();
         if self.json {
             println!("{}", serde_json::to_string(&report)?)
         } else {
             print(&report)
         }
-        let wrong = report.damage.is_some() || !report.clean || report.found.is_anything();
+        let dirty = report
+            .filesystem
+            .is_some_and(|state| state != FilesystemState::Clean);
+        let wrong = dirty || report.damage.is_some() || !report.clean || report.found.is_anything();
         Ok(match (wrong, self.repair) {
             (false, _) => ExitCode::SUCCESS,
             (true, true) => ExitCode::from(1),
@@ -55,12 +89,58 @@ impl Fsck {
         })
     }
 
-    fn check(&self) -> anyhow::Result<Report> {
+    fn look_at_filesystem(&self) -> anyhow::Result<LookedAt> {
+        let node = &self.directory;
+        let kind = std::fs::metadata(node).map(|facts| facts.file_type());
+        if !kind.is_ok_and(|kind| kind.is_block_device()) {
+            return Ok(LookedAt {
+                directory: node.clone(),
+                state: None,
+                _mount: None,
+            });
+        }
+        let shown = node.display();
+        let filesystem = Filesystem::of(node).with_context(|| format!("cannot read {shown}"))?;
+        let filesystem = filesystem
+            .with_context(|| format!("{shown} has no FAT, exFAT or ext filesystem on it"))?;
+        let state = self.filesystem_state(filesystem)?;
+        let mounted = lower::detached(filesystem, node, !self.repair)?;
+        let directory = format!("/proc/self/fd/{}/{DIRECTORY}", mounted.as_fd().as_raw_fd());
+        Ok(LookedAt {
+            directory: directory.into(),
+            state: Some(state),
+            _mount: Some(mounted),
+        })
+    }
+
+    fn filesystem_state(&self, filesystem: Filesystem) -> anyhow::Result<FilesystemState> {
+        let node = &self.directory;
+        // Whoever opens a device like this is kept out of one that is mounted (open(2), O_EXCL).
+        let flags = OFlags::RDONLY | OFlags::EXCL | OFlags::CLOEXEC;
+        rustix::fs::open(node, flags, Mode::empty())
+            .with_context(|| format!("{} is in use: unmount it before", node.display()))?;
+        if filesystem == Filesystem::Ext && !self.repair || !check::is_dirty(filesystem, node)? {
+            return Ok(FilesystemState::Clean);
+        }
+        if !self.repair {
+            return Ok(FilesystemState::Dirty);
+        }
+        check::repair(filesystem, node)?;
+        let by_journal = filesystem == Filesystem::Ext;
+        Ok(if by_journal {
+            FilesystemState::Clean
+        } else {
+            FilesystemState::Repaired
+        })
+    }
+
+    fn check(&self, directory: &Path) -> anyhow::Result<Report> {
         let options = self.identity.options(super::caller());
-        match preview(&self.directory, options) {
+        match preview(directory, options) {
             Ok((_, found)) => {
-                let clean = super::superblock(&self.directory)?.clean;
+                let clean = super::superblock(directory)?.clean;
                 Ok(Report {
+                    filesystem: None,
                     damage: None,
                     rebuilt: false,
                     clean,
@@ -68,6 +148,7 @@ impl Fsck {
                 })
             }
             Err(error) => Ok(Report {
+                filesystem: None,
                 damage: Some(damage(&error).with_context(|| format!("{error:#}"))?),
                 rebuilt: false,
                 clean: false,
@@ -76,10 +157,10 @@ impl Fsck {
         }
     }
 
-    fn repair(&self) -> anyhow::Result<Report> {
-        let checked = self.check()?;
+    fn repair(&self, directory: &Path) -> anyhow::Result<Report> {
+        let checked = self.check(directory)?;
         let options = self.identity.options(super::caller());
-        let medium = open_medium(&self.directory)?;
+        let medium = open_medium(directory)?;
         medium
             .lock()
             .context("the home is in use: unmount it before")?;
@@ -108,6 +189,11 @@ fn damage(error: &anyhow::Error) -> Option<String> {
 }
 
 fn print(report: &Report) {
+    match report.filesystem {
+        Some(FilesystemState::Dirty) => println!("The stick was not taken out in order."),
+        Some(FilesystemState::Repaired) => println!("The filesystem of the stick was checked."),
+        Some(FilesystemState::Clean) | None => {}
+    }
     match (&report.damage, report.rebuilt) {
         (Some(what), true) => println!("The metadata was damaged ({what}) and is made anew."),
         (Some(what), false) => println!("The metadata is damaged: {what}."),

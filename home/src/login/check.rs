@@ -35,6 +35,23 @@ impl Filesystem {
         }
     }
 
+    /// The kind on the device `node`, by its signature: in the boot sector, or that of ext at 1080
+    /// (linux/ext4, *Super Block*).
+    ///
+    /// # Errors
+    /// Those of reading the device.
+    pub fn of(node: &Path) -> io::Result<Option<Self>> {
+        let (sector, mut magic) = (boot_sector(node)?, [0; 2]);
+        File::open(node)?.read_exact_at(&mut magic, 1080)?;
+        let is_fat = sector[0x52..0x57] == *b"FAT32" || sector[0x36..0x39] == *b"FAT";
+        Ok(match &sector[3..11] {
+            b"EXFAT   " => Some(Self::Exfat),
+            _ if is_fat => Some(Self::Vfat),
+            _ if magic == [0x53, 0xef] => Some(Self::Ext),
+            _ => None,
+        })
+    }
+
     /// The driver's name.
     #[must_use]
     pub fn driver(self) -> &'static str {
@@ -59,12 +76,20 @@ impl Filesystem {
 /// # Errors
 /// What the repair program says, when it finds more than it may repair without asking.
 pub fn check(stick: &Stick) -> wendy_sys::Result<()> {
-    if stick.read_only || !is_dirty(stick).unwrap_or(true) {
+    if stick.read_only || !is_dirty(stick.filesystem, &stick.node).unwrap_or(true) {
         return Ok(());
     }
     tracing::info!(stick = %stick.name, "checking its filesystem");
+    repair(stick.filesystem, &stick.node)
+}
+
+/// Repairs the filesystem on the device `node`, which must not be mounted.
+///
+/// # Errors
+/// As [`check`].
+pub fn repair(filesystem: Filesystem, node: &Path) -> wendy_sys::Result<()> {
     for _ in 0..MOST_RUNS {
-        let run = stick.filesystem.tool().arg(&stick.node).accept(CORRECTED);
+        let run = filesystem.tool().arg(node).accept(CORRECTED);
         match run.run(&Cancel::new()) {
             Ok(output) if output.code == CORRECTED => {}
             Ok(_) => return Ok(()),
@@ -79,11 +104,14 @@ pub fn check(stick: &Stick) -> wendy_sys::Result<()> {
 }
 
 /// Whether the filesystem says that it was not unmounted. ext looks at that by itself.
-fn is_dirty(stick: &Stick) -> io::Result<bool> {
-    Ok(match stick.filesystem {
+///
+/// # Errors
+/// Those of reading the device.
+pub fn is_dirty(filesystem: Filesystem, node: &Path) -> io::Result<bool> {
+    Ok(match filesystem {
         Filesystem::Ext => true,
-        Filesystem::Vfat => fat_is_dirty(&boot_sector(&stick.node)?),
-        Filesystem::Exfat => exfat_is_dirty(&boot_sector(&stick.node)?),
+        Filesystem::Vfat => fat_is_dirty(&boot_sector(node)?),
+        Filesystem::Exfat => exfat_is_dirty(&boot_sector(node)?),
     })
 }
 

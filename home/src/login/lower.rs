@@ -8,7 +8,7 @@ use crate::medium::directory::DirectoryMedium;
 use std::fs::File;
 use std::path::{Path, PathBuf};
 use wendy_sys::Errno;
-use wendy_sys::mount::{self, MountFlags};
+use wendy_sys::mount::{self, DetachedMount, MountFlags};
 
 /// The bare filesystem shows all files as root's; programs run through the home only.
 const FLAGS: MountFlags = MountFlags {
@@ -25,14 +25,27 @@ const FLAGS: MountFlags = MountFlags {
 /// # Errors
 /// Those of mounting.
 pub fn mount(stick: &Stick, place: &Place) -> wendy_sys::Result<DirectoryMedium> {
-    let (driver, params) = (stick.filesystem.driver(), params(stick.filesystem));
-    let mounted = mount::detached(driver, Some(&stick.node), params, FLAGS)?;
+    let mounted = detached(stick.filesystem, &stick.node, false)?;
     let medium = look::open_directory(&mounted)?;
     let at = path(place)?;
     let target = File::open(&at).map_err(|source| os(&at, source))?;
     // Others see in the mount table that the stick is in use, and leave it alone.
     mount::attach(&mounted, target)?;
     Ok(medium)
+}
+
+/// Mounts the filesystem on `node` for ourselves alone, until the mount is dropped.
+///
+/// # Errors
+/// Those of mounting.
+pub fn detached(
+    filesystem: Filesystem,
+    node: &Path,
+    read_only: bool,
+) -> wendy_sys::Result<DetachedMount> {
+    let (driver, params) = (filesystem.driver(), params(filesystem));
+    let flags = MountFlags { read_only, ..FLAGS };
+    mount::detached(driver, Some(node), params, flags)
 }
 
 /// Takes every mount of the stick out of the tree; what is open stays until it is closed.
