@@ -76,8 +76,8 @@ impl Daemon {
         eventually(&self.hub, what, wanted)
     }
 
-    /// Waits for the store on a medium to be as `wanted`; until udev has seen the medium, what is
-    /// shown may be of the one that was there before.
+    /// Waits for the store on a medium to be as `wanted`. It is known by the identity of the
+    /// medium: until udev comes by, its node shows the one that was there before.
     fn store_on(&self, medium: &Medium, wanted: impl Fn(&Store) -> bool) -> (StoreKey, Store) {
         let what = format!("store on {} ({})", medium.node().display(), medium.id());
         let is_wanted = |(_, store): &(StoreKey, Store)| wanted(store);
@@ -90,9 +90,7 @@ fn is_called(name: &'static str) -> impl Fn(&Store) -> bool {
 }
 
 fn store_on(world: &World, medium: &Medium) -> Option<(StoreKey, Store)> {
-    let node = medium.node().to_str().unwrap();
-    let device = world.devices.values().find(|device| device.node == node)?;
-    let key = device.store?;
+    let key = world.devices.get(&medium.id())?.store?;
     Some((key, world.stores.get(&key)?.clone()))
 }
 
