@@ -1,5 +1,6 @@
 //! One emulated machine.
 
+use std::io::{Read, Write};
 use std::os::unix::net::UnixStream;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
@@ -11,6 +12,7 @@ use tempfile::TempDir;
 
 use super::console::{Console, Outcome};
 use super::image::LiveImage;
+use super::plugging::Ports;
 use super::qmp::{Qmp, connect_patiently};
 use super::slot::Slot;
 use super::stick::{Plug, Stick};
@@ -40,6 +42,9 @@ pub(super) const HARDWARE: &[&str] = &[
 
 /// What every boot has on the kernel's command line. The last one is for the emulator's sake only.
 const PARAMETERS: &str = "boot=live components quiet console=ttyS0 mitigations=off";
+/// On a machine that has other things to do too, services and devices take longer than systemd waits.
+const PATIENCE: &str =
+    "systemd.default_timeout_start_sec=1800 systemd.default_device_timeout_sec=1800";
 
 /// What a boot may take; with two idle processors it takes 80 s.
 const BOOT: Duration = Duration::from_secs(1800);
@@ -52,16 +57,22 @@ pub struct Vm {
     process: Child,
     qmp: Qmp,
     shell: Console,
+    pub(super) ports: Ports,
+    /// The stick that was plugged in as a slow one.
+    pub(super) limited: Option<String>,
     dir: TempDir,
     _slot: Slot,
 }
 
 /// Where a machine begins.
+#[derive(Debug, Clone, Copy)]
 pub(super) enum Begin<'a> {
-    /// At its kernel, with these further parameters.
+    /// At the image's kernel, with these further parameters.
     Kernel(&'a str),
-    /// At an instant in the middle of its life.
-    Memory(&'a Path),
+    /// At its firmware, which starts what it finds.
+    Firmware,
+    /// In the middle of its life: the memory is read later.
+    Asleep,
 }
 
 impl Vm {
@@ -77,7 +88,7 @@ impl Vm {
 
     /// Begins such a boot and leaves it to itself.
     pub fn switch_on(image: &LiveImage, parameters: &str, sticks: &[&Stick]) -> Result<Vm> {
-        let mut vm = Vm::begin(image, Begin::Kernel(parameters))?;
+        let mut vm = Vm::begin(image, true, Begin::Kernel(parameters))?;
         for stick in sticks {
             vm.connect(stick, Plug::Fast)?;
         }
@@ -85,11 +96,27 @@ impl Vm {
         Ok(vm)
     }
 
-    /// Starts the emulator, the machine in it standing still.
-    pub(super) fn begin(image: &LiveImage, begin: Begin<'_>) -> Result<Vm> {
+    /// Boots from a stick that holds a live system, as a PC with nothing else in it does, and waits
+    /// for a root shell. The parameters are typed at the stick's own boot prompt.
+    pub fn boot_from(stick: &Stick, image: &LiveImage, parameters: &str) -> Result<Vm> {
+        let mut vm = Vm::begin(image, false, Begin::Firmware)?;
+        vm.connect(stick, Plug::Fast)?;
+        let mut prompt = vm.screen()?;
+        vm.qmp.execute("cont", json!({}))?;
+        read_up_to(&mut prompt, "boot:").with_context(|| vm.kernel_log())?;
+        prompt.write_all(format!("live {PATIENCE} {parameters}\r").as_bytes())?;
+        vm.shell
+            .take_over_login(BOOT)
+            .with_context(|| vm.kernel_log())?;
+        Ok(vm)
+    }
+
+    /// Starts the emulator, the machine in it standing still, with the image's medium in its drive
+    /// or without.
+    pub(super) fn begin(image: &LiveImage, medium: bool, begin: Begin<'_>) -> Result<Vm> {
         let slot = Slot::take();
         let dir = tempfile::tempdir()?;
-        let process = emulator(image, begin, dir.path())
+        let process = emulator(image, medium, begin, dir.path())
             .spawn()
             .context(EMULATOR)?;
         let qmp = Qmp::connect(&dir.path().join("qmp"))?;
@@ -98,6 +125,8 @@ impl Vm {
             process,
             qmp,
             shell,
+            ports: Ports::default(),
+            limited: None,
             dir,
             _slot: slot,
         })
@@ -144,26 +173,6 @@ impl Vm {
         outcome.with_context(|| format!("`{command}`\n{}", self.kernel_log()))
     }
 
-    /// Plugs a stick in and waits until the system has its device.
-    pub fn plug(&mut self, stick: &Stick, plug: Plug) -> Result<()> {
-        self.connect(stick, plug)?;
-        self.run(&format!(
-            "until [ -b {} ]; do sleep 0.1; done; udevadm settle",
-            stick.node()
-        ))?;
-        Ok(())
-    }
-
-    /// Pulls a stick out, whatever is being done with it.
-    pub fn pull(&mut self, stick: &Stick) -> Result<()> {
-        let id = stick.serial();
-        self.qmp.execute("device_del", json!({ "id": id }))?;
-        self.qmp.wait_for_device_event("DEVICE_DELETED", id)?;
-        self.qmp
-            .execute("blockdev-del", json!({ "node-name": id }))?;
-        Ok(())
-    }
-
     /// Pulls the power plug: nothing that was not on a stick by now will ever get there.
     pub fn cut_power(self) {
         drop(self);
@@ -175,32 +184,6 @@ impl Vm {
         let ended = self.qmp.wait_for_end(BOOT);
         ended.with_context(|| format!("shutting down\n{}", self.kernel_log()))?;
         self.process.wait()?;
-        Ok(())
-    }
-
-    /// Plugs a stick in and does not wait for anything.
-    pub fn connect(&mut self, stick: &Stick, plug: Plug) -> Result<()> {
-        let id = stick.serial();
-        let file = json!({ "driver": "file", "filename": stick.file() });
-        let node = match plug {
-            Plug::Fast => json!({ "driver": "raw", "file": file }),
-            Plug::Slow(bytes_per_second) => {
-                let limits = json!({ "bps-write": bytes_per_second });
-                let group = format!("{id}-speed");
-                let object = json!({ "qom-type": "throttle-group", "id": group, "limits": limits });
-                self.qmp.execute("object-add", object)?;
-                json!({ "driver": "throttle", "throttle-group": group, "file": file })
-            }
-        };
-        let mut node = node;
-        node["node-name"] = json!(id);
-        node["read-only"] = json!(stick.read_only());
-        self.qmp.execute("blockdev-add", node)?;
-        let device = json!({
-            "driver": "usb-storage", "id": id, "drive": id, "bus": "xhci.0",
-            "removable": true, "serial": id,
-        });
-        self.qmp.execute("device_add", device)?;
         Ok(())
     }
 
@@ -223,16 +206,23 @@ impl Drop for Vm {
     }
 }
 
-fn emulator(image: &LiveImage, begin: Begin<'_>, dir: &Path) -> Command {
+/// Waits for a text on a line that nobody else reads.
+fn read_up_to(line: &mut UnixStream, text: &str) -> Result<()> {
+    line.set_read_timeout(Some(BOOT))?;
+    let mut heard = Vec::new();
+    while !heard.ends_with(text.as_bytes()) {
+        let mut byte = [0];
+        line.read_exact(&mut byte).context("no boot prompt")?;
+        heard.extend(byte);
+    }
+    Ok(())
+}
+
+fn emulator(image: &LiveImage, medium: bool, begin: Begin<'_>, dir: &Path) -> Command {
     let mut command = program(EMULATOR);
-    let medium = image.file("medium.iso");
     command
         .args(HARDWARE)
-        .args(["-S", "-drive"])
-        .arg(format!(
-            "file={},if=virtio,format=raw,readonly=on",
-            medium.display()
-        ))
+        .arg("-S")
         .arg("-qmp")
         .arg(format!("unix:{}/qmp,server=on,wait=off", dir.display()))
         .arg("-serial")
@@ -246,6 +236,13 @@ fn emulator(image: &LiveImage, begin: Begin<'_>, dir: &Path) -> Command {
         ))
         .stdin(Stdio::null())
         .stdout(Stdio::null());
+    if medium {
+        let file = image.file("medium.iso");
+        let file = file.display();
+        command
+            .arg("-drive")
+            .arg(format!("file={file},if=virtio,format=raw,readonly=on"));
+    }
     match begin {
         Begin::Kernel(parameters) => command
             .arg("-kernel")
@@ -253,10 +250,9 @@ fn emulator(image: &LiveImage, begin: Begin<'_>, dir: &Path) -> Command {
             .arg("-initrd")
             .arg(image.file("initrd.img"))
             .arg("-append")
-            .arg(format!("{PARAMETERS} {parameters}")),
-        Begin::Memory(file) => command
-            .arg("-incoming")
-            .arg(format!("exec:cat '{}'", file.display())),
+            .arg(format!("{PARAMETERS} {PATIENCE} {parameters}")),
+        Begin::Firmware => &mut command,
+        Begin::Asleep => command.args(["-incoming", "defer"]),
     };
     command
 }

@@ -2,7 +2,7 @@
 
 use std::fs::File;
 use std::os::unix::fs::MetadataExt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Result, ensure};
 use tempfile::TempDir;
@@ -25,6 +25,8 @@ pub enum Plug {
     Fast,
     /// Writing no more than so many bytes in a second.
     Slow(u64),
+    /// Writing no more than so many times in a second, whatever the size.
+    Steps(u64),
 }
 
 impl Stick {
@@ -57,6 +59,24 @@ impl Stick {
         Ok(stick)
     }
 
+    /// A stick of that many bytes, a file written to its beginning: what `dd` does.
+    pub fn written(serial: &str, size: u64, file: &Path) -> Result<Stick> {
+        let stick = Stick {
+            serial: serial.to_owned(),
+            read_only: false,
+            dir: tempfile::tempdir()?,
+        };
+        copy_sparsely(file, &stick.file())?;
+        let copy = File::options().write(true).open(stick.file())?;
+        ensure!(
+            copy.metadata()?.len() <= size,
+            "{} does not fit",
+            file.display()
+        );
+        copy.set_len(size)?;
+        Ok(stick)
+    }
+
     /// The image file.
     pub fn file(&self) -> PathBuf {
         self.dir.path().join("stick.img")
@@ -65,6 +85,17 @@ impl Stick {
     /// Whether nothing was ever written to a blank stick.
     pub fn is_untouched(&self) -> Result<bool> {
         Ok(std::fs::metadata(self.file())?.blocks() == 0)
+    }
+
+    /// Whether the stick begins with what is in a file, the first bytes of both set aside.
+    pub fn holds(&self, file: &Path, set_aside: u64) -> Result<bool> {
+        let compared = program("/usr/bin/cmp")
+            .arg("--silent")
+            .arg(format!("--ignore-initial={set_aside}"))
+            .arg(format!("--bytes={}", file.metadata()?.len() - set_aside))
+            .args([&self.file(), file])
+            .status()?;
+        Ok(compared.success())
     }
 
     /// The serial number, which is also the emulator's name for it.
@@ -80,4 +111,14 @@ impl Stick {
     pub fn node(&self) -> String {
         format!("/dev/disk/by-id/usb-QEMU_QEMU_HARDDISK_{}-0:0", self.serial)
     }
+}
+
+/// Copies an image file without filling its holes.
+pub(super) fn copy_sparsely(from: &Path, to: &Path) -> Result<()> {
+    let copied = program("/usr/bin/cp")
+        .args(["--sparse=always", "--reflink=auto", "--"])
+        .args([from, to])
+        .status()?;
+    ensure!(copied.success(), "copying {}: {copied}", from.display());
+    Ok(())
 }
