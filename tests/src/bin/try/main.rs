@@ -4,7 +4,7 @@
 mod bridge;
 mod raw;
 
-use std::io::{Write, stdin, stdout};
+use std::io::{IsTerminal, Write, stdin, stdout};
 use std::path::PathBuf;
 
 use anyhow::{Result, ensure};
@@ -28,12 +28,15 @@ Try: wendyctl status
      reboot
 
 After a reboot you are asked for the kernel parameters of the next boot, as in a boot menu: give
-what `wendyctl save` printed. That boot has the same, untouched image, and takes two minutes.
+what `wendyctl save` printed. That boot has the same, untouched image, the stick if it is plugged
+in, and takes two minutes.
+
 Press Enter for the prompt."#;
 
 fn main() -> Result<()> {
     let packages: Vec<PathBuf> = std::env::args_os().skip(1).map(PathBuf::from).collect();
     ensure!(!packages.is_empty(), "usage: try PACKAGE...");
+    ensure!(stdin().is_terminal(), "this needs a terminal");
     println!("Waking the live system; the first time it is built and booted, which takes minutes.");
     let image = LiveImage::of(Suite::Trixie)?;
     let vm = Vm::wake_with(&image, &packages)?;
@@ -63,6 +66,7 @@ impl Desk {
                 _ => return Ok(()),
             };
             let sticks: &[&Stick] = if self.plugged { &[&self.stick] } else { &[] };
+            println!("Booting; the prompt comes in about two minutes.");
             vm = Vm::switch_on(&self.image, &parameters, sticks)?;
         }
     }
