@@ -7,4 +7,5 @@ mod loopback;
 mod package;
 mod person;
 mod power;
+mod replug;
 mod wendy;
