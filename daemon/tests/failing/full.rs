@@ -178,7 +178,7 @@ fn a_store_that_fills_up_at_any_byte_keeps_the_last_save() {
             fill(&ballast.join("bytes"), &dir, left);
         }));
     }
-    assert!(failed > 5, "it failed {failed} times only");
+    assert!(failed > 0, "there was always room");
     filling.check();
 }
 
@@ -206,7 +206,7 @@ fn a_store_that_runs_out_of_files_keeps_the_last_save() {
         let left = left as u64;
         failed += usize::from(!filling.update(round, |ballast| take(ballast, left)));
     }
-    assert!(failed > 5, "it failed {failed} times only");
+    assert!(failed > 0, "there was always room");
     filling.check();
 }
 
