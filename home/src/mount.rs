@@ -14,6 +14,8 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::thread;
 use std::time::Duration;
 
+/// What the mount table gives as the source of a home.
+pub const SOURCE: &str = "wendy-home";
 /// Unsettled objects that are settled without waiting for idleness.
 const UNSETTLED_MAX: usize = 4096;
 
@@ -117,7 +119,7 @@ fn unmount_or_flush<M: Medium>(
 fn config(options: MountOptions) -> Config {
     let mut config = Config::default();
     config.mount_options = vec![
-        MountOption::FSName("wendy-home".into()),
+        MountOption::FSName(SOURCE.into()),
         MountOption::Subtype("wendy".into()),
         MountOption::DefaultPermissions,
         MountOption::NoSuid,

@@ -103,8 +103,11 @@ pub fn close(session: &Session) -> io::Result<()> {
     let Some(person) = session.person() else {
         return Ok(());
     };
+    let Some(place) = Place::existing(person.uid)? else {
+        return Ok(());
+    };
     if !has_systemd() {
-        return alone::close(&Place::of(person.uid)?);
+        return alone::close(&place);
     }
     // Usually systemd does it all: the unit ends with the user's last session. Unless logind was
     // never told of this one.

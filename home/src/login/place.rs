@@ -71,6 +71,17 @@ pub struct Place {
 }
 
 impl Place {
+    /// The directory if somebody has made it.
+    ///
+    /// # Errors
+    /// Those of open(2).
+    pub fn existing(uid: u32) -> io::Result<Option<Self>> {
+        match Self::open(uid) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            other => other.map(Some),
+        }
+    }
+
     /// Makes the directory if it is missing.
     ///
     /// # Errors
@@ -79,6 +90,11 @@ impl Place {
         let path = Path::new(RUN).join(uid.to_string());
         let mut builder = DirBuilder::new();
         builder.recursive(true).mode(0o700).create(&path)?;
+        Self::open(uid)
+    }
+
+    fn open(uid: u32) -> io::Result<Self> {
+        let path = Path::new(RUN).join(uid.to_string());
         let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
         let dir = rustix::fs::open(&path, flags, Mode::empty())?;
         Ok(Self { path, dir })

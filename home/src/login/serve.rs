@@ -19,9 +19,6 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use wendy_sys::mountinfo::{self, Mount};
 
-/// What the mount table calls a home.
-const MOUNT_TYPE: &str = "fuse.wendy";
-
 /// A home that is there and not yet shown.
 struct Arrived {
     stick: Stick,
@@ -80,7 +77,7 @@ fn homes_of(person: &Person) -> impl Iterator<Item = Mount> {
         _ => person.home.clone(),
     };
     let mounts = mountinfo::read().unwrap_or_default().into_iter();
-    mounts.filter(move |mount| mount.fs_type == MOUNT_TYPE && mount.mount_point == real)
+    mounts.filter(move |mount| mount.source == mount::SOURCE && mount.mount_point == real)
 }
 
 /// Finds, checks and opens the home.
