@@ -46,3 +46,6 @@ pub const PATIENCE: Duration = Duration::from_secs(30);
 
 /// Name of the directory on the stick that holds the home.
 pub const DIRECTORY: &str = "pershome";
+
+/// What a login without a home on a stick is told at the end.
+const HERE: &str = "You use your home on this computer.";

@@ -4,8 +4,30 @@ use clap::{Args, Subcommand};
 use std::process::ExitCode;
 use wendy_home::login::{hook, serve};
 
+/// What the manual says beside the usage.
+const MANUAL: &str = "\
+To have your home on a stick: make a folder called pershome on it, on any computer, plug it in and \
+log in. The first login makes a home of the folder; what was in it stays. Log out before you pull \
+the stick. If you pull it while you are logged in, all that was saved more than a few seconds ago \
+is safe; plug it in again and close what complains.
+
+It applies to users who are listed in /etc/ltsp/persistent_homes, one to a line, and to those who \
+have a file called .persistent_home in their home directory. Logging in always works: without a \
+stick, with one that has no such folder, or one that does not answer within 30 seconds, the home \
+on the computer is used, and the login says why.
+
+Of several sticks the one is taken whose home was used by the same user on this computer before. \
+The first user of a home on a computer keeps it there: no other user is shown it, until root removes \
+its file in /var/lib/wendy-home. Over the network only such a known home is taken.
+
+The package adds the hook to PAM with pam-auth-update(8). The unit wendy-home@UID.service keeps the \
+home; it ends with the user's last session, and its journal names the programs that were still using \
+the home then. Users who linger (loginctl enable-linger) keep the home on the computer. Where systemd \
+does not run the hook starts the same server and counts the sessions by itself.";
+
 /// Bring a home at login and let it go at logout; run by PAM and systemd.
 #[derive(Debug, Args)]
+#[command(after_long_help = MANUAL)]
 pub struct Login {
     #[command(subcommand)]
     when: When,

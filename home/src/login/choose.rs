@@ -1,5 +1,6 @@
 //! Which stick it is, or why it is none; in words for the person at the login.
 
+use super::HERE;
 use super::claims::Owner;
 use super::look::{Content, HomeId};
 use super::sticks::Stick;
@@ -27,8 +28,6 @@ impl Found {
         self.content == Content::Vacant
     }
 }
-
-const HERE: &str = "You use your home on this computer.";
 
 /// Takes the one stick that is meant: the person's own before those nobody has used here, and homes
 /// before folders that are to become one. Over the network nothing is taken for the first time: who

@@ -4,11 +4,11 @@
 //! waits for those who do no longer than [`PATIENCE`]. Of its environment it takes the name of the
 //! user, which must be that of an account, the service and whether there is a remote host.
 
-use super::PATIENCE;
 use super::person::Person;
 use super::place::{Place, Waiting};
 use super::serve;
 use super::sessions::Sessions;
+use super::{HERE, PATIENCE};
 use std::io::{self, Write as _};
 use std::path::Path;
 use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
@@ -124,7 +124,7 @@ fn open_with_systemd(person: &Person, place: &Place, remote: bool) -> Result<(),
     }
     wait_for_home(place, remote, |cancel| {
         let run = Tool::new("systemctl").args(["start", &unit(person.uid)]);
-        run.run(cancel).map(drop).map_err(|error| error.to_string())
+        run.run(cancel).map(drop).map_err(|_| failed(person))
     })
 }
 
@@ -153,6 +153,13 @@ fn make_way(person: &Person) -> Result<(), String> {
     }
 }
 
+fn failed(person: &Person) -> String {
+    let unit = unit(person.uid);
+    format!(
+        "Your home could not be taken from a stick; root finds why with: journalctl -u {unit}. {HERE}"
+    )
+}
+
 fn logged_in_without() -> String {
     String::from(
         "You are logged in already with your home on this computer. \
@@ -173,9 +180,8 @@ fn wait_for_home(
     let started = start(&cancel);
     if cancel.is_cancelled() {
         tracing::warn!(waited = ?begin.elapsed(), "gave up waiting");
-        return Err(String::from(
-            "The stick does not answer, or is still being checked. You use your home on this \
-             computer; log out and in again later.",
+        return Err(format!(
+            "The stick does not answer, or is still being checked. Log out and in again later. {HERE}"
         ));
     }
     started

@@ -8,7 +8,7 @@ use super::place::Place;
 use super::plugged::Plugged;
 use super::sticks::{self, Stick};
 use super::watch::{self, Watched};
-use super::{check, holders, lower, skel};
+use super::{HERE, check, holders, lower, skel};
 use crate::home::{self, Home, Options};
 use crate::medium::directory::DirectoryMedium;
 use crate::mount::{self, MountOptions};
@@ -89,10 +89,7 @@ fn arrive(person: &Person, place: &Place, host: [u8; 16]) -> Result<Arrived, Str
     let stick = chosen.stick;
     tracing::info!(user = %person.name, stick = %stick.name, node = %stick.node.display(), "found");
     let sorry = |error: &dyn std::fmt::Display| {
-        format!(
-            "The stick {} cannot be used: {error}. You use your home on this computer.",
-            stick.name
-        )
+        format!("The stick {} cannot be used: {error}. {HERE}", stick.name)
     };
     if stick.read_only {
         return Err(sorry(&"it is write-protected"));
