@@ -85,7 +85,7 @@ impl<M: Medium> Home<M> {
     fn is_as_recorded(&self, state: &State<M>, dir: Ino) -> std::io::Result<bool> {
         let path = state.table.lower_dir(dir).ok_or(Errno::IO)?;
         let listed = match self.medium.list(&path) {
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(false),
+            Err(error) if is_gone(&error) => return Ok(false),
             other => other?,
         };
         let mut there: HashMap<&str, &Facts> = listed
@@ -110,6 +110,12 @@ impl<M: Medium> State<M> {
         let elsewhere = elsewhere.filter(|other| *other != dir);
         place(dir).into_iter().chain(elsewhere).collect()
     }
+}
+
+/// Whether a directory cannot be listed because it, or one above it, is not there any more.
+fn is_gone(error: &std::io::Error) -> bool {
+    use std::io::ErrorKind::{NotADirectory, NotFound};
+    matches!(error.kind(), NotFound | NotADirectory)
 }
 
 /// Whether the lower of `ino` is among what is `there`, as recorded; takes it out.

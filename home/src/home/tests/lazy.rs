@@ -95,6 +95,19 @@ fn nothing_but_what_is_used_is_read() {
 }
 
 #[test]
+fn a_file_in_the_place_of_a_directory_is_a_difference() {
+    let fake = furnished();
+    fake.rename("dir/sub", "dir/b").unwrap();
+    fake.create("dir/sub").unwrap();
+    let home = Home::open_lazily(fake, options()).unwrap();
+    // Looks for the object of the hard link, which stood in `dir/sub`.
+    home.lookup(Ino::ROOT, b"a").unwrap();
+    let dir = home.lookup(Ino::ROOT, b"dir").unwrap().ino;
+    assert_eq!(home.lookup(dir, b"sub").unwrap().kind, Kind::File);
+    assert_eq!(home.lookup(dir, b"b").unwrap().kind, Kind::Directory);
+}
+
+#[test]
 fn what_is_written_before_a_difference_is_found_stays() {
     let fake = furnished();
     fake.write_file("other/new", b"from outside");
