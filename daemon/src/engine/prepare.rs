@@ -176,7 +176,7 @@ impl Target {
     fn find(&self, held: &BlockDevice, mode: Mode, cancel: &Cancel) -> Result<Found> {
         let mut found = inspect::inspect(held, &self.known, cancel)?;
         if mode == Mode::Loopback {
-            found.room = image::room(&found, held, plan::image_name(self.stack))?;
+            found.room = image::room(&found, held, place::image_name(self.stack))?;
         }
         Ok(found)
     }

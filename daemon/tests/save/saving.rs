@@ -39,6 +39,7 @@ fn a_session_comes_back_as_it_was() {
 #[test]
 fn an_update_writes_what_changed_and_shares_the_rest() {
     let Some(bench) = Bench::new() else { return };
+    settle();
     let first = bench.saved("Biofuel report");
     let store = bench.store();
     let shared = |store: &OpenStore| {

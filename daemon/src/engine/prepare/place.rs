@@ -4,7 +4,6 @@ use wendy_store::{Stack, layout};
 
 use super::{
     found::{Found, Part},
-    plan::image_name,
     request::Mode,
     table::{Table, TableKind},
 };
@@ -127,6 +126,11 @@ fn image(found: &Found, stack: Option<Stack>, size: Option<u64>) -> Result<Place
         partition_name: "",
         image: image_name(stack),
     })
+}
+
+/// The image is called what the running stack looks for, which is the stack it will be booted by.
+pub fn image_name(stack: Option<Stack>) -> &'static str {
+    layout::image_name(stack.unwrap_or(Stack::LiveBoot))
 }
 
 /// With a partition name live-boot is content, and the label can be what casper looks for.

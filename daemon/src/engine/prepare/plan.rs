@@ -3,7 +3,7 @@
 //! Pure: the same findings and the same request give the same plan, so a plan made again right
 //! before the work can be compared with the one that was agreed to.
 
-use wendy_store::{Name, Stack, layout};
+use wendy_store::{Name, Stack};
 
 use super::{
     found::{Found, Part, Piece},
@@ -259,11 +259,6 @@ fn lost_partitions(found: &Found) -> Vec<Piece> {
         std::iter::once(itself).chain(within)
     });
     pieces.collect()
-}
-
-/// The image is called what the running stack looks for, which is the stack it will be booted by.
-pub fn image_name(stack: Option<Stack>) -> &'static str {
-    layout::image_name(stack.unwrap_or(Stack::LiveBoot))
 }
 
 #[cfg(test)]
