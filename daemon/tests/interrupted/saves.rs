@@ -103,9 +103,11 @@ fn a_failing_step_is_undone() {
             // The save counts by the time the one before is removed.
             let harmless = matches!(
                 *step,
-                "save.checkpoint" | "save.default" | "save.second-pass" | "save.remove-last"
+                "save.checkpoint" | "save.default" | "save.remove-last"
             );
-            assert_eq!(done, harmless, "{action} at {step}");
+            // An update has a second pass only if a file was in motion during the first.
+            let either = *step == "save.second-pass";
+            assert!(done == harmless || either, "{action} at {step}: {done}");
             let store = scene.partition.store();
             let kept = path_of(&store.root())
                 .join(format!("casper/sessions/{}/generations", scene.session));
