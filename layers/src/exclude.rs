@@ -5,6 +5,7 @@ use std::ffi::CStr;
 use globset::{Candidate, GlobBuilder, GlobSet, GlobSetBuilder};
 use xxhash_rust::xxh3::Xxh3Default;
 
+use crate::index::{Index, Key};
 use crate::place::Place;
 use crate::{EntryPath, Error, Result};
 
@@ -69,10 +70,32 @@ impl Exclude {
     pub(crate) fn fingerprint(&self) -> u64 {
         self.fingerprint
     }
+}
 
-    /// The same for the entry `name` of `dir`, whose path is only spelled out if needed.
-    pub(crate) fn matches_in<T>(&self, dir: &Place<T>, name: &CStr) -> bool {
-        !self.is_empty() && self.matches(&dir.path_of(name))
+/// What of an upper is looked at, where a part of it may have been copied before.
+pub(crate) struct Extent<'a> {
+    exclude: &'a Exclude,
+    /// What was copied with the same things left out.
+    copied: Option<&'a Index>,
+}
+
+impl<'a> Extent<'a> {
+    pub(crate) fn new(exclude: &'a Exclude, known: Option<&'a Index>) -> Self {
+        let copied = known.filter(|index| index.leaves_out(exclude));
+        Self { exclude, copied }
+    }
+
+    /// Whether what is known was made with the same things left out.
+    pub(crate) fn is_as_known(&self) -> bool {
+        self.copied.is_some()
+    }
+
+    /// Whether the entry `name` of `dir`, which has the key `parent`, is left out. What was copied
+    /// is not, and its path need not be spelled out for that.
+    pub(crate) fn leaves_out<T>(&self, (dir, parent): (&Place<T>, Key), name: &CStr) -> bool {
+        !self.exclude.is_empty()
+            && !self.copied.is_some_and(|index| index.has(parent.of(name)))
+            && self.exclude.matches(&dir.path_of(name))
     }
 }
 

@@ -10,6 +10,7 @@ use rustix::fs::FileType;
 use rustix::io::Errno;
 
 use crate::content::{Buffer, Failure};
+use crate::exclude::Extent;
 use crate::facts::Facts;
 use crate::index::{Builder, Index, Key, Known};
 use crate::names::{Names, list};
@@ -102,9 +103,8 @@ fn survey(
         && silent::possible_on(upper).map_err(|errno| Error::read(top.path(), errno))?;
     let survey = Survey {
         upper,
-        exclude,
+        extent: Extent::new(exclude, known),
         known,
-        same_extent: known.is_some_and(|index| index.leaves_out(exclude)),
         silent,
         progress,
         total: Counter::default(),
@@ -125,10 +125,8 @@ fn survey(
 
 struct Survey<'a> {
     upper: BorrowedFd<'a>,
-    exclude: &'a Exclude,
+    extent: Extent<'a>,
     known: Option<&'a Index>,
-    /// Whether the index was made with the same things left out.
-    same_extent: bool,
     /// Whether to read data, because files can change without a trace in their inode.
     silent: bool,
     progress: &'a dyn Progress,
@@ -188,7 +186,7 @@ impl Survey<'_> {
         let mut subdirs = Names::default();
         let mut files = Names::default();
         let listed = list(open, |name, kind| -> Result<(), Errno> {
-            if self.stays_behind(dir, name) {
+            if self.extent.leaves_out((dir, dir.data), name) {
                 return Ok(());
             }
             if kind == FileType::Directory {
@@ -235,14 +233,6 @@ impl Survey<'_> {
             }
         }
         Ok(())
-    }
-
-    /// Whether the entry is left out. What was copied with the same things left out is not.
-    fn stays_behind(&self, dir: &Dir, name: &CStr) -> bool {
-        let copied = self.known.filter(|_| self.same_extent);
-        !self.exclude.is_empty()
-            && !copied.is_some_and(|index| index.has(dir.data.of(name)))
-            && self.exclude.matches_in(dir, name)
     }
 
     fn known(&self, key: Key, facts: &Facts) -> Known {

@@ -81,17 +81,20 @@ impl Index {
 
     /// Whether the entry at `key` was there.
     pub(crate) fn has(&self, key: Key) -> bool {
+        self.find(key).is_some()
+    }
+
+    fn find(&self, key: Key) -> Option<&Record> {
         let bucket = &self.buckets[key.bucket()];
-        bucket.binary_search_by_key(&key, Record::key).is_ok()
+        let found = bucket.binary_search_by_key(&key, Record::key).ok()?;
+        Some(&bucket[found])
     }
 
     /// Compares the present state of the entry at `key` with the one remembered.
     pub(crate) fn lookup(&self, key: Key, facts: &Facts) -> Known {
-        let bucket = &self.buckets[key.bucket()];
-        let Ok(found) = bucket.binary_search_by_key(&key, Record::key) else {
+        let Some(record) = self.find(key) else {
             return Known::New;
         };
-        let record = bucket[found];
         if record.stamp == stamp(self.seed, facts) {
             Known::Same(join(record.hash))
         } else {

@@ -8,6 +8,7 @@ mod create;
 mod dir;
 mod files;
 mod linked;
+mod listing;
 
 use std::cell::OnceCell;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -17,6 +18,7 @@ use rustix::fd::{BorrowedFd, OwnedFd};
 use rustix::io::Errno;
 
 use crate::content::{Buffer, Copier};
+use crate::exclude::Extent;
 use crate::index::{Builder, Index};
 use crate::links::Links;
 use crate::manifest::{self, Records};
@@ -117,8 +119,7 @@ struct Mirror<'a> {
     previous: Option<BorrowedFd<'a>>,
     /// Whether the destination is empty.
     fresh: bool,
-    /// Whether what is known was made with the same things left out.
-    same_extent: bool,
+    extent: Extent<'a>,
     watch: Watch<'a>,
     clones: AtomicBool,
     pace: Pace,
@@ -159,7 +160,7 @@ impl<'a> Mirror<'a> {
             known,
             previous: None,
             fresh: false,
-            same_extent: known.is_some_and(|index| index.leaves_out(job.exclude)),
+            extent: Extent::new(job.exclude, known),
             watch: Watch {
                 progress: job.progress,
                 failed: AtomicBool::new(false),

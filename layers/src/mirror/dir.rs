@@ -10,6 +10,7 @@ use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
 use rustix::fs::{FileType, Mode, mkdirat};
 use rustix::io::Errno;
 
+use super::listing::{Listing, Stop};
 use super::{Dir, Mirror, Open, Worker};
 use crate::attributes::{Target, Xattrs, apply, remove_others, unlock};
 use crate::facts::Facts;
@@ -155,7 +156,7 @@ impl Mirror<'_> {
             facts,
             xattrs,
             fresh,
-            pruned: fresh || (same && self.same_extent),
+            pruned: fresh || (same && self.extent.is_as_known()),
             dirty: AtomicBool::new(!same),
             work: AtomicUsize::new(1),
         })
@@ -184,7 +185,7 @@ impl Mirror<'_> {
     ) -> Result<()> {
         let mut found = Listing::default();
         let listed = list(&open.from, |name, kind| -> Result<(), Stop> {
-            if self.stays_behind(&dir, name) {
+            if self.extent.leaves_out((&dir, dir.data.key), name) {
                 return Ok(());
             }
             found.add(&dir, name, kind == FileType::Directory);
@@ -204,14 +205,6 @@ impl Mirror<'_> {
         self.finish_with(dir, &open.to)
     }
 
-    /// Whether the entry is left out. What was copied with the same things left out is not.
-    fn stays_behind(&self, dir: &Dir, name: &CStr) -> bool {
-        let copied = self.known.filter(|_| self.same_extent);
-        !self.job.exclude.is_empty()
-            && !copied.is_some_and(|index| index.has(dir.data.key.of(name)))
-            && self.job.exclude.matches_in(dir, name)
-    }
-
     /// Gives a batch of files to any thread, or deals with it here when enough waits already.
     fn share(
         &self,
@@ -223,7 +216,7 @@ impl Mirror<'_> {
         if queue.is_full() {
             return self.files(worker, dir, open, &files);
         }
-        dir.data.work.fetch_add(1, Ordering::Relaxed);
+        Self::postpone(dir);
         queue.push(Work::Files(Arc::clone(dir), files));
         Ok(())
     }
@@ -338,64 +331,6 @@ impl Mirror<'_> {
     pub(super) fn known(&self, key: Key, facts: &Facts) -> Known {
         self.known
             .map_or(Known::New, |index| index.lookup(key, facts))
-    }
-}
-
-/// The entries of a directory as they are found.
-#[derive(Default)]
-struct Listing {
-    /// All of them: an entry replaced while listing is found twice, but copied once.
-    present: HashSet<Key>,
-    subdirs: Names,
-    files: Names,
-    /// Names in `files`.
-    count: usize,
-}
-
-impl Listing {
-    fn add(&mut self, dir: &Dir, name: &CStr, is_dir: bool) {
-        if !self.present.insert(dir.data.key.of(name)) {
-            return;
-        }
-        if is_dir {
-            dir.data.work.fetch_add(1, Ordering::Relaxed);
-            self.subdirs.push(name);
-        } else {
-            self.files.push(name);
-            self.count += 1;
-        }
-    }
-
-    fn take_files(&mut self) -> Names {
-        self.count = 0;
-        std::mem::take(&mut self.files)
-    }
-}
-
-/// Why a listing ended early.
-enum Stop {
-    Read(Errno),
-    Failed(Error),
-}
-
-impl Stop {
-    fn named(self, dir: &Dir) -> Error {
-        match self {
-            Self::Read(errno) => Error::read(dir.path(), errno),
-            Self::Failed(error) => error,
-        }
-    }
-}
-
-impl From<Errno> for Stop {
-    fn from(errno: Errno) -> Self {
-        Self::Read(errno)
-    }
-}
-
-impl From<Error> for Stop {
-    fn from(error: Error) -> Self {
-        Self::Failed(error)
     }
 }
 
