@@ -4,6 +4,7 @@
 //! nobody else sees it, and it is gone when the descriptor is closed, however the process ends.
 
 mod context;
+mod device;
 
 use std::{
     os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd},
@@ -18,6 +19,8 @@ use rustix::{
 };
 
 use crate::{Error, Result, block::proc_path, error::Context as _, ioctl};
+
+pub use device::of_device;
 
 /// What a mount forbids; everything is allowed by default.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

@@ -10,6 +10,7 @@ use std::{
 use anyhow::{Context, Result, bail};
 use rustix::fs::{OFlags, fcntl_getfl, fcntl_setfl};
 use wendy_sys::{
+    block::{Access, BlockDevice},
     confine::{Limits, confine},
     tool::inherited,
 };
@@ -79,10 +80,14 @@ fn look(kind: &str, descriptor: OwnedFd) -> Result<Report> {
         confine(Limits::default())?;
         return Ok(describe(&MountedTree::from_root(descriptor)));
     }
-    let device = PathBuf::from(format!("/proc/self/fd/{}", descriptor.as_raw_fd()));
+    let device = BlockDevice::open(&proc_path(&descriptor), Access::Read)?;
     let tree = MountedTree::mount(kind, &device)?;
     confine(Limits::default())?;
     Ok(describe(&tree))
+}
+
+fn proc_path(descriptor: &OwnedFd) -> PathBuf {
+    PathBuf::from(format!("/proc/self/fd/{}", descriptor.as_raw_fd()))
 }
 
 /// Where the device cannot do that, its cache is as good: then nobody mounts it.

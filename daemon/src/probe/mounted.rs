@@ -15,8 +15,9 @@ use std::{
 use rustix::fs::{AtFlags, FileType, OFlags, readlinkat, statat};
 use wendy_sys::{
     Errno,
+    block::BlockDevice,
     dir::{entries, open_beneath},
-    mount::{DetachedMount, MountFlags, detached, space},
+    mount::{DetachedMount, MountFlags, of_device, space},
 };
 
 use super::{
@@ -65,14 +66,14 @@ pub struct MountedTree<R>(R);
 
 impl MountedTree<DetachedMount> {
     /// Mounts the filesystem on `device`.
-    pub fn mount(fs_type: &str, device: &Path) -> anyhow::Result<Self> {
+    pub fn mount(fs_type: &str, device: &BlockDevice) -> anyhow::Result<Self> {
         let known = READ_BY_KERNEL.iter().find(|(name, ..)| *name == fs_type);
         let Some((_, kernel_type, params)) = known else {
             anyhow::bail!("filesystems of type {fs_type} are not mounted for a look");
         };
         let deadline = Instant::now() + PATIENCE;
         loop {
-            match detached(kernel_type, Some(device), params, MountFlags::UNTRUSTED) {
+            match of_device(kernel_type, device, params, MountFlags::UNTRUSTED) {
                 Ok(mount) => return Ok(Self(mount)),
                 Err(error) if is_busy(&error) && Instant::now() < deadline => sleep(PAUSE),
                 Err(error) => return Err(error.into()),

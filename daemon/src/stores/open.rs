@@ -2,7 +2,7 @@
 
 use std::{
     os::fd::{AsFd, BorrowedFd},
-    path::{Path, PathBuf},
+    path::PathBuf,
 };
 
 use rustix::fs::{FlockOperation, OFlags, StatVfsMountFlags, flock, fstat, fstatvfs};
@@ -71,11 +71,10 @@ impl OpenStore {
             MountFlags::STORE
         };
         let detour = detour::around(&device, read_only).during("opening the store")?;
-        let node = match &detour {
-            Some(attached) => attached.node().to_owned(),
-            None => device.proc_path(),
+        let outer = match &detour {
+            Some(attached) => mount_loop(&location.fs_type, attached, flags, name)?,
+            None => mount_device(&location.fs_type, &device, flags, name)?,
         };
-        let outer = mount_device(&location.fs_type, &node, flags, name)?;
         let fallback = StoreId::derived(&location.fs_uuid);
         let record = records::read_store(outer.as_fd(), fallback, name)?;
         let (root, record, image) = match record.image.clone() {
@@ -220,28 +219,37 @@ fn lock(device: &BlockDevice, name: &str) -> Result<()> {
     }
 }
 
-fn mount_device(
+fn mount_loop(
     fs_type: &str,
-    node: &Path,
+    attached: &Loop,
     flags: MountFlags,
     name: &str,
 ) -> Result<DetachedMount> {
-    patiently(FOR_DEVICE, || {
-        mount::detached(fs_type, Some(node), &[], flags)
-    })
-    .map_err(|error| match error.errno() {
-        Some(Errno::BUSY) => Error::InUse {
-            what: name.to_owned(),
-            by: "a mount of another kind".to_owned(),
-        },
-        Some(Errno::INVAL | Errno::UCLEAN) => Error::Corrupt {
-            what: name.to_owned(),
-            why: error.to_string(),
-        },
-        _ => Error::System {
-            what: "mounting the store".to_owned(),
-            source: error,
-        },
+    let device = BlockDevice::open(attached.node(), Access::Read).during("mounting the store")?;
+    mount_device(fs_type, &device, flags, name)
+}
+
+fn mount_device(
+    fs_type: &str,
+    device: &BlockDevice,
+    flags: MountFlags,
+    name: &str,
+) -> Result<DetachedMount> {
+    patiently(FOR_DEVICE, || mount::of_device(fs_type, device, &[], flags)).map_err(|error| {
+        match error.errno() {
+            Some(Errno::BUSY) => Error::InUse {
+                what: name.to_owned(),
+                by: "a mount of another kind".to_owned(),
+            },
+            Some(Errno::INVAL | Errno::UCLEAN) => Error::Corrupt {
+                what: name.to_owned(),
+                why: error.to_string(),
+            },
+            _ => Error::System {
+                what: "mounting the store".to_owned(),
+                source: error,
+            },
+        }
     })
 }
 
@@ -273,7 +281,7 @@ fn open_image(
         Some(attached) => attached,
         None => Loop::attach(backing.as_fd(), options).during("opening the image file")?,
     };
-    let root = mount_device("ext4", attached.node(), flags, name)?;
+    let root = mount_loop("ext4", &attached, flags, name)?;
     Ok((
         root,
         Image {

@@ -194,7 +194,7 @@ fn mount_as(
     flags: MountFlags,
 ) -> wendy_sys::Result<DetachedMount> {
     patiently(FOR_DEVICE, || {
-        mount::detached(fs_type, Some(&device.proc_path()), params, flags)
+        mount::of_device(fs_type, device, params, flags)
     })
 }
 

@@ -9,7 +9,7 @@ use wendy_store::{Name, StoreId, StoreRecord, layout};
 use wendy_sys::{
     block::BlockDevice,
     dir::{entries, make_dir, write_atomic},
-    mount::{DetachedMount, MountFlags, detached, syncfs},
+    mount::{DetachedMount, MountFlags, of_device, syncfs},
 };
 
 use crate::devices::Content;
@@ -40,12 +40,7 @@ pub fn adopt(device: &BlockDevice, content: &Content) -> Result<(), AdoptError> 
     let name = Name::new(NAME).map_err(wendy_store::RecordError::from)?;
     let record = StoreRecord::new(StoreId::derived(&content.uuid), name, now());
     let marker = record.render()?;
-    let root = detached(
-        &content.fs_type,
-        Some(&device.proc_path()),
-        &[],
-        MountFlags::STORE,
-    )?;
+    let root = of_device(&content.fs_type, device, &[], MountFlags::STORE)?;
     check_layout(&root)?;
     device.verify(&device.identity())?;
     let directory = make_dir(&root, layout::ROOT, 0o755)?;
