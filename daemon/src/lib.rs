@@ -24,7 +24,7 @@ pub mod jobs;
 pub mod limits;
 pub mod model;
 pub mod operations;
-mod patience;
+pub mod patience;
 pub mod probe;
 pub mod run;
 pub mod stacks;

@@ -5,7 +5,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use wendy_sys::{Errno, Result};
+use wendy_sys::{Errno, Error, Result};
 
 const PAUSE: Duration = Duration::from_millis(20);
 
@@ -18,7 +18,8 @@ pub const FOR_LOCK: Duration = Duration::from_secs(10);
 /// Tries again while something is busy, for as long as `patience`.
 ///
 /// A filesystem that was just unmounted holds its device until every copy of its descriptor is
-/// closed, those in a program that is being started included; udev looks at a new medium at once.
+/// closed, those in a program that is being started included; udev looks at a new medium at once; and
+/// whoever tries to attach a file to a loop device that is taken claims it for that moment.
 ///
 /// # Errors
 /// Of the last attempt.
@@ -26,17 +27,21 @@ pub fn patiently<T>(patience: Duration, mut attempt: impl FnMut() -> Result<T>) 
     let deadline = Instant::now() + patience;
     loop {
         match attempt() {
-            Err(error) if is_busy(error.errno()) && Instant::now() < deadline => {
-                thread::sleep(PAUSE)
-            }
+            Err(error) if is_busy(&error) && Instant::now() < deadline => thread::sleep(PAUSE),
             other => return other,
         }
     }
 }
 
-/// What a held device and a held lock say.
-fn is_busy(errno: Option<Errno>) -> bool {
-    matches!(errno, Some(Errno::BUSY | Errno::AGAIN | Errno::INTR))
+/// What a held device and a held lock say, and mkfs.ext4 before it writes anything.
+fn is_busy(error: &Error) -> bool {
+    match error {
+        Error::Tool { stderr_tail, .. } => stderr_tail.contains("apparently in use by the system"),
+        _ => matches!(
+            error.errno(),
+            Some(Errno::BUSY | Errno::AGAIN | Errno::INTR)
+        ),
+    }
 }
 
 #[cfg(test)]

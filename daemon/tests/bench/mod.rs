@@ -25,6 +25,7 @@ use std::{
 };
 
 use wendy_sys::{Cancel, tool::Tool};
+use wendyd::patience::{FOR_DEVICE, patiently};
 
 pub use hybrid::*;
 pub use live::*;
@@ -52,11 +53,10 @@ pub fn eventually(what: &str, is_so: impl Fn() -> bool) {
 }
 
 pub fn run(tool: &str, args: &[&str]) -> Vec<u8> {
-    Tool::new(tool)
-        .args(args)
-        .run(&Cancel::new())
-        .unwrap()
-        .stdout
+    let output = patiently(FOR_DEVICE, || {
+        Tool::new(tool).args(args).run(&Cancel::new())
+    });
+    output.unwrap().stdout
 }
 
 pub fn script(tool: &str, args: &[&str], stdin: &str) {

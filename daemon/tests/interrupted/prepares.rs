@@ -45,6 +45,45 @@ fn a_prepare_killed_at_any_step_leaves_no_half_store() {
 }
 
 #[test]
+fn a_killed_prepare_of_free_space_lists_nothing_that_is_not_made() {
+    if !is_root() {
+        return;
+    }
+    let live = || live_stick(SIZE, SHAPES[0]).0;
+    prepare_as(&live().target(), Mode::FreeSpace).unwrap();
+    for step in reached(&[
+        "prepare.wipe",
+        "prepare.mkfs",
+        "prepare.mount",
+        "prepare.skeleton",
+        "prepare.label",
+        "prepare.table",
+        "prepare.tell",
+        "prepare.marker",
+        "prepare.flush",
+    ]) {
+        let stick = live();
+        let old = stick.table();
+        let work = format!("prepare {} free-space", stick.node().display());
+        assert_killed(&work, step);
+        check_unused(stick.node());
+        let stick = stick.replugged();
+        match stick.table().strip_prefix(&old[..]).unwrap() {
+            [] => prepare_as(&stick.target(), Mode::FreeSpace).unwrap(),
+            [new] => {
+                let partition = stick.partition(new.number);
+                check_filesystem(partition.node());
+                let store = OpenStore::open(location(partition.node(), "ext4"));
+                assert_eq!(store.is_ok(), *step == "prepare.flush", "{step}");
+            }
+            more => panic!("{step}: {more:?}"),
+        }
+        let listed = ["prepare.tell", "prepare.marker", "prepare.flush"].contains(step);
+        assert!(listed || stick.table().len() == old.len() + 1, "{step}");
+    }
+}
+
+#[test]
 fn a_killed_loopback_prepare_leaves_the_files_and_no_half_store() {
     if !is_root() {
         return;

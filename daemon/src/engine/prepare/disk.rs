@@ -2,6 +2,7 @@
 
 use wendy_sys::{
     block::{Access, BlockDevice, PartitionExtent},
+    loopdev::{Loop, LoopOptions},
     step,
     tool::Tool,
 };
@@ -31,7 +32,9 @@ pub(super) fn whole_device(work: &Work<'_>, disk: BlockDevice) -> Result<BlockDe
     )?;
     let written = write_new_table(work, &disk);
     let disk = disk.share().during("giving up the disk as a whole")?;
-    let made = written.and_then(|()| make_in_partition(work, &disk, &[]));
+    let made = written
+        .and_then(|()| announce(work, &disk, &[]))
+        .and_then(|partition| in_partition(work, &partition, format::make_store));
     if made.is_err() {
         // The first error is the one to report; the disk is blank or has an empty partition.
         let _ = disk.tell_partitions(&[]);
@@ -53,26 +56,46 @@ pub(super) fn partition(
     if !work.plan.place.partition_name.is_empty() {
         name_partition(work, disk)?;
     }
-    make_store(work, &held.share().during("opening the partition")?)
+    let held = held.share().during("opening the partition")?;
+    in_partition(work, &held, format::make_store)
 }
 
-/// Adds a partition in the room behind the others.
+/// Adds a partition in the room behind the others. It is listed when all but the marker is in it:
+/// interrupted before, the disk is what it was.
 ///
 /// The disk may be in use, as the one is that the system was started from: then the kernel would
 /// not read its table again, but takes one more partition when it is told.
 pub(super) fn free_space(work: &Work<'_>, disk: BlockDevice) -> Result<BlockDevice> {
     wipe(work, &disk, &ends_of_place(work))?;
+    make_in_place(work, &disk)?;
     let kept = disk.partitions().during("listing the partitions")?;
     let appended = append_partition(work, &disk);
     let disk = disk.share().during("giving up the disk as a whole")?;
     let made = appended
         .and_then(|()| check_kept(work, &disk))
-        .and_then(|()| make_in_partition(work, &disk, &kept));
+        .and_then(|()| announce(work, &disk, &kept))
+        .and_then(|partition| in_partition(work, &partition, format::mark_store));
     if made.is_err() {
         let _ = disk.tell_partitions(&kept);
         let _ = remove_appended(work, &disk);
     }
     made
+}
+
+/// Makes what will be in the partition where that will be, before anybody knows of it.
+fn make_in_place(work: &Work<'_>, disk: &BlockDevice) -> Result<()> {
+    let what = "opening the free space";
+    let options = LoopOptions {
+        offset: work.plan.place.start,
+        size_limit: work.plan.place.size,
+        ..LoopOptions::default()
+    };
+    // Not our own descriptor: the loop device would keep its claim on the disk until the last one
+    // who looks at the loop device is gone.
+    let shared = BlockDevice::open(&disk.proc_path(), Access::Write).during(what)?;
+    let place = Loop::attach(shared.fd(), options).during(what)?;
+    let device = BlockDevice::open(place.node(), Access::Write).during(what)?;
+    format::make_unmarked(work, &device)
 }
 
 /// Whether every partition that was there is listed as before.
@@ -94,15 +117,11 @@ fn check_kept(work: &Work<'_>, disk: &BlockDevice) -> Result<()> {
     }
 }
 
-/// Lets the kernel know the new partition beside those that stay, and makes the store in it.
+/// Lets the kernel know the new partition beside those that stay.
 ///
 /// The disk is no longer held as a whole, because the kernel would let nobody use its partitions.
-/// Still nobody takes the new one: it has no signature, and the disk stays locked.
-fn make_in_partition(
-    work: &Work<'_>,
-    disk: &BlockDevice,
-    kept: &[PartitionExtent],
-) -> Result<BlockDevice> {
+/// Still nobody takes the new one: udev, from which others hear of it, waits for the lock.
+fn announce(work: &Work<'_>, disk: &BlockDevice, kept: &[PartitionExtent]) -> Result<BlockDevice> {
     step("prepare.tell").during("announcing the partition")?;
     let number = number_in_table(work, disk)?;
     let place = work.plan.place;
@@ -123,17 +142,21 @@ fn make_in_partition(
     {
         return Err(Error::Changed(work.plan.device.clone()));
     }
-    make_store(work, &partition)
+    Ok(partition)
 }
 
-/// Makes the store and keeps its partition open, so that nobody who reads the partition table again
-/// takes it away for a moment.
-fn make_store(work: &Work<'_>, partition: &BlockDevice) -> Result<BlockDevice> {
+/// Calls `make` with the partition, and keeps that open afterwards, so that nobody who reads the
+/// partition table again takes it away for a moment.
+fn in_partition(
+    work: &Work<'_>,
+    partition: &BlockDevice,
+    make: fn(&Work<'_>, &BlockDevice) -> Result<()>,
+) -> Result<BlockDevice> {
     match detour::around(partition, false).during("opening the partition")? {
-        None => format::make_store(work, partition)?,
+        None => make(work, partition)?,
         Some(attached) => {
             let device = BlockDevice::open(attached.node(), Access::Write);
-            format::make_store(work, &device.during("opening the partition")?)?;
+            make(work, &device.during("opening the partition")?)?;
         }
     }
     BlockDevice::open(&partition.proc_path(), Access::Read).during("opening the partition")

@@ -15,6 +15,7 @@ use super::{Work, writing};
 use crate::{
     error::{During, Result},
     jobs::Phase,
+    patience::{FOR_DEVICE, patiently},
     stores::{self, records},
 };
 
@@ -26,35 +27,82 @@ const FEATURES: &str = "none,has_journal,ext_attr,resize_inode,dir_index,filetyp
 
 /// Puts a store on `device`, which nobody else uses. On failure nothing recognisable is left.
 pub(super) fn make_store(work: &Work<'_>, device: &BlockDevice) -> Result<()> {
-    let made = make_filesystem(work, device).and_then(|()| fill(work, device));
-    if made.is_err() {
+    or_wipe(work, device, || mark(work, lay_out(work, device)?, device))
+}
+
+/// Puts everything on `device` but the marker. On failure nothing recognisable is left.
+pub(super) fn make_unmarked(work: &Work<'_>, device: &BlockDevice) -> Result<()> {
+    or_wipe(work, device, || {
+        drop(lay_out(work, device)?);
+        device.fsync().during("flushing the device")
+    })
+}
+
+/// Makes a store of what [`make_unmarked`] has made.
+pub(super) fn mark_store(work: &Work<'_>, device: &BlockDevice) -> Result<()> {
+    or_wipe(work, device, || mark(work, mount(device)?, device))
+}
+
+fn or_wipe(work: &Work<'_>, device: &BlockDevice, make: impl FnOnce() -> Result<()>) -> Result<()> {
+    make().inspect_err(|_| {
         // The first error is the one to report; without a marker it is no store anyway.
         work.watch.phase(Phase::RollingBack);
         let _ = device.wipe_signatures();
+    })
+}
+
+fn lay_out(work: &Work<'_>, device: &BlockDevice) -> Result<DetachedMount> {
+    make_filesystem(work, device)?;
+    step("prepare.mount").during("mounting the new filesystem")?;
+    let mounted = mount(device)?;
+    write_skeleton(&mounted)?;
+    if !work.plan.place.label.is_empty() {
+        step("prepare.label").during("labelling the filesystem")?;
+        mount::set_label(&mounted, work.plan.place.label).during("labelling the filesystem")?;
     }
-    made
+    Ok(mounted)
+}
+
+fn mount(device: &BlockDevice) -> Result<DetachedMount> {
+    patiently(FOR_DEVICE, || {
+        mount::of_device("ext4", device, &[], MountFlags::STORE)
+    })
+    .during("mounting the new filesystem")
+}
+
+/// Lets it count, and waits until it is on the medium.
+fn mark(work: &Work<'_>, mounted: DetachedMount, device: &BlockDevice) -> Result<()> {
+    work.watch.phase(Phase::Committing);
+    work.watch.point_of_no_return()?;
+    step("prepare.marker").during("writing the marker")?;
+    write_marker(&mounted, &work.record(None))?;
+    drop(mounted);
+    step("prepare.flush").during("flushing the device")?;
+    device.fsync().during("flushing the device")
 }
 
 fn make_filesystem(work: &Work<'_>, device: &BlockDevice) -> Result<()> {
     step("prepare.mkfs").during("making the filesystem")?;
     work.watch.phase(Phase::Formatting);
-    let tool = Tool::new("mkfs.ext4")
-        .args(["-q", "-F", "-m", "0", "-O", FEATURES])
-        .args([
-            "-E",
-            "lazy_itable_init=1,lazy_journal_init=1,nodiscard",
-            "-U",
-            "random",
-            "--",
-        ])
-        .arg(device.proc_path())
-        .pass_fd(device.fd());
+    let tool = || {
+        Tool::new("mkfs.ext4")
+            .args(["-q", "-F", "-m", "0", "-O", FEATURES])
+            .args([
+                "-E",
+                "lazy_itable_init=1,lazy_journal_init=1,nodiscard",
+                "-U",
+                "random",
+                "--",
+            ])
+            .arg(device.proc_path())
+            .pass_fd(device.fd())
+    };
     let expected = (
         device.identity().devnum,
         written_by_mkfs(work.plan.place.size),
     );
-    writing::watched(work.watch, expected, || tool.run(work.watch.cancel()))
-        .during("making the filesystem")?;
+    let run = || patiently(FOR_DEVICE, || tool().run(work.watch.cancel()));
+    writing::watched(work.watch, expected, run).during("making the filesystem")?;
     Ok(())
 }
 
@@ -63,24 +111,6 @@ fn make_filesystem(work: &Work<'_>, device: &BlockDevice) -> Result<()> {
 fn written_by_mkfs(size: u64) -> u64 {
     let (group, most_room_to_grow) = (128 << 20, 4 << 20);
     (256 << 10) + most_room_to_grow.min(size / 2048) + size / group * 1400
-}
-
-fn fill(work: &Work<'_>, device: &BlockDevice) -> Result<()> {
-    step("prepare.mount").during("mounting the new filesystem")?;
-    let mounted = mount::detached("ext4", Some(&device.proc_path()), &[], MountFlags::STORE)
-        .during("mounting the new filesystem")?;
-    write_skeleton(&mounted)?;
-    if !work.plan.place.label.is_empty() {
-        step("prepare.label").during("labelling the filesystem")?;
-        mount::set_label(&mounted, work.plan.place.label).during("labelling the filesystem")?;
-    }
-    work.watch.phase(Phase::Committing);
-    work.watch.point_of_no_return()?;
-    step("prepare.marker").during("writing the marker")?;
-    write_marker(&mounted, &work.record(None))?;
-    drop(mounted);
-    step("prepare.flush").during("flushing the device")?;
-    device.fsync().during("flushing the device")
 }
 
 /// Everything but the marker. The links in the root are there before anything else, because stock
