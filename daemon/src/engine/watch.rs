@@ -17,6 +17,8 @@ pub trait Watch: Progress + std::fmt::Debug {
     /// # Errors
     /// [`Error::Cancelled`] if it was asked to stop just before.
     fn point_of_no_return(&self) -> Result<()>;
+    /// What is done counts, and the operation can be stopped again without losing it.
+    fn may_end_here(&self) {}
     /// The switch that stops external tools and long waits.
     fn cancel(&self) -> &Cancel;
 }
@@ -42,6 +44,10 @@ impl Watch for JobHandle {
 
     fn point_of_no_return(&self) -> Result<()> {
         JobHandle::point_of_no_return(self).map_err(|_| Error::Cancelled)
+    }
+
+    fn may_end_here(&self) {
+        JobHandle::may_end_here(self);
     }
 
     fn cancel(&self) -> &Cancel {

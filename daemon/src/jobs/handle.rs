@@ -77,6 +77,12 @@ impl JobHandle {
         ))
     }
 
+    /// What is done counts, and the job may be cancelled again: the rest is not worth waiting for.
+    pub fn may_end_here(&self) {
+        self.job.may_end_here();
+        self.tell();
+    }
+
     /// Does the work and keeps its result. A panic ends the job, never the daemon.
     pub(super) fn run<E: Into<Failure>>(self, work: impl FnOnce(&JobHandle) -> Result<Facts, E>) {
         self.job.enter(None);

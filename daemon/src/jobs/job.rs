@@ -49,6 +49,8 @@ struct Status {
     phase: Option<Phase>,
     phase_began: Instant,
     point_of_no_return: bool,
+    /// To be stopped now would leave less than to finish.
+    must_finish: bool,
     blockers: Vec<Blocker>,
     gone: Option<DeviceId>,
     outcome: Option<(Outcome, Instant)>,
@@ -61,6 +63,7 @@ impl Job {
             phase: None,
             phase_began: Instant::now(),
             point_of_no_return: false,
+            must_finish: false,
             blockers: Vec::new(),
             gone: None,
             outcome: None,
@@ -131,7 +134,7 @@ impl Job {
     /// `false` once it is too late.
     pub(super) fn cancel(&self) -> bool {
         let status = self.status();
-        let possible = status.outcome.is_none() && !status.point_of_no_return;
+        let possible = status.outcome.is_none() && !status.must_finish;
         if possible {
             self.cancel.cancel();
         }
@@ -175,8 +178,14 @@ impl Job {
     /// `false` if it was cancelled before.
     pub(super) fn pass_point_of_no_return(&self) -> bool {
         let mut status = self.status();
-        status.point_of_no_return = !self.is_cancelled();
-        status.point_of_no_return
+        let passes = !self.is_cancelled();
+        status.point_of_no_return |= passes;
+        status.must_finish |= passes;
+        passes
+    }
+
+    pub(super) fn may_end_here(&self) {
+        self.status().must_finish = false;
     }
 
     pub(super) fn finish(&self, result: Result<super::Facts, Failure>) {
@@ -216,7 +225,7 @@ impl Job {
             } else {
                 0
             },
-            cancelable: active && !status.point_of_no_return && !self.is_cancelled(),
+            cancelable: active && !status.must_finish && !self.is_cancelled(),
             point_of_no_return: status.point_of_no_return,
             blockers: status.blockers.clone(),
             outcome: status.outcome.as_ref().map(|(outcome, _)| outcome.clone()),

@@ -77,6 +77,27 @@ async fn cancel_reaches_the_work_and_ends_as_cancelled() {
 }
 
 #[tokio::test]
+async fn once_its_work_counts_a_job_can_be_cancelled_again() {
+    let jobs = Jobs::new();
+    let (ready, wait) = mpsc::channel();
+    let id = jobs.start(request(0, vec![]), move |job: &JobHandle| {
+        job.point_of_no_return()?;
+        job.may_end_here();
+        ready.send(()).unwrap();
+        while !job.is_cancelled() {
+            std::thread::yield_now();
+        }
+        assert!(job.point_of_no_return().is_err());
+        Ok::<_, Failure>(Facts::new())
+    });
+    let id = id.unwrap();
+    wait.recv().unwrap();
+    assert!(jobs.view(id).unwrap().cancelable && jobs.cancel(id));
+    assert!(matches!(finished(&jobs, id).await, Outcome::Done(_)));
+    assert!(jobs.view(id).unwrap().point_of_no_return);
+}
+
+#[tokio::test]
 async fn past_the_point_of_no_return_nothing_is_cancelled() {
     let jobs = Jobs::new();
     let (release, held) = mpsc::channel::<()>();
