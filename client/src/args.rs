@@ -160,6 +160,10 @@ pub struct Save {
     /// Leave out a path pattern like '/home/*/Downloads/**', or caches, host-keys or machine-id
     #[arg(long, value_name = "PATTERN")]
     pub exclude: Vec<String>,
+    /// Remove the last save first if there is no room beside it; nothing is left of the session if
+    /// this save is then interrupted
+    #[arg(long)]
+    pub overwrite: bool,
     /// Only say what would be written
     #[arg(long)]
     pub dry_run: bool,

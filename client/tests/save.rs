@@ -102,9 +102,13 @@ Left out: /swapfile
     );
     assert!(last_call(&fake).starts_with("PlanSave "));
     fake.world().save_plan.fits = false;
+    fake.world().save_plan.fits_overwriting = Some(true);
     fake.world().save_plan.exclude = vec!["/proc".into(); 9];
     let shown = fake.run(&["save", "Evening", "--dry-run"]).worked();
-    assert!(shown.contains("that is too little"), "{shown}");
+    assert!(
+        shown.contains("that is too little.\nThere is room with --overwrite: the last save"),
+        "{shown}"
+    );
     assert!(
         shown.ends_with(" and 3 more (--json lists them)\n"),
         "{shown}"

@@ -65,6 +65,8 @@ pub struct SaveRequest {
     pub exclude: Vec<String>,
     /// `second-pass` or `none`.
     pub quiesce: Option<String>,
+    /// Remove the last save of the session first if there is no room beside it.
+    pub overwrite: bool,
 }
 
 /// Room on the filesystem that holds the running system's changes.

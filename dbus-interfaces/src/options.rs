@@ -51,6 +51,8 @@ pub struct SaveOptions {
     pub exclude: Option<Vec<String>>,
     /// `second-pass` or `none`.
     pub quiesce: Option<String>,
+    /// Remove the last save of the session first if there is no room beside it.
+    pub overwrite: Option<bool>,
 }
 
 /// Options of `SwitchUpperLayer`.

@@ -81,6 +81,8 @@ pub struct SavePlan {
     pub free: u64,
     /// There is room.
     pub fits: bool,
+    /// There is only room in the place of the last save.
+    pub fits_overwriting: Option<bool>,
     /// Expected time in seconds, where it can be told.
     pub seconds: Option<u64>,
 }

@@ -60,7 +60,13 @@ pub async fn run(args: &args::Save, output: &Output) -> Result<(), Failure> {
     }
     let begun = units::now();
     let save = wendy.save_session(&target.store.path, target.name, &options);
-    let facts = follow::run(&bus, output, save).await?;
+    let facts = match follow::run(&bus, output, save).await {
+        Err(failure) if failure.exit == Exit::NoSpace && !args.overwrite => {
+            let plan = wendy.plan_save(&target.store.path, target.name, &options);
+            return Err(way_out(failure, plan.await.ok().as_ref()));
+        }
+        other => other?,
+    };
     let took = u64::try_from(units::now() - begun).unwrap_or(0);
     let session = facts.session.as_ref();
     let shown = |world: &World| session.is_none_or(|path| world.session(path).is_some());
@@ -183,6 +189,7 @@ fn options(args: &args::Save, target: &Target<'_>) -> SaveOptions {
         default: args.default.then_some(true),
         exclude: (!args.exclude.is_empty()).then(|| args.exclude.clone()),
         quiesce: None,
+        overwrite: args.overwrite.then_some(true),
     }
 }
 
@@ -211,10 +218,25 @@ fn show(target: &Target<'_>, plan: &SavePlan, output: &Output) -> Result<(), Fai
     output.line(format!(
         "It needs {space} of {free} that are free: {verdict}."
     ))?;
+    if plan.fits_overwriting == Some(true) {
+        output.line(format!("There is room with {OVERWRITING}."))?;
+    }
     if let Some(seconds) = plan.seconds {
         output.line(format!("It takes about {}.", units::span(seconds)))?;
     }
     say_left_out(&plan.exclude, output)
+}
+
+/// How room is made, and at which price.
+const OVERWRITING: &str =
+    "--overwrite: the last save is removed first, and lost if this one is interrupted";
+
+fn way_out(failure: Failure, plan: Option<&SavePlan>) -> Failure {
+    if plan.is_some_and(|plan| plan.fits_overwriting == Some(true)) {
+        failure.advise(format!("or use {OVERWRITING}"))
+    } else {
+        failure
+    }
 }
 
 fn say_left_out(patterns: &[String], output: &Output) -> Result<(), Failure> {
@@ -290,6 +312,11 @@ fn caution(warning: &str, facts: &Facts) -> String {
         "still-changing" => {
             let files = units::things(facts.still_changing.unwrap_or(0), "file", "files");
             format!("{files} kept changing while they were copied; save again when it is quiet")
+        }
+        "not-compared" => {
+            "it was cancelled when nearly all was safe; what programs changed through mapped \
+             memory may be missing; save again to be sure"
+                .into()
         }
         "not-default" => {
             "this store boots another session by default; 'wendyctl default' changes that".into()

@@ -291,6 +291,7 @@ pub struct SavePlanView<'a> {
     space: u64,
     free: u64,
     fits: bool,
+    fits_overwriting: bool,
     seconds: Option<u64>,
 }
 
@@ -310,6 +311,7 @@ impl<'a> SavePlanView<'a> {
             space: plan.space,
             free: plan.free,
             fits: plan.fits,
+            fits_overwriting: plan.fits_overwriting.unwrap_or(false),
             seconds: plan.seconds,
         }
     }

@@ -176,6 +176,7 @@ pub fn save_plan() -> SavePlan {
         space: 33_000_000,
         free: 6_200_000_000,
         fits: true,
+        fits_overwriting: Some(false),
         seconds: Some(4),
     }
 }

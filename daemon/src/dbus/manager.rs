@@ -255,5 +255,6 @@ fn save_request(name: String, options: &Dict) -> Result<SaveRequest> {
         default: options.default,
         exclude: options.exclude.unwrap_or_default(),
         quiesce: options.quiesce,
+        overwrite: options.overwrite.unwrap_or(false),
     })
 }

@@ -276,6 +276,7 @@ impl Engine {
             default: request.default,
             exclude: request.exclude.clone(),
             second_pass: second_pass(request.quiesce.as_deref())?,
+            overwrite: request.overwrite,
         })
     }
 

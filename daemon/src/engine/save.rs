@@ -5,18 +5,20 @@
 //! what the interrupted save has left is recognised and removed by the next one.
 //!
 //! An update believes the inodes first, so that nearly everything is safe soon. Then it reads all
-//! that seemed unchanged, and if data has changed without a trace, it saves once more.
+//! that seemed unchanged, and if data has changed without a trace, it saves once more. Cancelled by
+//! then, it ends with what is safe.
 
 mod databases;
 mod exclude;
 mod generation;
 mod indexes;
+mod overwrite;
 mod plan;
 
-use wendy_layers::Look;
+use wendy_layers::{Index, Look};
 use wendy_store::{GenerationRecord, SessionId};
 
-use super::{During, Result, Source, Watch};
+use super::{During, Error, Result, Source, Watch};
 use crate::{
     jobs::{Fact, Facts, Phase},
     stores::{OpenStore, leftovers},
@@ -40,6 +42,8 @@ pub struct SaveRequest {
     pub exclude: Vec<String>,
     /// Copy once more what changed during the copy.
     pub second_pass: bool,
+    /// Remove the last save of the session first if there is no room beside it.
+    pub overwrite: bool,
 }
 
 /// All that a save works with.
@@ -72,6 +76,8 @@ pub struct SaveReport {
     pub open_databases: u64,
     /// Whether stock images start this session.
     pub default: bool,
+    /// Whether all that was to be compared has been.
+    pub compared: bool,
 }
 
 /// Says what [`save`] would do. Writes nothing.
@@ -79,7 +85,9 @@ pub struct SaveReport {
 /// # Errors
 /// Why it cannot be done; that it does not fit is none.
 pub fn plan(context: Context<'_>, request: &SaveRequest) -> Result<SavePlan> {
-    plan::make(context, request, Look::Data)
+    let mut plan = plan::make(context, request, Look::Data)?;
+    plan.fits_overwriting = overwrite::helps(context, &plan)?;
+    Ok(plan)
 }
 
 /// Saves.
@@ -106,6 +114,9 @@ fn run(context: Context<'_>, request: &SaveRequest) -> Result<SaveReport> {
         plan = plan::make(context, request, Look::Data)?;
     }
     clean(context)?;
+    if request.overwrite {
+        plan = overwrite::make_room(context, plan)?;
+    }
     plan.check_room(context)?;
     let report = match plan.way {
         Way::Nothing { generation } => generation::keep(context, &plan, generation)?,
@@ -121,15 +132,37 @@ fn run(context: Context<'_>, request: &SaveRequest) -> Result<SaveReport> {
 fn make(context: Context<'_>, request: &SaveRequest, plan: &SavePlan) -> Result<SaveReport> {
     let (report, mut index) = generation::make(context, plan, request.second_pass)?;
     generation::remember(context, plan, &index)?;
-    if plan.look == Look::Data || generation::compare(context, plan, &mut index)? == 0 {
+    if plan.look == Look::Data {
         return Ok(report);
     }
-    generation::remember(context, plan, &index)?;
+    context.watch.may_end_here();
+    match save_untraced(context, request, plan, &mut index) {
+        Ok(None) => Ok(report),
+        Ok(Some(rest)) => Ok(report.and(rest)),
+        Err(Error::Cancelled) => Ok(SaveReport {
+            compared: false,
+            ..report
+        }),
+        Err(error) => Err(error),
+    }
+}
+
+/// Compares all data with what was saved, and saves again what has changed without a trace.
+fn save_untraced(
+    context: Context<'_>,
+    request: &SaveRequest,
+    plan: &SavePlan,
+    index: &mut Index,
+) -> Result<Option<SaveReport>> {
+    if generation::compare(context, plan, index)? == 0 {
+        return Ok(None);
+    }
+    generation::remember(context, plan, index)?;
     let plan = plan::make(context, &request.again(plan.session), Look::Inodes)?;
     plan.check_room(context)?;
     let (rest, index) = generation::make(context, &plan, request.second_pass)?;
     generation::remember(context, &plan, &index)?;
-    Ok(report.and(rest))
+    Ok(Some(rest))
 }
 
 fn clean(context: Context<'_>) -> Result<()> {
@@ -173,6 +206,7 @@ impl SaveReport {
             still_changing: 0,
             open_databases: 0,
             default,
+            compared: true,
         }
     }
 
@@ -182,6 +216,7 @@ impl SaveReport {
             ("database-open", self.open_databases > 0),
             ("still-changing", self.still_changing > 0),
             ("not-default", !self.default),
+            ("not-compared", !self.compared),
         ];
         let warnings = warnings
             .into_iter()

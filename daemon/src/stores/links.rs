@@ -2,7 +2,7 @@
 
 use std::os::fd::{AsFd, BorrowedFd};
 
-use rustix::fs::{AtFlags, FileType, OFlags, readlinkat, statat};
+use rustix::fs::{AtFlags, FileType, OFlags, readlinkat, statat, unlinkat};
 use wendy_store::{Generation, SessionId, Stack, layout};
 use wendy_sys::{Errno, dir};
 
@@ -113,6 +113,17 @@ pub fn current(session: BorrowedFd<'_>) -> Result<Option<Generation>> {
 pub fn set_current(session: BorrowedFd<'_>, generation: Generation) -> Result<()> {
     let target = layout::current_target(generation);
     dir::symlink_atomic(session, layout::CURRENT, target).during("making the new save valid")
+}
+
+/// Lets no generation of the session in this directory count.
+///
+/// # Errors
+/// Of the kernel.
+pub fn forget_current(session: BorrowedFd<'_>) -> Result<()> {
+    let what = "giving up the last save";
+    unlinkat(session, layout::CURRENT, AtFlags::empty())
+        .map_err(os(what))
+        .during(what)
 }
 
 /// [`layout::DEFAULT`] within its directory.

@@ -9,6 +9,7 @@
 #[path = "../bench/mod.rs"]
 mod bench;
 mod managing;
+mod overwriting;
 mod refused;
 mod saving;
 mod scene;

@@ -271,7 +271,7 @@ fn what_a_program_wrote_through_a_mapping_is_saved() {
 
 /// Waits until every change so far is old enough to be told from a later one: what changed a moment
 /// ago is copied again.
-fn settle() {
+pub fn settle() {
     let started = Instant::now();
     let stamp = || {
         let file = tempfile::tempfile_in("/dev/shm").unwrap();

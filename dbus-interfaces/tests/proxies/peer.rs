@@ -157,6 +157,7 @@ pub fn save_plan() -> SavePlan {
         space: 6,
         free: 7,
         fits: true,
+        fits_overwriting: None,
         seconds: None,
     }
 }

@@ -7,11 +7,11 @@ use std::{
 };
 
 use rustix::fs::{AtFlags, OFlags, statat};
-use wendy_layers::{Copied, Exclude, Index, Job, Previous, Unattended, confirm, manifest};
+use wendy_layers::{Copied, Index, Job, Previous, Unattended, confirm, manifest};
 use wendy_store::{Consistency, Generation, GenerationRecord, layout, record::Saved};
 use wendy_sys::{Errno, dir, kernel, step};
 
-use super::{Context, SavePlan, SaveReport, Way};
+use super::{Context, SavePlan, SaveReport, Way, plan::excluded};
 use crate::{
     error::{During, Result, os},
     jobs::Phase,
@@ -145,10 +145,6 @@ pub(super) fn identity(dir: BorrowedFd<'_>, generation: Generation) -> Result<Op
         Err(Errno::NOENT) => Ok(None),
         Err(errno) => Err(os(what)(errno)).during(what),
     }
-}
-
-fn excluded(plan: &SavePlan) -> Result<Exclude> {
-    Ok(Exclude::new(plan.exclude.iter().map(String::as_str))?)
 }
 
 struct Making<'a> {
@@ -324,8 +320,9 @@ fn create_manifest(generation: BorrowedFd<'_>) -> Result<File> {
     ))
 }
 
-/// Not cancelled: it must be finished also when the save was.
-fn remove_generation(session: BorrowedFd<'_>, generation: Generation) -> Result<()> {
+/// Removes a generation that does not count. Not cancelled: it must be finished also when the save
+/// was.
+pub(super) fn remove(session: BorrowedFd<'_>, generation: Generation) -> Result<()> {
     let all = sessions::open_dir(session, layout::GENERATIONS, "the saves of a session")?;
     leftovers::remove_tree(all.as_fd(), &generation.to_string(), &Unattended)
 }
@@ -336,7 +333,7 @@ fn remove_last(context: Context<'_>, plan: &SavePlan, session: BorrowedFd<'_>) -
     };
     step("save.remove-last").during("removing the save before")?;
     context.watch.phase(Phase::Removing);
-    remove_generation(session, last)
+    remove(session, last)
 }
 
 /// Removes what a failed save has made, unless the rename that lets it count has happened.
@@ -349,5 +346,5 @@ fn remove_unfinished(context: Context<'_>, plan: &SavePlan) -> Result<()> {
         let all = sessions::open_dir(root, layout::SESSIONS, "the sessions")?;
         return leftovers::remove_tree(all.as_fd(), &plan.session.to_string(), &Unattended);
     }
-    remove_generation(sessions::open(root, plan.session)?.as_fd(), plan.next)
+    remove(sessions::open(root, plan.session)?.as_fd(), plan.next)
 }

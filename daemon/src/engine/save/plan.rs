@@ -13,7 +13,7 @@ use crate::{
 };
 
 /// Kept free for the records of a save and for what the forecast cannot know.
-const RESERVE: u64 = 1 << 20;
+pub(super) const RESERVE: u64 = 1 << 20;
 
 /// How a save will be made.
 #[derive(Debug)]
@@ -22,7 +22,7 @@ pub struct SavePlan {
     pub session: SessionId,
     /// Its record, as it will be.
     pub record: SessionRecord,
-    /// Whether the session is there already.
+    /// Whether the session is there already. What has no complete save is a leftover.
     pub exists: bool,
     /// How.
     pub way: Way,
@@ -42,6 +42,8 @@ pub struct SavePlan {
     pub index: Option<Index>,
     /// Bytes free in the store.
     pub free: u64,
+    /// It would fit in the place of the last save, though not beside it.
+    pub fits_overwriting: bool,
 }
 
 /// How a save is made.
@@ -82,7 +84,7 @@ pub(super) fn make(context: Context<'_>, request: &SaveRequest, look: Look) -> R
     Ok(SavePlan {
         session: record.id,
         record,
-        exists: old.is_some(),
+        exists: current.is_some(),
         way,
         current,
         next: next(current, running)?,
@@ -92,7 +94,13 @@ pub(super) fn make(context: Context<'_>, request: &SaveRequest, look: Look) -> R
         look,
         index,
         free: context.store.space()?.available,
+        fits_overwriting: false,
     })
+}
+
+pub(super) fn excluded(plan: &SavePlan) -> Result<wendy_layers::Exclude> {
+    let patterns = plan.exclude.iter().map(String::as_str);
+    Ok(wendy_layers::Exclude::new(patterns)?)
 }
 
 /// The session the system runs on, if that lies in this store.
@@ -154,6 +162,7 @@ impl SavePlan {
             .with("space", self.space())
             .with("free", self.free)
             .with("fits", self.space() <= self.free)
+            .with("fits-overwriting", self.fits_overwriting)
     }
 }
 

@@ -1,0 +1,92 @@
+//! Giving up the last save where it and the new one have no room together.
+
+use std::os::fd::{AsFd, BorrowedFd};
+
+use wendy_layers::{Exclude, Forecast, Look, forecast};
+use wendy_store::Generation;
+use wendy_sys::step;
+
+use super::{
+    Context, SavePlan, Way, generation,
+    plan::{RESERVE, excluded},
+};
+use crate::{
+    engine::{During, Error, Result},
+    jobs::Phase,
+    stores::{links, sessions},
+};
+
+/// Whether the save does not fit as it is planned, but would in the place of the last one.
+pub(super) fn helps(context: Context<'_>, plan: &SavePlan) -> Result<bool> {
+    Ok(instead(context, plan)?.is_some())
+}
+
+/// Removes the last save if only that makes room. Returns the plan of what is to be done then: all
+/// of it is written.
+pub(super) fn make_room(context: Context<'_>, plan: SavePlan) -> Result<SavePlan> {
+    let Some((last, forecast)) = instead(context, &plan)? else {
+        return Ok(plan);
+    };
+    let default = plan.default || is_default(context, &plan)?;
+    give_up(context, &plan, last)?;
+    Ok(SavePlan {
+        way: Way::Full,
+        current: None,
+        default,
+        forecast,
+        index: None,
+        free: context.store.space()?.available,
+        ..plan
+    })
+}
+
+/// The save that must go and what is to be written in its place.
+fn instead(context: Context<'_>, plan: &SavePlan) -> Result<Option<(Generation, Forecast)>> {
+    let Some(last) = plan.current else {
+        return Ok(None);
+    };
+    match plan.check_room(context) {
+        Err(Error::NoSpace { .. } | Error::NoInodes { .. }) => {}
+        other => return other.map(|()| None),
+    }
+    let all = measure(context, context.source.upper.as_fd(), &excluded(plan)?)?;
+    let freed = measure_last(context, plan, last)?;
+    let space = context.store.space()?;
+    let fits = all.space + RESERVE <= space.available + freed.space
+        && (space.free_inodes == 0 || all.inodes <= space.free_inodes + freed.inodes);
+    Ok(fits.then_some((last, all)))
+}
+
+fn measure_last(context: Context<'_>, plan: &SavePlan, last: Generation) -> Result<Forecast> {
+    let session = sessions::open(context.store.root(), plan.session)?;
+    let last = sessions::open_generation(session.as_fd(), last)?;
+    let tree = sessions::open_dir(last.as_fd(), "upper", "the last save")?;
+    measure(context, tree.as_fd(), &Exclude::default())
+}
+
+fn measure(context: Context<'_>, tree: BorrowedFd<'_>, exclude: &Exclude) -> Result<Forecast> {
+    Ok(forecast(tree, exclude, None, Look::Inodes, context.watch)?)
+}
+
+fn is_default(context: Context<'_>, plan: &SavePlan) -> Result<bool> {
+    Ok(links::default_session(context.store.root())? == Some(plan.session))
+}
+
+/// It counts no more, and durably so, before anything of it is removed: half a save must never be
+/// taken for a whole one.
+fn give_up(context: Context<'_>, plan: &SavePlan, last: Generation) -> Result<()> {
+    step("save.give-up").during("giving up the last save")?;
+    context.watch.phase(Phase::Removing);
+    context.watch.point_of_no_return()?;
+    let root = context.store.root();
+    if is_default(context, plan)? {
+        links::set_default(root, None)?;
+    }
+    let session = sessions::open(root, plan.session)?;
+    links::forget_current(session.as_fd())?;
+    context.store.sync()?;
+    step("save.given-up").during("giving up the last save")?;
+    generation::remove(session.as_fd(), last)?;
+    context.watch.may_end_here();
+    Ok(())
+}

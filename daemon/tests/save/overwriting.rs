@@ -1,0 +1,159 @@
+//! The last save makes room for the next one, but only for who says so; and stopping a save when
+//! it counts already.
+
+use std::fs;
+
+use wendy_layers::Progress;
+use wendy_sys::{Cancel, mount};
+use wendyd::{
+    engine::{
+        Error, Result, Watch,
+        manage::Verdict,
+        save::{self, SaveReport, SaveRequest},
+    },
+    jobs::Phase,
+    stores::{OpenStore, Saved, links},
+};
+
+use crate::{bench::*, saving::settle, scene::*};
+
+/// Stops the work as soon as it may be stopped in one phase.
+#[derive(Debug)]
+struct Stopping {
+    phase: Phase,
+    cancel: Cancel,
+}
+
+impl Progress for Stopping {
+    fn advance(&self, _: u64, _: u64) {}
+
+    fn cancelled(&self) -> bool {
+        self.cancel.is_cancelled()
+    }
+}
+
+impl Watch for Stopping {
+    fn phase(&self, phase: Phase) {
+        if phase == self.phase {
+            self.cancel.cancel();
+        }
+    }
+
+    fn total(&self, _: u64, _: u64) {}
+
+    fn point_of_no_return(&self) -> Result<()> {
+        let cancelled = self.cancel.is_cancelled();
+        if cancelled {
+            Err(Error::Cancelled)
+        } else {
+            Ok(())
+        }
+    }
+
+    fn cancel(&self) -> &Cancel {
+        &self.cancel
+    }
+}
+
+fn stopped_in(phase: Phase, bench: &Bench, request: &SaveRequest) -> Result<SaveReport> {
+    let watch = Stopping {
+        phase,
+        cancel: Cancel::new(),
+    };
+    let (store, source, indexes) = (bench.store(), bench.live.source(), bench.live.indexes());
+    let context = save::Context {
+        store: &store,
+        source: &source,
+        indexes: &indexes,
+        watch: &watch,
+    };
+    save::save(context, request)
+}
+
+/// A session that fills more than half of its store, of which nobody remembers what it looked like.
+fn large() -> Option<(Bench, SaveReport)> {
+    let bench = Bench::new()?;
+    let free = mount::space(bench.store().root()).unwrap().available;
+    let content = vec![1; usize::try_from(free / 10 * 6).unwrap()];
+    fs::write(bench.live.upper().join("large"), content).unwrap();
+    let saved = bench.saved("Large");
+    fs::remove_dir_all(bench.live.directory.path().join("index")).unwrap();
+    bench.live.write("etc/hostname", "bob\n");
+    Some((bench, saved))
+}
+
+fn overwriting(report: &SaveReport) -> SaveRequest {
+    SaveRequest {
+        overwrite: true,
+        ..update_of(report)
+    }
+}
+
+fn default_of(store: &OpenStore) -> Option<wendy_store::SessionId> {
+    links::default_session(store.root()).unwrap()
+}
+
+#[test]
+fn the_last_save_goes_first_where_only_that_makes_room() {
+    let Some((bench, first)) = large() else {
+        return;
+    };
+    assert!(matches!(
+        bench.save(&update_of(&first)),
+        Err(Error::NoSpace { .. })
+    ));
+    assert_eq!(bench.verdicts(), [Verdict::Complete]);
+    let second = bench.save(&overwriting(&first)).unwrap();
+    assert_eq!(second.session, first.session);
+    assert_eq!(bench.verdicts(), [Verdict::Complete]);
+    let store = bench.store();
+    assert_eq!(default_of(&store), Some(first.session));
+    assert_eq!(look(&stock_upper(&store).unwrap()), bench.live.expected());
+}
+
+#[test]
+fn a_save_that_fits_nowhere_removes_nothing() {
+    let Some((bench, first)) = large() else {
+        return;
+    };
+    let free = mount::space(bench.store().root()).unwrap().available;
+    let more = vec![2; usize::try_from(free + (16 << 20)).unwrap()];
+    fs::write(bench.live.upper().join("more"), more).unwrap();
+    assert!(matches!(
+        bench.save(&overwriting(&first)),
+        Err(Error::NoSpace { .. })
+    ));
+    assert_eq!(bench.verdicts(), [Verdict::Complete]);
+}
+
+#[test]
+fn stopped_after_the_last_save_went_the_session_is_gone_and_the_next_save_works() {
+    let Some((bench, first)) = large() else {
+        return;
+    };
+    let stopped = stopped_in(Phase::Copying, &bench, &overwriting(&first));
+    assert!(matches!(stopped, Err(Error::Cancelled)), "{stopped:?}");
+    let store = bench.store();
+    let saved = Saved::read(store.root()).unwrap();
+    assert!(saved.sessions.iter().all(|session| session.saved.is_none()));
+    assert_eq!((default_of(&store), stock_upper(&store)), (None, None));
+    drop(store);
+    bench.save(&update_of(&first)).unwrap();
+    assert_eq!(bench.verdicts(), [Verdict::Complete]);
+    assert_eq!(default_of(&bench.store()), Some(first.session));
+}
+
+#[test]
+fn stopped_while_it_compares_a_save_counts_and_says_so() {
+    let Some(bench) = Bench::new() else { return };
+    settle();
+    let first = bench.saved("Biofuel report");
+    bench.live.write("etc/hostname", "bob\n");
+    let second = stopped_in(Phase::Comparing, &bench, &update_of(&first)).unwrap();
+    assert!(!second.compared && second.generation.generation.number() == 2);
+    assert_eq!(bench.verdicts(), [Verdict::Complete]);
+    assert_eq!(
+        look(&stock_upper(&bench.store()).unwrap()),
+        bench.live.expected()
+    );
+}
