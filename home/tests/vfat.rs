@@ -51,8 +51,8 @@ fn what_is_fsynced_survives_a_pulled_stick() {
     let mut promises = 0;
     for trial in 1..=trials {
         promises += pull_once(&uml, trial);
+        println!("{trial} trials, {promises} promises kept");
     }
-    println!("{trials} trials, {promises} promises kept");
     assert!(promises > 10 * trials, "the work got nowhere");
 }
 

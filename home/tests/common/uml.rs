@@ -1,6 +1,6 @@
 //! A user-mode Linux with a FAT medium: a real vfat driver without a real machine.
 //!
-//! Needs the Debian packages `user-mode-linux`, `busybox-static` and `dosfstools`, and root.
+//! Needs the Debian packages `user-mode-linux`, `busybox-static`, `dosfstools` and `gcc`, and root.
 
 use super::{command, find, skip, wait_until};
 use nix::sys::signal::{Signal, killpg};
@@ -30,9 +30,9 @@ pub struct Running<'a> {
 impl Uml {
     /// A new FAT32 medium of `size` bytes; `None`, said loudly, where the tools are missing.
     pub fn new(size: u64) -> Option<Self> {
-        for tool in ["linux.uml", "busybox", "mkfs.vfat", "fsck.vfat"] {
+        for tool in ["linux.uml", "busybox", "mkfs.vfat", "fsck.vfat", "gcc"] {
             if find(tool).is_none() {
-                skip("install user-mode-linux, busybox-static and dosfstools");
+                skip("install user-mode-linux, busybox-static, dosfstools and gcc");
                 return None;
             }
         }
@@ -50,7 +50,20 @@ impl Uml {
             .output()
             .unwrap();
         assert!(made.status.success());
+        uml.fit_processor();
         Some(uml)
+    }
+
+    /// Builds what a user-mode Linux needs on processors it does not know.
+    fn fit_processor(&self) {
+        let built = command("gcc")
+            .args(["-O2", "-shared", "-fPIC", "-o"])
+            .arg(self.file("xstate.so"))
+            .arg(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/uml/xstate.c"))
+            .output()
+            .unwrap();
+        let said = String::from_utf8_lossy(&built.stderr);
+        assert!(built.status.success(), "{said}");
     }
 
     /// A file beside the medium, visible inside and outside of the machine.
@@ -73,6 +86,7 @@ impl Uml {
         fs::write(&script, job).unwrap();
         let console = File::create(self.file("console")).unwrap();
         let child = command("linux.uml")
+            .env("LD_PRELOAD", self.file("xstate.so"))
             .args([
                 "mem=256M",
                 "root=/dev/root",
