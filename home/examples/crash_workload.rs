@@ -126,7 +126,7 @@ impl Worker {
         act: impl FnOnce(&[PathBuf], &mut Random) -> io::Result<()>,
     ) -> io::Result<()> {
         let names = self.all_names_of(names);
-        writeln!(self.ledger, "begin\t{}", names.join("\t"))?;
+        self.note("begin", &names)?;
         let paths: Vec<PathBuf> = names.iter().map(|name| self.dir.join(name)).collect();
         act(&paths, &mut self.random)?;
         sync(&self.dir)?;
@@ -135,7 +135,13 @@ impl Worker {
             .zip(&paths)
             .map(|(name, path)| format!("{name}={}", look(path)))
             .collect();
-        writeln!(self.ledger, "done\t{}", now.join("\t"))
+        self.note("done", &now)
+    }
+
+    /// A line goes to the ledger as a whole or not at all.
+    fn note(&mut self, what: &str, words: &[String]) -> io::Result<()> {
+        let line = format!("{what}\t{}\n", words.join("\t"));
+        self.ledger.write_all(line.as_bytes())
     }
 
     /// The names given first, then all others of the same inodes: they may change as well.

@@ -138,6 +138,16 @@ impl Uml {
     }
 }
 
+impl Drop for Uml {
+    /// A failed test leaves its medium, and all that is known of it.
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            self.dir.disable_cleanup(true);
+            eprintln!("see {}", self.dir.path().display());
+        }
+    }
+}
+
 impl Running<'_> {
     fn ended(&mut self) -> bool {
         std::thread::sleep(Duration::from_millis(20));
