@@ -15,7 +15,7 @@
 //!
 //! # Locks
 //!
-//! `syncing` before `state`. `state` is held for memory-speed work only, apart from creating and
+//! `syncing` before `moving` before `state`. `state` is held for memory-speed work only, apart from creating and
 //! settling lower objects; file content and checkpoints move without it.
 
 use crate::ids::{Ino, Owner, Time};
@@ -27,7 +27,7 @@ use crate::table::Table;
 use rustix::io::Errno;
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::io;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 
 mod attributes;
 mod batch;
@@ -100,6 +100,8 @@ pub struct Home<M: Medium> {
     options: Options,
     /// Held while anything is being made durable.
     syncing: Mutex<()>,
+    /// Held for writing while lower objects move, for reading while content is being synced.
+    moving: RwLock<()>,
     state: Mutex<State<M>>,
 }
 
@@ -110,6 +112,8 @@ struct State<M: Medium> {
     files: HashMap<Ino, OpenFile<M>>,
     /// Files whose content may not be durable.
     dirty: BTreeSet<Ino>,
+    /// Files whose content is being synced, once for everybody who does.
+    in_sync: Vec<Ino>,
     /// References of the kernel to inodes.
     held: HashMap<Ino, u64>,
     /// Directories with lower names that are not durable.

@@ -79,7 +79,10 @@ impl<M: Medium> Home<M> {
         let Some(file) = self.dirty_content(ino)? else {
             return Ok(());
         };
+        let moving = self.moving.read().unwrap_or_else(PoisonError::into_inner);
         let synced = file.sync().map_err(errno);
+        drop(moving);
+        self.state().content_synced(ino);
         if synced.is_err() {
             self.state().dirty.insert(ino);
         }
@@ -132,16 +135,19 @@ impl<M: Medium> Home<M> {
         }
     }
 
-    /// The content of `ino` if it may not be durable; counts as durable from here.
+    /// The content of `ino` if it may not be durable; counts as durable from here for what is
+    /// written later, and only after [`State::content_synced`] for who syncs it meanwhile.
     fn dirty_content(&self, ino: Ino) -> Result<Option<Arc<SplitFile<M::File>>>> {
         let mut state = self.state();
         let open = state.files.get(&ino);
-        let unseen = open.is_some_and(|open| open.unseen);
+        let unseen = open.is_some_and(|open| open.unseen) || state.in_sync.contains(&ino);
         let file = open.map(|open| Arc::clone(&open.file));
         if !state.dirty.remove(&ino) && !unseen {
             return Ok(None);
         }
-        file.map_or_else(|| self.load(&state, ino), Ok).map(Some)
+        let file = file.map_or_else(|| self.load(&state, ino), Ok)?;
+        state.in_sync.push(ino);
+        Ok(Some(file))
     }
 
     /// Makes lower names durable; the caller holds `syncing`.
@@ -164,5 +170,14 @@ impl<M: Medium> Home<M> {
             self.state().loose_dirs.extend(loose);
         }
         synced.map_err(errno)
+    }
+}
+
+impl<M: Medium> State<M> {
+    /// Ends one sync of the content of `ino`.
+    fn content_synced(&mut self, ino: Ino) {
+        if let Some(at) = self.in_sync.iter().position(|other| *other == ino) {
+            self.in_sync.swap_remove(at);
+        }
     }
 }

@@ -7,7 +7,7 @@ use super::{Home, Ino, Inode, Kind, Medium, Options, Owner, Reconciled, Result, 
 use crate::store::{self, OpenError, Store};
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::io;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, RwLock};
 
 /// The attributes of the root directory of a new home.
 #[must_use]
@@ -85,6 +85,7 @@ impl<M: Medium> Home<M> {
             store: opened.store,
             files: HashMap::new(),
             dirty: BTreeSet::new(),
+            in_sync: Vec::new(),
             held: HashMap::new(),
             loose_dirs: BTreeSet::new(),
             vacated: HashSet::new(),
@@ -104,6 +105,7 @@ impl<M: Medium> Home<M> {
             medium,
             options,
             syncing: Mutex::new(()),
+            moving: RwLock::new(()),
             state: Mutex::new(state),
         };
         let home = home(state);

@@ -1,10 +1,14 @@
 //! Settling: giving lower objects the names and places the table wants, and removing garbage.
 //!
 //! Renaming on FAT writes the new name, the inode and the removal of the old name in any order, and
-//! a crash between can lose the file. So everything is made durable first, then the renames happen
-//! in one go, and then the new names and inodes are made durable at once, before the kernel comes to
-//! write back the old names by itself (it waits for seconds). A crash in between finds the object at
-//! its recorded place or at the wanted one, and [reconciliation](super::reconcile) takes either.
+//! a crash between can lose the file. Many names share a block, so syncing any other file may write
+//! the removal and not the new name. So everything is made durable first, nobody else may sync
+//! content meanwhile, and each object is synced as soon as it is renamed: that writes its new name,
+//! before the kernel comes to write back the old one by itself (it waits for seconds). A crash in
+//! between finds the object at its recorded place or at the wanted one, and
+//! [reconciliation](super::reconcile) takes either.
+//!
+//! Only what is removed by a durable record is removed from the medium.
 
 use super::{Home, Ino, Medium, Record, Result, State, errno};
 use crate::medium::MediumFile;
@@ -12,11 +16,14 @@ use crate::names;
 use crate::record::{Lower, Place};
 use crate::table::Table;
 use rustix::io::Errno;
-use std::collections::BTreeSet;
+use std::collections::HashSet;
 use std::io;
+use std::sync::PoisonError;
 
 /// Objects settled in one go, so that others wait only shortly.
 const BATCH: usize = 256;
+/// The same for objects that are renamed, each of which is synced.
+const MOVES: usize = 16;
 
 impl<M: Medium> Home<M> {
     /// Gives every lower object its place and removes all garbage, as far as the medium allows.
@@ -27,10 +34,11 @@ impl<M: Medium> Home<M> {
         let _syncing = self.syncing();
         while !self.is_settled() {
             self.record_all()?;
+            let garbage = self.garbage();
             self.commit_log()?;
             self.medium.sync_all().map_err(errno)?;
-            let moved = self.settle_batch()?;
-            self.make_durable(&moved)?;
+            let _moving = self.moving.write().unwrap_or_else(PoisonError::into_inner);
+            self.settle_batch(&garbage)?;
             // The space of removed files is used again: their names must be gone by then.
             self.medium.sync_all().map_err(errno)?;
             self.commit_log()?;
@@ -39,54 +47,29 @@ impl<M: Medium> Home<M> {
         Ok(())
     }
 
-    fn settle_batch(&self) -> Result<Vec<Ino>> {
+    pub(super) fn garbage(&self) -> HashSet<Ino> {
+        let state = self.state();
+        let mut garbage = state.table.unsettled();
+        garbage.retain(|ino| state.table.is_garbage(*ino));
+        garbage.into_iter().collect()
+    }
+
+    /// Settles some objects; of all garbage only what is in `garbage`.
+    pub(super) fn settle_batch(&self, garbage: &HashSet<Ino>) -> Result<()> {
         let mut state = self.state();
         let mut settler = Settler {
             medium: &*self.medium,
             state: &mut state,
-            moved: Vec::new(),
+            garbage,
+            moves: 0,
         };
-        let pending: Vec<Ino> = settler.pending().into_iter().take(BATCH).collect();
-        for ino in pending {
+        for ino in settler.pending().into_iter().take(BATCH) {
             settler.settle(ino)?;
+            if settler.moves >= MOVES {
+                break;
+            }
         }
-        Ok(settler.moved)
-    }
-
-    /// Makes the inodes that moved and their new names durable.
-    fn make_durable(&self, moved: &[Ino]) -> Result<()> {
-        let mut dirs = BTreeSet::new();
-        for ino in moved {
-            let Some((path, is_directory, above)) = self.whereabouts(*ino) else {
-                continue;
-            };
-            let synced = if is_directory {
-                self.medium.sync_dir(&path)
-            } else {
-                self.medium.open(&path).and_then(|file| file.sync())
-            };
-            synced.or_else(ignore_missing).map_err(errno)?;
-            dirs.insert(above);
-        }
-        let synced = dirs
-            .iter()
-            .map(|dir| self.medium.sync_dir(dir).or_else(ignore_missing));
-        synced.collect::<io::Result<()>>().map_err(errno)
-    }
-
-    /// The path of an object, whether it is a directory, and the path of the directory above.
-    fn whereabouts(&self, ino: Ino) -> Option<(String, bool, String)> {
-        let state = self.state();
-        let lower = state
-            .table
-            .lower(ino)
-            .filter(|_| !state.table.is_garbage(ino))?;
-        let above = state.table.lower_dir(lower.place.dir)?;
-        Some((
-            state.table.part_path(ino, 1)?,
-            state.table.is_directory(ino),
-            above,
-        ))
+        Ok(())
     }
 }
 
@@ -101,7 +84,10 @@ fn ignore_missing(error: io::Error) -> io::Result<()> {
 struct Settler<'a, M: Medium> {
     medium: &'a M,
     state: &'a mut State<M>,
-    moved: Vec<Ino>,
+    /// What may be removed.
+    garbage: &'a HashSet<Ino>,
+    /// Objects renamed so far.
+    moves: usize,
 }
 
 impl<M: Medium> Settler<'_, M> {
@@ -111,6 +97,7 @@ impl<M: Medium> Settler<'_, M> {
         let table = &self.state.table;
         let mut pending = table.unsettled();
         pending.retain(|ino| !self.state.stuck.contains(ino));
+        pending.retain(|ino| !table.is_garbage(*ino) || self.garbage.contains(ino));
         let depth = |ino: Ino| {
             table
                 .lower_dir(ino)
@@ -184,7 +171,7 @@ impl<M: Medium> Settler<'_, M> {
 
     /// Makes the place of another object free.
     fn clear(&mut self, occupant: Ino) -> Result<()> {
-        if self.state.table.is_garbage(occupant) && self.sweep(occupant).is_ok() {
+        if self.garbage.contains(&occupant) && self.sweep(occupant).is_ok() {
             return Ok(());
         }
         self.relocate(occupant, Table::waiting_place(occupant))
@@ -198,12 +185,24 @@ impl<M: Medium> Settler<'_, M> {
         for number in (2..=lower.parts).rev() {
             let (from, path) = (names::part(&from, number), names::part(&path, number));
             self.medium.rename(&from, &path).map_err(errno)?;
+            self.sync_renamed(ino, &path).map_err(errno)?;
         }
         self.medium.rename(&from, &path).map_err(errno)?;
+        let synced = self.sync_renamed(ino, &path).map_err(errno);
+        self.moves += 1;
         self.state.vacated.insert(lower.place.folded());
-        self.moved.push(ino);
         self.state
-            .record_one(Record::Lower(ino, Lower { place: to, ..lower }))
+            .record_one(Record::Lower(ino, Lower { place: to, ..lower }))?;
+        synced
+    }
+
+    /// Makes the new name durable, and what leads from it to the content.
+    fn sync_renamed(&self, ino: Ino, path: &str) -> io::Result<()> {
+        if self.state.table.is_directory(ino) {
+            self.medium.sync_dir(path)
+        } else {
+            self.medium.open(path)?.sync()
+        }
     }
 
     fn sweep(&mut self, ino: Ino) -> Result<()> {

@@ -6,6 +6,7 @@ mod foreign;
 mod lazy;
 mod model;
 mod random;
+mod settling;
 
 /// A part size no ordinary test reaches.
 const BIG: u64 = 1 << 40;

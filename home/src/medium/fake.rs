@@ -2,8 +2,9 @@
 //!
 //! Names are compared without case and refused as FAT refuses them. What was not synced may or may
 //! not be there after [`Fake::crash`], object by object: content in part, new names, removed names.
-//! One mercy of the real thing is modelled: the kernel does not write back by itself the removal of
-//! a name before some time has passed, here counted in operations.
+//! Two sides of the real thing are modelled. The kernel does not write back by itself the removal of
+//! a name before some time has passed, here counted in operations. But names stand in blocks, and who
+//! syncs a file writes the removals beside its name, without the names these files got.
 
 use super::{FactKind, Facts, Limits, Medium, MediumFile, Space};
 use disk::{Disk, Id};

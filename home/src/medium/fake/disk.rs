@@ -186,6 +186,19 @@ impl Disk {
         Ok(())
     }
 
+    /// Makes the name of an object durable, and with the block it stands in whatever names beside it
+    /// were removed.
+    pub(super) fn sync_name(&mut self, id: Id) {
+        for (dir, live) in &self.live {
+            let Some((fold, named)) = live.iter().find(|(_, (_, other))| *other == id) else {
+                continue;
+            };
+            let durable = self.durable.get_mut(dir).unwrap();
+            durable.retain(|fold, _| live.contains_key(fold));
+            durable.insert(fold.clone(), named.clone());
+        }
+    }
+
     pub(super) fn sync_all(&mut self) -> io::Result<()> {
         self.step()?;
         self.durable = self.live.clone();

@@ -68,12 +68,18 @@ impl MediumFile for FakeFile {
             disk.step()?;
             let object = disk.objects.entry(id).or_default();
             object.durable = Some(object.live.clone());
+            disk.sync_name(id);
             Ok(())
         })
     }
 
     fn sync_data(&self) -> io::Result<()> {
-        self.sync()
+        self.on(|disk, id| {
+            disk.step()?;
+            let object = disk.objects.entry(id).or_default();
+            object.durable = Some(object.live.clone());
+            Ok(())
+        })
     }
 
     fn facts(&self) -> io::Result<Facts> {

@@ -1,0 +1,68 @@
+//! Power failures in the middle of settling.
+
+use super::*;
+
+const FILES: u8 = 12;
+
+fn name(stem: &str, number: u8) -> Vec<u8> {
+    format!("{stem}{number}").into_bytes()
+}
+
+/// Files under new names, every third in the place of another; all of it promised, none settled.
+fn renamed() -> (Fake, Home<Fake>) {
+    let (fake, home) = new_home(BIG);
+    for number in 0..FILES {
+        write_file(&home, Ino::ROOT, &name("old", number), &[number]);
+        if number.is_multiple_of(3) {
+            write_file(&home, Ino::ROOT, &name("new", number), b"replaced");
+        }
+    }
+    home.settle().unwrap();
+    home.flush().unwrap();
+    for number in 0..FILES {
+        let (from, to) = (name("old", number), name("new", number));
+        let renamed = home.rename((Ino::ROOT, &from), (Ino::ROOT, &to), RenameMode::Replace);
+        renamed.unwrap();
+    }
+    home.sync_names().unwrap();
+    (fake, home)
+}
+
+#[test]
+fn a_crash_while_settling_loses_no_file() {
+    for life in 0.. {
+        let (fake, home) = renamed();
+        fake.fail_after(life);
+        let settled = home.settle().is_ok();
+        // Nothing more gets onto the medium than what was synced.
+        let fake = fake.crash(&mut || 1);
+        let home = open(&fake);
+        for number in 0..FILES {
+            let found = home.lookup(Ino::ROOT, &name("new", number));
+            let ino = found
+                .unwrap_or_else(|error| panic!("{number}, {life}: {error}"))
+                .ino;
+            assert_eq!(read_file(&home, ino), [number], "{life}");
+        }
+        if settled {
+            return;
+        }
+    }
+}
+
+/// Until it is durable that a file was replaced it is there.
+#[test]
+fn what_is_removed_by_no_durable_record_stays_on_the_medium() {
+    let (fake, home) = new_home(BIG);
+    write_file(&home, Ino::ROOT, b"old", b"old");
+    write_file(&home, Ino::ROOT, b"gone", b"gone");
+    home.flush().unwrap();
+    home.unlink(Ino::ROOT, b"gone").unwrap();
+    let garbage = home.garbage();
+    home.unlink(Ino::ROOT, b"old").unwrap();
+    home.settle_batch(&garbage).unwrap();
+    assert_eq!(fake.read_file("old").unwrap(), b"old");
+    assert_eq!(fake.read_file("gone"), None);
+    home.settle().unwrap();
+    assert_eq!(fake.read_file("old"), None);
+}
