@@ -11,6 +11,13 @@ pub(super) struct Batch {
     records: Vec<Record>,
 }
 
+impl Batch {
+    /// Whether there is nothing to log.
+    pub(super) fn is_empty(&self) -> bool {
+        self.records.is_empty()
+    }
+}
+
 impl<M: Medium> State<M> {
     /// Starts a change: the home is writable and the log has room.
     pub(super) fn begin(&mut self) -> Result<Batch> {

@@ -8,15 +8,18 @@
 //! between finds the object at its recorded place or at the wanted one, and
 //! [reconciliation](super::reconcile) takes either.
 //!
-//! Only what is removed by a durable record is removed from the medium.
+//! The records of it all are written once the old names are durably gone: a name that is still
+//! there and stands in no record would be taken for a stranger's file. And only what a durable
+//! record calls garbage is removed.
 
+use super::batch::Batch;
 use super::{Home, Ino, Medium, Record, Result, State, errno};
 use crate::medium::MediumFile;
 use crate::names;
 use crate::record::{Lower, Place};
 use crate::table::Table;
 use rustix::io::Errno;
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashSet};
 use std::io;
 use std::sync::PoisonError;
 
@@ -57,19 +60,22 @@ impl<M: Medium> Home<M> {
     /// Settles some objects; of all garbage only what is in `garbage`.
     pub(super) fn settle_batch(&self, garbage: &HashSet<Ino>) -> Result<()> {
         let mut state = self.state();
+        let batch = state.begin()?;
         let mut settler = Settler {
             medium: &*self.medium,
             state: &mut state,
             garbage,
+            batch,
+            left: BTreeSet::new(),
             moves: 0,
         };
-        for ino in settler.pending().into_iter().take(BATCH) {
-            settler.settle(ino)?;
-            if settler.moves >= MOVES {
-                break;
-            }
+        let settled = settler.settle_all();
+        let synced = settler.sync_left();
+        let batch = settler.batch;
+        if !batch.is_empty() {
+            state.finish(batch)?;
         }
-        Ok(())
+        settled.and(synced)
     }
 }
 
@@ -86,11 +92,33 @@ struct Settler<'a, M: Medium> {
     state: &'a mut State<M>,
     /// What may be removed.
     garbage: &'a HashSet<Ino>,
+    /// What has been done, not logged yet.
+    batch: Batch,
+    /// Directories that names were removed from.
+    left: BTreeSet<Ino>,
     /// Objects renamed so far.
     moves: usize,
 }
 
 impl<M: Medium> Settler<'_, M> {
+    fn settle_all(&mut self) -> Result<()> {
+        for ino in self.pending().into_iter().take(BATCH) {
+            self.settle(ino)?;
+            if self.moves >= MOVES {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    /// Makes durable that the old names are gone.
+    fn sync_left(&self) -> Result<()> {
+        let table = &self.state.table;
+        let paths = self.left.iter().filter_map(|dir| table.lower_dir(*dir));
+        let synced = paths.map(|path| self.medium.sync_dir(&path).or_else(ignore_missing));
+        synced.collect::<io::Result<()>>().map_err(errno)
+    }
+
     /// Live objects before garbage, so that a dead directory is empty when its turn comes; dead
     /// directories last, inner ones first.
     fn pending(&self) -> Vec<Ino> {
@@ -178,6 +206,9 @@ impl<M: Medium> Settler<'_, M> {
     }
 
     fn relocate(&mut self, ino: Ino, to: Place) -> Result<()> {
+        if self.moves >= 2 * MOVES {
+            return Err(Errno::AGAIN);
+        }
         let lower = self.state.table.lower(ino).ok_or(Errno::NOENT)?.clone();
         let from = self.state.table.path(&lower.place).ok_or(Errno::IO)?;
         let path = self.state.table.path(&to).ok_or(Errno::IO)?;
@@ -190,9 +221,9 @@ impl<M: Medium> Settler<'_, M> {
         self.medium.rename(&from, &path).map_err(errno)?;
         let synced = self.sync_renamed(ino, &path).map_err(errno);
         self.moves += 1;
-        self.state.vacated.insert(lower.place.folded());
-        self.state
-            .record_one(Record::Lower(ino, Lower { place: to, ..lower }))?;
+        self.leave(&lower.place);
+        let moved = Record::Lower(ino, Lower { place: to, ..lower });
+        self.state.apply(&mut self.batch, moved)?;
         synced
     }
 
@@ -219,8 +250,13 @@ impl<M: Medium> Settler<'_, M> {
             other => other,
         };
         removed.or_else(ignore_missing).map_err(errno)?;
-        self.state.vacated.insert(lower.place.folded());
-        self.state.record_one(Record::LowerGone(ino))
+        self.leave(&lower.place);
+        self.state.apply(&mut self.batch, Record::LowerGone(ino))
+    }
+
+    fn leave(&mut self, place: &Place) {
+        self.state.vacated.insert(place.folded());
+        self.left.insert(place.dir);
     }
 }
 

@@ -71,7 +71,7 @@ impl Disk {
     fn repair(&mut self, choose: &mut impl FnMut() -> u32) {
         let mut seen: HashMap<Id, (Id, String)> = HashMap::new();
         for dir in sorted(self.durable.keys().copied().collect()) {
-            for (fold, (name, id)) in self.durable[&dir].clone() {
+            for (fold, (_, id)) in self.durable[&dir].clone() {
                 let Some(first) = seen.insert(id, (dir, fold.clone())) else {
                     continue;
                 };
@@ -91,10 +91,8 @@ impl Disk {
                     self.durable.get_mut(&dir).unwrap().remove(&fold);
                 } else {
                     self.objects.insert(fresh, twin);
-                    self.durable
-                        .get_mut(&dir)
-                        .unwrap()
-                        .insert(fold, (name, fresh));
+                    let names = self.durable.get_mut(&dir).unwrap();
+                    names.entry(fold).and_modify(|(_, id)| *id = fresh);
                 }
             }
         }
