@@ -8,7 +8,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write as _};
-use std::os::unix::fs::{PermissionsExt as _, symlink};
+use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _, symlink};
 use std::path::{Path, PathBuf};
 
 const FILES: u64 = 24;
@@ -92,7 +92,14 @@ impl Worker {
                     ignore_missing(fs::set_permissions(&path[0], mode))
                 }
             }),
-            5 | 6 => self.change(&[&a], |path, random| {
+            5 => self.change(&[&a], |path, random| {
+                ignore_missing(fs::remove_file(&path[0]))?;
+                let mut options = OpenOptions::new();
+                let options = options.write(true).create_new(true);
+                let mut file = options.custom_flags(libc::O_SYNC).open(&path[0])?;
+                file.write_all(&some_bytes(random))
+            }),
+            6 => self.change(&[&a], |path, random| {
                 ignore_missing(fs::remove_file(&path[0]))?;
                 write_synced(&path[0], random)
             }),
@@ -215,14 +222,17 @@ fn look(path: &Path) -> String {
 }
 
 fn write_synced(path: &Path, random: &mut Random) -> io::Result<()> {
+    let mut file = File::create_new(path)?;
+    file.write_all(&some_bytes(random))?;
+    file.sync_all()
+}
+
+fn some_bytes(random: &mut Random) -> Vec<u8> {
     let longest = if random.below(8) == 0 { 200_000 } else { 6000 };
     let length = random.below(longest);
-    let content: Vec<u8> = (0..length)
+    (0..length)
         .map(|_| random.next().to_le_bytes()[0])
-        .collect();
-    let mut file = File::create_new(path)?;
-    file.write_all(&content)?;
-    file.sync_all()
+        .collect()
 }
 
 fn sync(dir: &Path) -> io::Result<()> {

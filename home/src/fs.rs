@@ -252,11 +252,11 @@ impl<M: Medium> Filesystem for HomeFs<M> {
         offset: u64,
         data: &[u8],
         _write_flags: WriteFlags,
-        _flags: OpenFlags,
+        flags: OpenFlags,
         _lock_owner: Option<LockOwner>,
         reply: ReplyWrite,
     ) {
-        match self.home.write(Ino(ino.0), offset, data) {
+        match self.write_file(Ino(ino.0), offset, data, flags.0) {
             Ok(()) => reply.written(u32::try_from(data.len()).unwrap_or(u32::MAX)),
             Err(error) => reply.error(fail(error)),
         }

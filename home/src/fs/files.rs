@@ -49,6 +49,21 @@ impl<M: Medium> HomeFs<M> {
         }
     }
 
+    /// Writes; with `O_SYNC` or `O_DSYNC` everything is durable before that ends.
+    pub(super) fn write_file(
+        &self,
+        ino: Ino,
+        offset: u64,
+        data: &[u8],
+        flags: i32,
+    ) -> crate::home::Result<()> {
+        self.home.write(ino, offset, data)?;
+        if is_synchronous(flags) {
+            self.home.sync_file(ino)?;
+        }
+        Ok(())
+    }
+
     /// Room from the beginning: holes and ranges are nothing FAT could keep.
     pub(super) fn allocate(&self, ino: Ino, end: Option<u64>, mode: i32, reply: ReplyEmpty) {
         match (mode, end) {
@@ -76,10 +91,17 @@ impl<M: Medium> HomeFs<M> {
         match backed {
             Backed::Cached => FopenFlags::FOPEN_KEEP_CACHE,
             // Reads go to the lower file, and so do mappings, but each write comes to us.
-            Backed::Direct(_) if writable && !self.home.let_kernel_write(ino) => {
+            Backed::Direct(_)
+                if writable && (!self.home.let_kernel_write(ino) || is_synchronous(flags)) =>
+            {
                 FopenFlags::FOPEN_DIRECT_IO
             }
             Backed::Direct(_) => FopenFlags::empty(),
         }
     }
+}
+
+/// Whether each write is to be durable when it ends; `O_SYNC` contains `O_DSYNC` (open(2)).
+fn is_synchronous(flags: i32) -> bool {
+    flags & libc::O_DSYNC != 0
 }
