@@ -1,4 +1,4 @@
-# Everything a person needs, each target doing its own set-up: demo check bench deb install vm.
+# Everything a person needs, each target doing its own set-up: demo check bench bench-home deb install vm.
 
 PREFIX ?= /usr
 DESTDIR ?=
@@ -6,7 +6,7 @@ CARGO ?= cargo
 CACHE := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/wendy
 TOOLS := $(addprefix $(CACHE)/tools/bin/,cargo-deny fsx pjdfstest)
 
-.PHONY: all build setup demo check bench deb install vm clean
+.PHONY: all build setup demo check bench bench-home deb install vm clean
 
 all: build
 
@@ -33,6 +33,10 @@ check: setup $(TOOLS) build
 # Beside cp, rsync, tar and udisksd, in one run; keeps the tables as docs/BENCH.md.
 bench: setup build
 	tests/bench
+
+# A portable home beside ext4 and posixovl, in one run; keeps the table as docs/HOME-BENCH.md.
+bench-home: setup build
+	tests/bench-home
 
 deb: setup build
 	packaging/build-deb dist
