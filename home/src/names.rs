@@ -61,7 +61,7 @@ pub fn variant(name: &[u8], pick: u32) -> String {
     let mut letters = 0;
     for chunk in name.utf8_chunks() {
         for c in chunk.valid().chars() {
-            let picked = has_twin(c) && picks(pick, &mut letters);
+            let picked = pick != 0 && has_twin(c) && picks(pick, &mut letters);
             push_char(&mut out, c, picked || must_escape(c));
         }
         chunk
