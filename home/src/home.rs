@@ -166,11 +166,7 @@ impl<M: Medium> Home<M> {
     pub fn space(&self) -> Result<Space> {
         let space = self.medium.space().map_err(errno)?;
         let state = self.state();
-        let garbage = state
-            .table
-            .unsettled()
-            .into_iter()
-            .filter(|ino| state.table.is_garbage(*ino));
+        let garbage = state.table.garbage();
         let held: u64 = garbage
             .filter_map(|ino| state.table.lower(ino))
             .map(|lower| lower.print.size)

@@ -142,7 +142,8 @@ fn keep<M: Medium>(home: &Home<M>, options: MountOptions, stopped: &Receiver<()>
         idle = if changes == seen { idle + 1 } else { 0 };
         seen = changes;
         let many = home.with_table(|table| table.unsettled_count()) > UNSETTLED_MAX;
-        if (idle >= options.idle_commits || many || options.settle_now) && !home.is_settled() {
+        let now = many || options.settle_now || home.is_tight();
+        if (idle >= options.idle_commits || now) && !home.is_settled() {
             report(home.settle(), "settle");
             seen = home.changes();
         }

@@ -90,6 +90,8 @@ pub struct Table {
     /// Folded actual places.
     occupied: HashMap<Place, Ino>,
     unsettled: BTreeSet<Ino>,
+    /// Those of them that are garbage.
+    garbage: BTreeSet<Ino>,
     lost: BTreeMap<Ino, Lost>,
     /// Where each lost inode was; the last of several at one path.
     lost_paths: HashMap<Vec<u8>, Ino>,
@@ -113,6 +115,7 @@ impl Table {
             lowers: HashMap::new(),
             occupied: HashMap::new(),
             unsettled: BTreeSet::new(),
+            garbage: BTreeSet::new(),
             lost: BTreeMap::new(),
             lost_paths: HashMap::new(),
             groups: BTreeMap::new(),

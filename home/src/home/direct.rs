@@ -2,6 +2,12 @@
 
 use super::{Errno, Home, Ino, Medium, Result, State, Time, errno};
 
+/// Free bytes with which the kernel may write by itself although removed files still take space: more
+/// than is written until somebody looks again, with the next commit.
+const ROOMY: u64 = 4 << 30;
+/// Free bytes below which removed files make room at once if the kernel writes by itself.
+const TIGHT: u64 = 256 << 20;
+
 impl<M: Medium> Home<M> {
     /// Makes the lower file as long as the file is, because the kernel is going to use it directly,
     /// and keeps it so until the last release. Files in several parts cannot be.
@@ -25,12 +31,13 @@ impl<M: Medium> Home<M> {
     /// Notes that the kernel may change an open file by itself; says whether it may do so with all
     /// writes, or only through mappings, which cannot make a file longer.
     ///
-    /// Writes go through us where the file may need a further part, and while removed files keep
-    /// space that a write may need.
+    /// Writes go through us where the file may need a further part, and where removed files keep
+    /// space that a write may soon need.
     pub fn let_kernel_write(&self, ino: Ino) -> bool {
         let one_part = self.medium.limits().part_size == u64::MAX;
         let mut state = self.state();
-        let may = one_part && state.table.unsettled_count() == 0;
+        let garbage = state.table.garbage().next().is_some();
+        let may = one_part && (!garbage || self.has_free(ROOMY));
         let Some(open) = state.files.get_mut(&ino) else {
             return false;
         };
@@ -39,6 +46,20 @@ impl<M: Medium> Home<M> {
             open.direct = open.file.facts().ok();
         }
         open.direct.is_some()
+    }
+
+    /// Whether removed files keep space that a write of the kernel's own may need, of which we hear
+    /// too late.
+    #[must_use]
+    pub fn is_tight(&self) -> bool {
+        let state = self.state();
+        let garbage = state.table.garbage().next().is_some();
+        let direct = state.files.values().any(|open| open.direct.is_some());
+        garbage && direct && !self.has_free(TIGHT)
+    }
+
+    fn has_free(&self, bytes: u64) -> bool {
+        self.medium.space().is_ok_and(|space| space.free >= bytes)
     }
 }
 

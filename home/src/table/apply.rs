@@ -178,6 +178,7 @@ impl Table {
             self.occupied.remove(&old.place.folded());
         }
         self.unsettled.remove(&ino);
+        self.garbage.remove(&ino);
     }
 
     /// A free component in a directory on the medium that is not below `ino` itself.

@@ -1,6 +1,6 @@
 //! Where objects are on the medium, and where they ought to be.
 
-use super::{DEPTH_MAX, Ino, Lower, Place, Table, lower_name, names};
+use super::{BTreeSet, DEPTH_MAX, Ino, Lower, Place, Table, lower_name, names};
 
 /// `.wendy/tmp`, the path of [`Ino::TMP`].
 pub const TMP_DIR: &str = ".wendy/tmp";
@@ -47,6 +47,11 @@ impl Table {
     #[must_use]
     pub fn unsettled(&self) -> Vec<Ino> {
         self.unsettled.iter().copied().collect()
+    }
+
+    /// Lower objects that serve nobody; lowest number first.
+    pub fn garbage(&self) -> impl Iterator<Item = Ino> {
+        self.garbage.iter().copied()
     }
 
     /// Whether `ino` is unsettled or garbage.
@@ -110,13 +115,19 @@ impl Table {
 
     /// Notes whether `ino` is settled, after anything about it has changed.
     pub(super) fn review(&mut self, ino: Ino) {
-        let unsettled = self.lowers.get(&ino).is_some_and(|lower| {
-            self.is_garbage(ino) || self.wanted(ino).is_some_and(|wanted| wanted != lower.place)
-        });
-        if unsettled {
-            self.unsettled.insert(ino);
-        } else {
-            self.unsettled.remove(&ino);
-        }
+        let lower = self.lowers.get(&ino);
+        let garbage = lower.is_some() && self.is_garbage(ino);
+        let elsewhere = |lower: &Lower| self.wanted(ino).is_some_and(|to| to != lower.place);
+        let unsettled = garbage || lower.is_some_and(elsewhere);
+        note(&mut self.garbage, ino, garbage);
+        note(&mut self.unsettled, ino, unsettled);
+    }
+}
+
+fn note(set: &mut BTreeSet<Ino>, ino: Ino, belongs: bool) {
+    if belongs {
+        set.insert(ino);
+    } else {
+        set.remove(&ino);
     }
 }
