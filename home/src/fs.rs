@@ -44,6 +44,8 @@ const WANTED: [InitFlags; 4] = [
 pub struct HomeFs<M: Medium> {
     home: Arc<Home<M>>,
     handles: Handles,
+    /// Whether the kernel opens directories without asking.
+    opens_dirs_alone: bool,
 }
 
 impl<M: Medium> HomeFs<M> {
@@ -53,6 +55,7 @@ impl<M: Medium> HomeFs<M> {
         Self {
             home,
             handles: Handles::new(passthrough),
+            opens_dirs_alone: false,
         }
     }
 }
@@ -70,6 +73,8 @@ impl<M: Medium> Filesystem for HomeFs<M> {
             // Each is an optimisation only.
             let _ = config.add_capabilities(wanted);
         }
+        let alone = InitFlags::FUSE_NO_OPENDIR_SUPPORT;
+        self.opens_dirs_alone = config.add_capabilities(alone).is_ok();
         let able = self.handles.passthrough()
             && config.add_capabilities(InitFlags::FUSE_PASSTHROUGH).is_ok()
             && config.set_max_stack_depth(1).is_ok();
@@ -311,42 +316,30 @@ impl<M: Medium> Filesystem for HomeFs<M> {
         self.allocate(Ino(ino.0), offset.checked_add(length), mode, reply);
     }
 
-    fn opendir(&self, _req: &Request, ino: INodeNo, _flags: OpenFlags, reply: ReplyOpen) {
-        self.open_dir(Ino(ino.0), reply);
+    fn opendir(&self, _req: &Request, _ino: INodeNo, _flags: OpenFlags, reply: ReplyOpen) {
+        self.open_dir(reply);
     }
 
     fn readdir(
         &self,
         _req: &Request,
         ino: INodeNo,
-        fh: FileHandle,
+        _fh: FileHandle,
         offset: u64,
         reply: ReplyDirectory,
     ) {
-        self.read_dir(Ino(ino.0), fh, offset, reply);
+        self.read_dir(Ino(ino.0), offset, reply);
     }
 
     fn readdirplus(
         &self,
         _req: &Request,
         ino: INodeNo,
-        fh: FileHandle,
+        _fh: FileHandle,
         offset: u64,
         reply: ReplyDirectoryPlus,
     ) {
-        self.read_dir_plus(Ino(ino.0), fh, offset, reply);
-    }
-
-    fn releasedir(
-        &self,
-        _req: &Request,
-        _ino: INodeNo,
-        fh: FileHandle,
-        _flags: OpenFlags,
-        reply: ReplyEmpty,
-    ) {
-        self.handles.close_dir(fh.0);
-        reply.ok();
+        self.read_dir_plus(Ino(ino.0), offset, reply);
     }
 
     fn statfs(&self, _req: &Request, _ino: INodeNo, reply: ReplyStatfs) {

@@ -13,6 +13,8 @@ use crate::names;
 use crate::record::{Inode, Kind, Lower, Place, Record};
 use lost::Lost;
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::ops::Bound;
+use std::sync::Arc;
 
 mod apply;
 pub mod lost;
@@ -52,6 +54,8 @@ pub struct Entry {
     pub ino: Ino,
     /// Lower name when it is not the plain encoding of the name.
     pub alias: Option<String>,
+    /// Its place in the order in which the directory is read; never given twice in one use.
+    pub cookie: u64,
 }
 
 /// One of the names of an inode.
@@ -66,6 +70,12 @@ pub struct NameRef {
 /// Extended attributes by name.
 pub type Xattrs = BTreeMap<Vec<u8>, Vec<u8>>;
 
+/// A name shared by the two orders of a directory.
+pub type Name = Arc<[u8]>;
+
+/// Cookies below are those of `.` and `..`.
+const COOKIE_MIN: u64 = 3;
+
 #[derive(Debug)]
 struct Node {
     inode: Inode,
@@ -75,7 +85,10 @@ struct Node {
 
 #[derive(Debug, Default)]
 struct Directory {
-    entries: BTreeMap<Vec<u8>, Entry>,
+    entries: BTreeMap<Name, Entry>,
+    /// The names by their cookies, so that reading can go on wherever it stopped.
+    order: BTreeMap<u64, Name>,
+    last_cookie: u64,
     /// Folds of the lower names of all entries.
     claimed: HashSet<String>,
     subdirectories: u32,
@@ -182,10 +195,19 @@ impl Table {
 
     /// All entries of `dir` in order of their names; `None` if it is no directory.
     #[must_use]
-    pub fn entries(&self, dir: Ino) -> Option<&BTreeMap<Vec<u8>, Entry>> {
+    pub fn entries(&self, dir: Ino) -> Option<&BTreeMap<Name, Entry>> {
         self.directories
             .get(&dir)
             .map(|directory| &directory.entries)
+    }
+
+    /// The entry of `dir` that is read after the one with the cookie `after`.
+    #[must_use]
+    pub fn entry_after(&self, dir: Ino, after: u64) -> Option<(Name, &Entry)> {
+        let directory = self.directories.get(&dir)?;
+        let behind = (Bound::Excluded(after), Bound::Unbounded);
+        let (_, name) = directory.order.range(behind).next()?;
+        Some((Name::clone(name), directory.entries.get(name)?))
     }
 
     /// The directory above `dir`; the root is above itself.

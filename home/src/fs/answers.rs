@@ -1,7 +1,6 @@
 //! Our terms in those of FUSE.
 
-use crate::home::{Attributes, Listing};
-use crate::ids::Ino;
+use crate::home::Attributes;
 use crate::record::Kind;
 use fuser::{Errno, FileAttr, FileType, INodeNo, ReplyEmpty};
 use std::time::Duration;
@@ -60,15 +59,6 @@ pub(super) fn kind_of(mode: u32) -> Option<Kind> {
         libc::S_IFBLK => Kind::BlockDevice,
         _ => return None,
     })
-}
-
-pub(super) fn dot_entries(dir: Ino, above: Ino) -> [Listing; 2] {
-    let dot = |name: &[u8], ino| Listing {
-        name: name.to_vec(),
-        ino,
-        kind: Kind::Directory,
-    };
-    [dot(b".", dir), dot(b"..", above)]
 }
 
 pub(super) fn fail(error: rustix::io::Errno) -> Errno {

@@ -1,15 +1,14 @@
-//! Open files and directories as the kernel sees them.
+//! Open files as the kernel sees them.
 //!
 //! With FUSE passthrough (Linux 6.9, docs.kernel.org/filesystems/fuse-passthrough.html) the kernel
 //! reads and maps the lower file by itself. All opens of one inode must then share one backing, or
 //! none have any; the first open decides for as long as any is left. Whether writes also go to the
 //! lower file by themselves is for each open to say.
 
-use crate::home::Listing;
 use crate::ids::Ino;
 use fuser::BackingId;
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// How an open file is served.
@@ -25,18 +24,14 @@ pub(super) enum Backed {
 #[derive(Debug)]
 pub(super) struct Handles {
     passthrough: AtomicBool,
-    next: AtomicU64,
     files: Mutex<HashMap<Ino, (Backed, u64)>>,
-    dirs: Mutex<HashMap<u64, Arc<Vec<Listing>>>>,
 }
 
 impl Handles {
     pub(super) fn new(passthrough: bool) -> Self {
         Self {
             passthrough: AtomicBool::new(passthrough),
-            next: AtomicU64::new(1),
             files: Mutex::default(),
-            dirs: Mutex::default(),
         }
     }
 
@@ -70,31 +65,6 @@ impl Handles {
                 files.remove(&ino);
             }
         }
-    }
-
-    pub(super) fn open_dir(&self, listed: Vec<Listing>) -> u64 {
-        let handle = self.next.fetch_add(1, Ordering::Relaxed);
-        lock(&self.dirs).insert(handle, Arc::new(listed));
-        handle
-    }
-
-    /// Lists again, as rewinddir(3) asks.
-    pub(super) fn refresh_dir(
-        &self,
-        handle: u64,
-        list: impl FnOnce() -> crate::home::Result<Vec<Listing>>,
-    ) {
-        if let Ok(listed) = list() {
-            lock(&self.dirs).insert(handle, Arc::new(listed));
-        }
-    }
-
-    pub(super) fn dir(&self, handle: u64) -> Option<Arc<Vec<Listing>>> {
-        lock(&self.dirs).get(&handle).cloned()
-    }
-
-    pub(super) fn close_dir(&self, handle: u64) {
-        lock(&self.dirs).remove(&handle);
     }
 }
 

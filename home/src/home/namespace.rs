@@ -38,13 +38,13 @@ impl<M: Medium> Home<M> {
     pub fn list(&self, dir: Ino) -> Result<Vec<Listing>> {
         let state = self.state_at([dir])?;
         let entries = state.table.entries(dir).ok_or(Errno::NOTDIR)?;
-        let listing = |(name, entry): (&Vec<u8>, &crate::table::Entry)| {
+        let listing = |(name, entry): (&crate::table::Name, &crate::table::Entry)| {
             let kind = state
                 .table
                 .inode(entry.ino)
                 .map_or(Kind::File, |inode| inode.kind);
             Listing {
-                name: name.clone(),
+                name: name.to_vec(),
                 ino: entry.ino,
                 kind,
             }

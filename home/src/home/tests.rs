@@ -6,6 +6,7 @@ mod foreign;
 mod lazy;
 mod model;
 mod random;
+mod reading;
 mod settling;
 
 /// A part size no ordinary test reaches.

@@ -1,6 +1,7 @@
 //! Applying records: every check that keeps the tree a tree.
 
-use super::{Broken, DEPTH_MAX, Directory, Entry, Ino, Inode, Kind, Lower, NameRef, Node};
+use super::{Broken, COOKIE_MIN, DEPTH_MAX, Directory, Entry, Ino, Inode, Kind, Lower, Name};
+use super::{NameRef, Node};
 use super::{Place, Record, Table, Xattrs, lower_name, names};
 
 /// No inode number reaches this: a forged one must not use up all that are left.
@@ -26,6 +27,7 @@ impl Table {
                 Entry {
                     ino: *ino,
                     alias: alias.clone(),
+                    cookie: 0,
                 },
             ),
             Record::EntryGone { dir, name } => self.remove_entry(*dir, name),
@@ -121,7 +123,7 @@ impl Table {
             return Err(Broken::Tree(ino));
         }
         let directory = self.directories.get_mut(&dir).ok_or(Broken::NoInode(dir))?;
-        directory.entries.insert(name.to_vec(), entry);
+        directory.insert(name.into(), entry);
         directory.claimed.insert(fold);
         directory.subdirectories += u32::from(is_directory);
         let node = self.nodes.get_mut(&ino).ok_or(Broken::NoInode(ino))?;
@@ -135,7 +137,7 @@ impl Table {
 
     fn remove_entry(&mut self, dir: Ino, name: &[u8]) -> Result<(), Broken> {
         let directory = self.directories.get_mut(&dir).ok_or(Broken::NoInode(dir))?;
-        let entry = directory.entries.remove(name).ok_or(Broken::Name(dir))?;
+        let entry = directory.remove(name).ok_or(Broken::Name(dir))?;
         directory
             .claimed
             .remove(&names::fold(&lower_name(name, entry.alias.as_ref())));
@@ -207,6 +209,22 @@ impl Table {
             }
         }
         true
+    }
+}
+
+impl Directory {
+    /// Puts an entry behind all others, also those that have gone.
+    fn insert(&mut self, name: Name, entry: Entry) {
+        self.last_cookie = COOKIE_MIN.max(self.last_cookie + 1);
+        let cookie = self.last_cookie;
+        self.order.insert(cookie, Name::clone(&name));
+        self.entries.insert(name, Entry { cookie, ..entry });
+    }
+
+    fn remove(&mut self, name: &[u8]) -> Option<Entry> {
+        let entry = self.entries.remove(name)?;
+        self.order.remove(&entry.cookie);
+        Some(entry)
     }
 }
 

@@ -146,7 +146,7 @@ impl<M: Medium> State<M> {
             .entries(ino)
             .into_iter()
             .flatten()
-            .map(|(name, _)| name.clone())
+            .map(|(name, _)| name.to_vec())
             .collect();
         for name in below {
             self.drop_name(ino, name)?;

@@ -1,0 +1,74 @@
+//! What is read of directories and attributes while others change them.
+
+use super::*;
+use crate::record::Kind;
+
+/// Reads at most `room` lines behind `after`.
+fn read(home: &Home<Fake>, after: u64, room: usize) -> Vec<(Vec<u8>, u64)> {
+    let mut lines = Vec::new();
+    let take = |line: &Line<'_>| {
+        let fits = lines.len() < room;
+        lines.extend(fits.then(|| (line.name.to_vec(), line.cookie)));
+        fits
+    };
+    home.read_dir(Ino::ROOT, after, false, take).unwrap();
+    lines
+}
+
+#[test]
+fn a_name_that_stays_is_read_once_while_others_come_and_go() {
+    let (_, home) = new_home(BIG);
+    let name = |n: u32| format!("file{n}").into_bytes();
+    for n in 0..40 {
+        home.make(Ino::ROOT, &name(n), &node(Kind::File)).unwrap();
+    }
+    let (mut at, mut names) = (0, Vec::new());
+    for round in 0.. {
+        let lines = read(&home, at, 3);
+        let Some((_, last)) = lines.last() else { break };
+        at = *last;
+        names.extend(lines.into_iter().map(|(name, _)| name));
+        // Odd ones go, some after they were read and some before; the even ones stay.
+        if round < 20 {
+            home.unlink(Ino::ROOT, &name(2 * round + 1)).unwrap();
+            let new = name(100 + round);
+            home.make(Ino::ROOT, &new, &node(Kind::File)).unwrap();
+            home.unlink(Ino::ROOT, &new).unwrap();
+        }
+    }
+    assert_eq!(names[..2], [b".".to_vec(), b"..".to_vec()]);
+    for n in (0..40).step_by(2) {
+        let times = names.iter().filter(|read| **read == name(n)).count();
+        assert_eq!(times, 1, "file{n}");
+    }
+    let mut once = names.clone();
+    once.sort();
+    once.dedup();
+    assert_eq!(once.len(), names.len(), "{names:?}");
+}
+
+#[test]
+fn what_is_held_while_reading_stays_after_its_name() {
+    let (_, home) = new_home(BIG);
+    let made = home.make(Ino::ROOT, b"file", &node(Kind::File)).unwrap();
+    home.read_dir(Ino::ROOT, 0, true, |_| true).unwrap();
+    home.unlink(Ino::ROOT, b"file").unwrap();
+    assert_eq!(home.attributes(made.ino).unwrap().links, 0);
+    home.forget(made.ino, 1);
+    assert_eq!(home.attributes(made.ino), Err(Errno::NOENT));
+}
+
+#[test]
+fn garbage_alone_is_garbage() {
+    let (_, home) = new_home(BIG);
+    for name in [b"a", b"b"] {
+        home.make(Ino::ROOT, name, &node(Kind::File)).unwrap();
+    }
+    home.rename((Ino::ROOT, b"a"), (Ino::ROOT, b"c"), RenameMode::Replace)
+        .unwrap();
+    home.unlink(Ino::ROOT, b"b").unwrap();
+    let counts = || home.with_table(|table| (table.unsettled_count(), table.garbage().count()));
+    assert_eq!(counts(), (2, 1));
+    home.settle().unwrap();
+    assert_eq!(counts(), (0, 0));
+}
