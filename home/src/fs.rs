@@ -16,7 +16,7 @@ use fuser::{
     Request, TimeOrNow, WriteFlags,
 };
 use handles::Handles;
-use namespace::new_node;
+use namespace::{new_node, tell_absence};
 use std::ffi::OsStr;
 use std::io;
 use std::os::unix::ffi::OsStrExt;
@@ -84,7 +84,10 @@ impl<M: Medium> Filesystem for HomeFs<M> {
     }
 
     fn lookup(&self, _req: &Request, parent: INodeNo, name: &OsStr, reply: ReplyEntry) {
-        self.tell_entry(reply, self.home.lookup(Ino(parent.0), name.as_bytes()));
+        match self.home.lookup(Ino(parent.0), name.as_bytes()) {
+            Err(rustix::io::Errno::NOENT) => tell_absence(reply),
+            found => self.tell_entry(reply, found),
+        }
     }
 
     fn forget(&self, _req: &Request, ino: INodeNo, nlookup: u64) {

@@ -3,10 +3,29 @@
 use crate::home::Attributes;
 use crate::record::Kind;
 use fuser::{Errno, FileAttr, FileType, INodeNo, ReplyEmpty};
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 /// How long the kernel may keep names and attributes: we tell it of every change, being its cause.
 pub(super) const TTL: Duration = Duration::from_secs(3600);
+
+/// The attributes of what is not there.
+pub(super) const NOTHING: FileAttr = FileAttr {
+    ino: INodeNo(0),
+    size: 0,
+    blocks: 0,
+    atime: SystemTime::UNIX_EPOCH,
+    mtime: SystemTime::UNIX_EPOCH,
+    ctime: SystemTime::UNIX_EPOCH,
+    crtime: SystemTime::UNIX_EPOCH,
+    kind: FileType::RegularFile,
+    perm: 0,
+    nlink: 0,
+    uid: 0,
+    gid: 0,
+    rdev: 0,
+    blksize: 0,
+    flags: 0,
+};
 
 /// How long the kernel may keep these attributes.
 pub(super) fn attr_ttl(attributes: &Attributes) -> Duration {

@@ -1,7 +1,7 @@
 //! Names: making, linking, renaming.
 
 use super::HomeFs;
-use super::answers::{TTL, attr, attr_ttl, fail, reply_empty};
+use super::answers::{NOTHING, TTL, attr, attr_ttl, fail, reply_empty};
 use crate::home::{Attributes, NewNode, RenameMode, Result};
 use crate::ids::Ino;
 use crate::medium::Medium;
@@ -43,6 +43,12 @@ impl<M: Medium> HomeFs<M> {
         );
         reply_empty(self.home.rename(from, to, mode), reply);
     }
+}
+
+/// Answers that there is no such name, which the kernel may remember like one that is there: inode
+/// 0 says so (`FUSE_LOOKUP` in linux/fuse.h).
+pub(super) fn tell_absence(reply: ReplyEntry) {
+    reply.entry(&TTL, &NOTHING, Generation(0));
 }
 
 /// What mknod(2) and its relatives ask for, on behalf of the caller.

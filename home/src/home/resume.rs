@@ -11,7 +11,7 @@ use std::io;
 pub struct Stale {
     /// All inodes there were.
     pub inodes: Vec<Ino>,
-    /// Names that now lead elsewhere or nowhere.
+    /// Names that now lead elsewhere or nowhere, or were not there.
     pub names: Vec<(Ino, Vec<u8>)>,
 }
 
@@ -59,16 +59,27 @@ impl<M: Medium> Home<M> {
 }
 
 fn stale(before: &Table, now: &Table) -> Stale {
-    let mut names = Vec::new();
-    for dir in before.inodes() {
-        for (name, entry) in before.entries(dir).into_iter().flatten() {
-            if now.entry(dir, name).map(|entry| entry.ino) != Some(entry.ino) {
-                names.push((dir, name.clone()));
-            }
-        }
-    }
+    let mut names = differing(before, now, |then, entry| then != Some(entry));
+    names.extend(differing(now, before, |then, _| then.is_none()));
     Stale {
         inodes: before.inodes().collect(),
         names,
     }
+}
+
+/// The names in `table` of which `differs` says so, told where they lead in `other` and in `table`.
+fn differing(
+    table: &Table,
+    other: &Table,
+    differs: impl Fn(Option<Ino>, Ino) -> bool,
+) -> Vec<(Ino, Vec<u8>)> {
+    let mut names = Vec::new();
+    for dir in table.inodes() {
+        for (name, entry) in table.entries(dir).into_iter().flatten() {
+            if differs(other.entry(dir, name).map(|entry| entry.ino), entry.ino) {
+                names.push((dir, name.to_vec()));
+            }
+        }
+    }
+    names
 }

@@ -59,6 +59,16 @@ fn what_is_held_while_reading_stays_after_its_name() {
 }
 
 #[test]
+fn names_that_appeared_while_the_medium_was_away_are_told() {
+    let (fake, home) = new_home(BIG);
+    home.make(Ino::ROOT, b"old", &node(Kind::File)).unwrap();
+    home.flush().unwrap();
+    fake.create("new").unwrap();
+    let stale = home.resume(|_| {}).unwrap();
+    assert_eq!(stale.names, [(Ino::ROOT, b"new".to_vec())]);
+}
+
+#[test]
 fn garbage_alone_is_garbage() {
     let (_, home) = new_home(BIG);
     for name in [b"a", b"b"] {
