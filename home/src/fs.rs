@@ -9,6 +9,7 @@ use crate::ids::{Ino, Time};
 use crate::medium::Medium;
 use crate::record::Kind;
 use answers::{fail, kind_of, reply_empty};
+use files::{Write, is_synchronous};
 use fuser::{
     AccessFlags, BsdFileFlags, Errno, FileHandle, Filesystem, INodeNo, InitFlags, KernelConfig,
     LockOwner, OpenFlags, RenameFlags, ReplyAttr, ReplyCreate, ReplyData, ReplyDirectory,
@@ -32,7 +33,9 @@ mod handles;
 mod namespace;
 
 /// Capabilities asked for where the kernel has them.
-const WANTED: [InitFlags; 4] = [
+const WANTED: [InitFlags; 5] = [
+    // Without it the kernel asks for `security.capability` with every write.
+    InitFlags::FUSE_HANDLE_KILLPRIV_V2,
     InitFlags::FUSE_DO_READDIRPLUS,
     InitFlags::FUSE_READDIRPLUS_AUTO,
     InitFlags::FUSE_PARALLEL_DIROPS,
@@ -100,7 +103,7 @@ impl<M: Medium> Filesystem for HomeFs<M> {
 
     fn setattr(
         &self,
-        _req: &Request,
+        req: &Request,
         ino: INodeNo,
         mode: Option<u32>,
         uid: Option<u32>,
@@ -108,7 +111,7 @@ impl<M: Medium> Filesystem for HomeFs<M> {
         size: Option<u64>,
         atime: Option<TimeOrNow>,
         mtime: Option<TimeOrNow>,
-        _ctime: Option<SystemTime>,
+        ctime: Option<SystemTime>,
         _fh: Option<FileHandle>,
         _crtime: Option<SystemTime>,
         _chgtime: Option<SystemTime>,
@@ -116,7 +119,12 @@ impl<M: Medium> Filesystem for HomeFs<M> {
         _flags: Option<BsdFileFlags>,
         reply: ReplyAttr,
     ) {
+        let nothing = mode.or(uid).or(gid).is_none() && size.is_none();
+        let nothing = nothing && atime.or(mtime).is_none() && ctime.is_none();
         let change = Change {
+            // A change of nothing is how the kernel hands over a write of its own by somebody without
+            // privilege (`file_remove_privs`).
+            drop_set_ids: nothing || size.is_some() && req.uid() != 0,
             mode: mode.map(|mode| u16::try_from(mode & 0o7777).unwrap_or(0)),
             uid,
             gid,
@@ -259,12 +267,16 @@ impl<M: Medium> Filesystem for HomeFs<M> {
         _fh: FileHandle,
         offset: u64,
         data: &[u8],
-        _write_flags: WriteFlags,
+        write_flags: WriteFlags,
         flags: OpenFlags,
         _lock_owner: Option<LockOwner>,
         reply: ReplyWrite,
     ) {
-        match self.write_file(Ino(ino.0), offset, data, flags.0) {
+        let write = Write {
+            unprivileged: write_flags.contains(WriteFlags::FUSE_WRITE_KILL_SUIDGID),
+            synchronous: is_synchronous(flags.0),
+        };
+        match self.write_file(write, Ino(ino.0), offset, data) {
             Ok(()) => reply.written(u32::try_from(data.len()).unwrap_or(u32::MAX)),
             Err(error) => reply.error(fail(error)),
         }

@@ -12,6 +12,15 @@ use fuser::{ReplyCreate, ReplyEmpty, ReplyOpen};
 use std::io;
 use std::os::fd::BorrowedFd;
 
+/// How a program writes.
+#[derive(Clone, Copy)]
+pub(super) struct Write {
+    /// Without the privilege to leave set-ID bits as they are.
+    pub unprivileged: bool,
+    /// With `O_SYNC` or `O_DSYNC`.
+    pub synchronous: bool,
+}
+
 impl<M: Medium> HomeFs<M> {
     pub(super) fn open_file(&self, ino: Ino, flags: i32, reply: ReplyOpen) {
         let opened = match self.home.open_file(ino) {
@@ -49,16 +58,19 @@ impl<M: Medium> HomeFs<M> {
         }
     }
 
-    /// Writes; with `O_SYNC` or `O_DSYNC` everything is durable before that ends.
+    /// Writes as it was asked for; synchronously, everything is durable before that ends.
     pub(super) fn write_file(
         &self,
+        write: Write,
         ino: Ino,
         offset: u64,
         data: &[u8],
-        flags: i32,
     ) -> crate::home::Result<()> {
+        if write.unprivileged {
+            self.home.drop_privileges(ino)?;
+        }
         self.home.write(ino, offset, data)?;
-        if is_synchronous(flags) {
+        if write.synchronous {
             self.home.sync_file(ino)?;
         }
         Ok(())
@@ -102,6 +114,6 @@ impl<M: Medium> HomeFs<M> {
 }
 
 /// Whether each write is to be durable when it ends; `O_SYNC` contains `O_DSYNC` (open(2)).
-fn is_synchronous(flags: i32) -> bool {
+pub(super) fn is_synchronous(flags: i32) -> bool {
     flags & libc::O_DSYNC != 0
 }

@@ -1,6 +1,6 @@
 //! Attributes: reading and changing them, symbolic links' targets, extended attributes.
 
-use super::{Errno, Home, Ino, Kind, Medium, Owner, Record, Result, State, Time, Times};
+use super::{Errno, Home, Ino, Inode, Kind, Medium, Owner, Record, Result, State, Time, Times};
 use crate::names::NAME_MAX;
 use crate::record::XATTR_MAX;
 
@@ -8,6 +8,11 @@ use crate::record::XATTR_MAX;
 const XATTRS_MAX: usize = 256;
 /// Namespaces we keep; ACLs (`system.`) are refused because nothing would enforce them.
 const XATTR_SPACES: [&[u8]; 3] = [b"user.", b"trusted.", b"security."];
+/// Never kept: where SELinux is in force it labels a FUSE mount as a whole and refuses others by
+/// itself. Refused here as well, so that ls(1) asks once and not for each file.
+const SELINUX: &[u8] = b"security.selinux";
+/// What a program may do beyond its user's rights.
+const CAPABILITY: &[u8] = b"security.capability";
 
 /// The attributes of an inode as this machine sees them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -49,6 +54,21 @@ pub struct Change {
     pub accessed: Option<Time>,
     /// Last change of content.
     pub modified: Option<Time>,
+    /// Take the set-ID bits away, as a write without privilege does.
+    pub drop_set_ids: bool,
+}
+
+impl Change {
+    /// The permission bits afterwards: a new owner takes the set-ID bits of a program away, as in
+    /// the kernel's own filesystems (`chown_common` in linux/fs/open.c).
+    fn mode_after(&self, inode: &Inode) -> u16 {
+        let owned = self.uid.or(self.gid).is_some() && inode.kind != Kind::Directory;
+        match self.mode {
+            Some(mode) => mode & 0o7777,
+            None if owned || self.drop_set_ids => without_set_ids(inode.mode),
+            None => inode.mode,
+        }
+    }
 }
 
 /// What setxattr(2) does about an attribute that exists or not.
@@ -91,7 +111,7 @@ impl<M: Medium> Home<M> {
             None => None,
         };
         state.apply_inode(&mut batch, ino, |inode| {
-            inode.mode = change.mode.map_or(inode.mode, |mode| mode & 0o7777);
+            inode.mode = change.mode_after(inode);
             inode.owner = change
                 .uid
                 .map_or(inode.owner, |uid| Owner::from_id(uid, me.uid));
@@ -104,6 +124,29 @@ impl<M: Medium> Home<M> {
         })?;
         state.finish(batch)?;
         self.attributes_in(&state, ino)
+    }
+
+    /// Takes away what lets others act with more rights than their own, as a write without privilege
+    /// does: set-ID bits and capabilities.
+    ///
+    /// # Errors
+    /// `ENOENT`.
+    pub fn drop_privileges(&self, ino: Ino) -> Result<()> {
+        let mut state = self.state();
+        let inode = state.table.inode(ino).ok_or(Errno::NOENT)?;
+        let mode = without_set_ids(inode.mode);
+        let xattrs = state.table.xattrs(ino).ok_or(Errno::NOENT)?;
+        let capable = xattrs.contains_key(CAPABILITY);
+        if mode == inode.mode && !capable {
+            return Ok(());
+        }
+        let mut batch = state.begin()?;
+        if capable {
+            state.apply(&mut batch, Record::XattrGone(ino, CAPABILITY.to_vec()))?;
+        }
+        state.apply_inode(&mut batch, ino, |inode| inode.mode = mode)?;
+        state.touch(&mut batch, ino, Time::now())?;
+        state.finish(batch)
     }
 
     /// The target of a symbolic link.
@@ -137,8 +180,8 @@ impl<M: Medium> Home<M> {
     pub fn xattr_names(&self, ino: Ino) -> Result<Vec<u8>> {
         let state = self.state();
         let xattrs = state.table.xattrs(ino).ok_or(Errno::NOENT)?;
-        Ok(xattrs
-            .keys()
+        let kept = xattrs.keys().filter(|name| *name != SELINUX);
+        Ok(kept
             .flat_map(|name| name.iter().copied().chain([0]))
             .collect())
     }
@@ -225,5 +268,16 @@ fn check_xattr_name(name: &[u8]) -> Result<()> {
         return Err(Errno::RANGE);
     }
     let known = XATTR_SPACES.iter().any(|space| name.starts_with(space));
-    if known { Ok(()) } else { Err(Errno::OPNOTSUPP) }
+    if known && name != SELINUX {
+        Ok(())
+    } else {
+        Err(Errno::OPNOTSUPP)
+    }
+}
+
+/// The permission bits `mode` without set-user-ID, and without set-group-ID unless the group may not
+/// execute: then it is a mark for mandatory locks.
+fn without_set_ids(mode: u16) -> u16 {
+    let group = if mode & 0o010 == 0 { 0 } else { 0o2000 };
+    mode & !(0o4000 | group)
 }

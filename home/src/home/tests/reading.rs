@@ -59,6 +59,52 @@ fn what_is_held_while_reading_stays_after_its_name() {
 }
 
 #[test]
+fn a_write_without_privilege_takes_set_id_bits_and_capabilities() {
+    let (_, home) = new_home(BIG);
+    let ino = home
+        .make(Ino::ROOT, b"program", &node(Kind::File))
+        .unwrap()
+        .ino;
+    let mode = |mode| Change {
+        mode: Some(mode),
+        ..Change::default()
+    };
+    let (capability, any) = (b"security.capability", SetXattr::Any);
+    for (before, after) in [
+        (0o6755, 0o755),
+        (0o4644, 0o644),
+        (0o2745, 0o2745),
+        (0o755, 0o755),
+    ] {
+        home.change(ino, &mode(before)).unwrap();
+        home.set_xattr(ino, capability, b"all", any).unwrap();
+        home.drop_privileges(ino).unwrap();
+        assert_eq!(home.attributes(ino).unwrap().mode, after, "{before:o}");
+        assert_eq!(home.xattr(ino, capability), Err(Errno::NODATA));
+    }
+    home.change(ino, &mode(0o6755)).unwrap();
+    let given = Change {
+        uid: Some(7),
+        ..Change::default()
+    };
+    assert_eq!(home.change(ino, &given).unwrap().mode, 0o755);
+    let both = Change {
+        uid: Some(8),
+        ..mode(0o4755)
+    };
+    assert_eq!(home.change(ino, &both).unwrap().mode, 0o4755);
+}
+
+#[test]
+fn labels_of_selinux_are_refused_as_on_any_fuse_mount() {
+    let (_, home) = new_home(BIG);
+    let label = b"security.selinux";
+    let set = home.set_xattr(Ino::ROOT, label, b"user_home_t", SetXattr::Any);
+    assert_eq!(set, Err(Errno::OPNOTSUPP));
+    assert_eq!(home.xattr(Ino::ROOT, label), Err(Errno::OPNOTSUPP));
+}
+
+#[test]
 fn names_that_appeared_while_the_medium_was_away_are_told() {
     let (fake, home) = new_home(BIG);
     home.make(Ino::ROOT, b"old", &node(Kind::File)).unwrap();
