@@ -5,6 +5,9 @@
 
 mod context;
 mod device;
+mod idmap;
+
+pub use idmap::exchange_owner;
 
 use std::{
     os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd},
