@@ -3,30 +3,33 @@
 //! Every path is resolved from the open directory with `RESOLVE_BENEATH` and without following
 //! symbolic links, so a swapped component leads to an error, not elsewhere (openat2(2)).
 
-use super::{FactKind, Facts, Limits, Medium, MediumFile, Space};
-use rustix::fs::{self, AtFlags, Mode, OFlags, RenameFlags, ResolveFlags, StatxFlags};
+use super::{Facts, Limits, Medium, Space};
+use resolve::{fat_hide, open_at, open_long, split_long, statx};
+use rustix::fs::{self, AtFlags, Mode, OFlags, RenameFlags};
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::Path;
+
+mod file;
+mod resolve;
+mod shown;
+
+pub use file::DirectoryFile;
+pub use shown::Shown;
 
 /// `f_type` of vfat and msdos (statfs(2), `MSDOS_SUPER_MAGIC`).
 const FAT_MAGIC: i64 = 0x4d44;
 /// FAT takes 4 GiB − 1; a whole number of the largest clusters below that.
 const FAT_PART: u64 = (4 << 30) - (64 << 10);
-/// Longest path given to one system call, well below `PATH_MAX`.
-const PATH_CHUNK: usize = 3800;
+/// The longest file FAT can hold.
+const FAT_FILE: u64 = u32::MAX as u64;
 
 /// See the [module](self).
 #[derive(Debug)]
 pub struct DirectoryMedium {
     root: OwnedFd,
     part_size: u64,
-}
-
-/// A file of a [`DirectoryMedium`].
-#[derive(Debug)]
-pub struct DirectoryFile {
-    fd: OwnedFd,
+    shown: Shown,
 }
 
 impl DirectoryMedium {
@@ -48,7 +51,32 @@ impl DirectoryMedium {
         Ok(Self {
             root,
             part_size: if is_fat { FAT_PART } else { u64::MAX },
+            shown: Shown::All,
         })
+    }
+
+    /// The same directory once more, of which only a part is shown. A [lock](Self::lock) of one is a
+    /// lock of both.
+    ///
+    /// # Errors
+    /// Those of fcntl(2).
+    pub fn showing(&self, shown: Shown) -> io::Result<Self> {
+        Ok(Self {
+            root: rustix::io::fcntl_dupfd_cloexec(&self.root, 0)?,
+            part_size: self.part_size,
+            shown,
+        })
+    }
+
+    /// Length of the longest file the filesystem can hold, in bytes; `u64::MAX` where that is none of
+    /// our concern.
+    #[must_use]
+    pub fn file_max(&self) -> u64 {
+        if self.part_size == FAT_PART {
+            FAT_FILE
+        } else {
+            u64::MAX
+        }
     }
 
     /// The directory itself.
@@ -80,6 +108,9 @@ impl DirectoryMedium {
     }
 
     fn open_beneath(&self, path: &str, flags: OFlags, mode: Mode) -> io::Result<OwnedFd> {
+        if path != "." {
+            self.shown.require(path)?;
+        }
         match split_long(path) {
             None => open_at(self.root(), path, flags, mode),
             Some((head, rest)) => {
@@ -95,6 +126,7 @@ impl DirectoryMedium {
         path: &str,
         operation: impl FnOnce(BorrowedFd<'_>, &str) -> rustix::io::Result<T>,
     ) -> io::Result<T> {
+        self.shown.require(path)?;
         let result = match path.rsplit_once('/') {
             None => operation(self.root(), path),
             Some((above, name)) => {
@@ -187,6 +219,7 @@ impl Medium for DirectoryMedium {
             let entry = entry?;
             match entry.file_name().to_str() {
                 Ok("." | "..") => {}
+                Ok(name) if path.is_empty() && !self.shown.includes(name) => {}
                 Ok(name) => match statx(dir.as_fd(), name, AtFlags::SYMLINK_NOFOLLOW) {
                     Ok(facts) => listed.push((name.to_owned(), facts)),
                     // A directory whose first cluster never reached the medium: not even removable.
@@ -205,115 +238,4 @@ impl Medium for DirectoryMedium {
     fn sync_all(&self) -> io::Result<()> {
         Ok(fs::syncfs(&self.root)?)
     }
-}
-
-impl MediumFile for DirectoryFile {
-    fn read_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
-        let mut done = 0;
-        while done < buffer.len() {
-            match rustix::io::pread(&self.fd, &mut buffer[done..], offset + done as u64) {
-                Ok(0) => break,
-                Ok(count) => done += count,
-                Err(rustix::io::Errno::INTR) => {}
-                Err(error) => return Err(error.into()),
-            }
-        }
-        Ok(done)
-    }
-
-    fn write_at(&self, bytes: &[u8], offset: u64) -> io::Result<()> {
-        let mut done = 0;
-        while done < bytes.len() {
-            match rustix::io::pwrite(&self.fd, &bytes[done..], offset + done as u64) {
-                Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
-                Ok(count) => done += count,
-                Err(rustix::io::Errno::INTR) => {}
-                Err(error) => return Err(error.into()),
-            }
-        }
-        Ok(())
-    }
-
-    fn set_len(&self, length: u64) -> io::Result<()> {
-        Ok(fs::ftruncate(&self.fd, length)?)
-    }
-
-    fn sync(&self) -> io::Result<()> {
-        Ok(fs::fsync(&self.fd)?)
-    }
-
-    fn sync_data(&self) -> io::Result<()> {
-        Ok(fs::fdatasync(&self.fd)?)
-    }
-
-    fn facts(&self) -> io::Result<Facts> {
-        Ok(statx(self.fd.as_fd(), "", AtFlags::EMPTY_PATH)?)
-    }
-
-    fn descriptor(&self) -> Option<BorrowedFd<'_>> {
-        Some(self.fd.as_fd())
-    }
-}
-
-/// Sets the hidden attribute by `FAT_IOCTL_SET_ATTRIBUTES` (linux/msdos_fs.h).
-fn fat_hide(fd: &OwnedFd) -> rustix::io::Result<()> {
-    const SET_ATTRIBUTES: rustix::ioctl::Opcode = rustix::ioctl::opcode::write::<u32>(b'r', 0x11);
-    const HIDDEN_DIRECTORY: u32 = 0x02 | 0x10;
-    // SAFETY: the request reads one u32 behind the pointer, as linux/msdos_fs.h defines it.
-    #[allow(unsafe_code)]
-    unsafe {
-        let set = rustix::ioctl::Setter::<SET_ATTRIBUTES, u32>::new(HIDDEN_DIRECTORY);
-        rustix::ioctl::ioctl(fd, set)
-    }
-}
-
-fn open_at(dir: BorrowedFd<'_>, path: &str, flags: OFlags, mode: Mode) -> io::Result<OwnedFd> {
-    let resolve = ResolveFlags::BENEATH | ResolveFlags::NO_SYMLINKS | ResolveFlags::NO_XDEV;
-    let flags = flags | OFlags::CLOEXEC;
-    loop {
-        // A concurrent rename elsewhere makes the kernel give up with EAGAIN: try again.
-        match fs::openat2(dir, path, flags, mode, resolve) {
-            Err(rustix::io::Errno::AGAIN) => {}
-            other => return Ok(other?),
-        }
-    }
-}
-
-fn open_long(above: OwnedFd, path: &str, flags: OFlags, mode: Mode) -> io::Result<OwnedFd> {
-    let (mut above, mut path) = (above, path);
-    while let Some((head, rest)) = split_long(path) {
-        above = open_at(above.as_fd(), head, OFlags::PATH, Mode::empty())?;
-        path = rest;
-    }
-    open_at(above.as_fd(), path, flags, mode)
-}
-
-/// Splits a path too long for one system call at a `/`.
-fn split_long(path: &str) -> Option<(&str, &str)> {
-    if path.len() <= PATH_CHUNK {
-        return None;
-    }
-    let at = path.as_bytes()[..PATH_CHUNK]
-        .iter()
-        .rposition(|b| *b == b'/')?;
-    Some((&path[..at], &path[at + 1..]))
-}
-
-fn statx(dir: BorrowedFd<'_>, name: &str, flags: AtFlags) -> rustix::io::Result<Facts> {
-    let wanted = StatxFlags::BASIC_STATS | StatxFlags::BTIME;
-    let stat = fs::statx(dir, name, flags, wanted)?;
-    let kind = match fs::FileType::from_raw_mode(stat.stx_mode.into()) {
-        fs::FileType::Directory => FactKind::Directory,
-        fs::FileType::RegularFile => FactKind::File,
-        _ => FactKind::Other,
-    };
-    let has_born = StatxFlags::from_bits_retain(stat.stx_mask).contains(StatxFlags::BTIME);
-    Ok(Facts {
-        kind,
-        size: stat.stx_size,
-        allocated: stat.stx_blocks * 512,
-        modified: stat.stx_mtime.tv_sec,
-        modified_nanos: stat.stx_mtime.tv_nsec,
-        born: if has_born { stat.stx_btime.tv_sec } else { 0 },
-    })
 }
