@@ -3,29 +3,29 @@
 //! Everything a home holds is in it: modes, owners, links, nanosecond times, extended attributes
 //! (as `SCHILY.xattr.`, which GNU tar, bsdtar and star read). Sockets are left out, as tar does.
 
-use crate::home::{Attributes, Home, Visited};
+use crate::home::{Attributes, Visited};
 use crate::ids::{Ino, Time};
-use crate::medium::Medium;
 use crate::record::Kind;
+use crate::tree::Tree;
 use std::collections::HashMap;
-use std::io::{self, Write};
+use std::io::{self, Read as _, Write};
 
 const BLOCK: usize = 512;
 const CHUNK: usize = 1 << 20;
 
-/// Writes everything in `home` to `out`; returns the number of names written. `tell` hears of each
+/// Writes everything in a home to `out`; returns the number of names written. `tell` hears of each
 /// name how many there are so far and how many bytes.
 ///
 /// # Errors
 /// Those of reading the medium and of `out`.
-pub fn export<M: Medium>(
-    home: &Home<M>,
+pub fn export(
+    home: &dyn Tree,
     out: &mut impl Write,
     tell: &mut dyn FnMut(u64, u64),
 ) -> io::Result<u64> {
     let mut first_names: HashMap<Ino, Vec<u8>> = HashMap::new();
     let (mut count, mut bytes) = (0, 0);
-    home.walk::<io::Error>(|visited| {
+    home.visit(&mut |visited| {
         let Attributes {
             ino, kind, links, ..
         } = visited.attributes;
@@ -35,12 +35,12 @@ pub fn export<M: Medium>(
             (Kind::Socket, _) => return Ok(()),
             (_, Some(earlier)) => write_header(home, out, visited, (b'1', earlier))?,
             (Kind::Symlink, None) => {
-                write_header(home, out, visited, (b'2', &home.read_link(ino)?))?;
+                write_header(home, out, visited, (b'2', &home.target(visited)?))?;
             }
             _ => write_header(home, out, visited, (type_flag(kind), b""))?,
         }
         if kind == Kind::File && earlier.is_none() {
-            write_content(home, out, &visited.attributes)?;
+            write_content(home, out, visited)?;
             bytes += visited.attributes.size;
         }
         if links > 1 && kind != Kind::Directory {
@@ -73,8 +73,8 @@ fn type_flag(kind: Kind) -> u8 {
     }
 }
 
-fn write_header<M: Medium>(
-    home: &Home<M>,
+fn write_header(
+    home: &dyn Tree,
     out: &mut impl Write,
     visited: &Visited,
     (flag, link): (u8, &[u8]),
@@ -92,13 +92,8 @@ fn write_header<M: Medium>(
     add_pax(&mut pax, b"atime", time(a.times.accessed).as_bytes());
     add_pax(&mut pax, b"uid", a.uid.to_string().as_bytes());
     add_pax(&mut pax, b"gid", a.gid.to_string().as_bytes());
-    let names = home.xattr_names(a.ino)?;
-    for name in names.split(|b| *b == 0).filter(|name| !name.is_empty()) {
-        add_pax(
-            &mut pax,
-            &[b"SCHILY.xattr.", name].concat(),
-            &home.xattr(a.ino, name)?,
-        );
+    for (name, value) in home.xattrs(visited)? {
+        add_pax(&mut pax, &[b"SCHILY.xattr.", &name[..]].concat(), &value);
     }
     out.write_all(&ustar(b"./PaxHeaders/x", b"", b'x', pax.len() as u64, a))?;
     write_padded(out, &pax)?;
@@ -171,28 +166,20 @@ fn put_octal(field: &mut [u8], value: u64) {
     put(field, text.as_bytes());
 }
 
-fn write_content<M: Medium>(
-    home: &Home<M>,
-    out: &mut impl Write,
-    a: &Attributes,
-) -> io::Result<()> {
-    home.open_file(a.ino)?;
-    let copied = copy_content(home, out, a);
-    home.release(a.ino)?;
-    copied
-}
-
-fn copy_content<M: Medium>(home: &Home<M>, out: &mut impl Write, a: &Attributes) -> io::Result<()> {
-    let mut offset = 0;
-    while offset < a.size {
-        let bytes = home.read(a.ino, offset, CHUNK)?;
-        if bytes.is_empty() {
+fn write_content(home: &dyn Tree, out: &mut impl Write, file: &Visited) -> io::Result<()> {
+    let size = file.attributes.size;
+    let mut content = home.content(file)?.take(size);
+    let mut left = size;
+    let mut buffer = vec![0; CHUNK];
+    while left > 0 {
+        let count = content.read(&mut buffer)?;
+        if count == 0 {
             return Err(io::ErrorKind::UnexpectedEof.into());
         }
-        out.write_all(&bytes)?;
-        offset += bytes.len() as u64;
+        out.write_all(&buffer[..count])?;
+        left -= count as u64;
     }
-    pad(out, a.size)
+    pad(out, size)
 }
 
 fn write_padded(out: &mut impl Write, bytes: &[u8]) -> io::Result<()> {

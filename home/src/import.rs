@@ -4,19 +4,18 @@
 //! already with the same size and time is left out; one that differs is kept beside the other under
 //! a numbered name. Sources are as little trusted as media: no path leads out of the home.
 
-use crate::home::{Attributes, Change, Home, NewNode, SetXattr};
+use crate::home::{Change, Home};
 use crate::ids::{Ino, Time};
 use crate::medium::Medium;
 use crate::names;
 use crate::record::Kind;
-use rustix::io::Errno;
 use std::collections::HashMap;
 use std::io::{self, Read};
 
 pub mod archive;
 pub mod directory;
+mod making;
 
-const CHUNK: usize = 1 << 20;
 /// Permission bits of directories a source forgot to mention.
 const UNMENTIONED_MODE: u16 = 0o700;
 
@@ -67,6 +66,8 @@ pub struct Imported {
     pub beside: Vec<String>,
     /// Objects left out, because no home can hold them.
     pub left_out: Vec<String>,
+    /// Extended attributes left out, because no home can hold them: path and name.
+    pub attributes_left_out: Vec<String>,
 }
 
 /// An import going on.
@@ -78,6 +79,8 @@ pub struct Importer<'a, M: Medium> {
     came: HashMap<Vec<u8>, Ino>,
     /// Directories get their times when everything is in them.
     directories: Vec<(Ino, Change)>,
+    /// Whether the home becomes what the source is, its top included.
+    replicates: bool,
     imported: Imported,
     tell: &'a mut dyn FnMut(&Imported),
 }
@@ -98,6 +101,7 @@ impl<'a, M: Medium> Importer<'a, M> {
             me: None,
             came: HashMap::from([(Vec::new(), Ino::ROOT)]),
             directories: Vec::new(),
+            replicates: false,
             imported: Imported::default(),
             tell,
         }
@@ -114,6 +118,10 @@ impl<'a, M: Medium> Importer<'a, M> {
         };
         let Some((name, above)) = components.split_last() else {
             self.me = Some(incoming.owner);
+            if self.replicates {
+                self.describe(Ino::ROOT, incoming)?;
+                self.directories.push((Ino::ROOT, times(incoming)));
+            }
             return Ok(());
         };
         let dir = self.directory(above)?;
@@ -223,116 +231,6 @@ impl<'a, M: Medium> Importer<'a, M> {
         self.home.link(ino, dir, name)?;
         self.imported.names += 1;
         Ok(Some(ino))
-    }
-
-    fn make(
-        &mut self,
-        dir: Ino,
-        name: &[u8],
-        incoming: &Incoming,
-        content: &mut dyn Read,
-    ) -> io::Result<Ino> {
-        let (kind, device, target) = match &incoming.what {
-            What::File(_) => return self.make_file(dir, name, incoming, content),
-            What::Symlink(target) => (Kind::Symlink, 0, target.clone()),
-            What::Special(kind, device) => (*kind, *device, Vec::new()),
-            What::Directory | What::HardLink(_) => return Err(Errno::INVAL.into()),
-        };
-        let node = NewNode {
-            device,
-            target,
-            ..self.node(kind, incoming.mode)
-        };
-        Ok(self.home.make(dir, name, &node)?.ino)
-    }
-
-    fn make_file(
-        &mut self,
-        dir: Ino,
-        name: &[u8],
-        incoming: &Incoming,
-        content: &mut dyn Read,
-    ) -> io::Result<Ino> {
-        let node = self.node(Kind::File, incoming.mode);
-        let ino = self.home.create(dir, name, &node)?.0.ino;
-        let written = self.copy(ino, content);
-        self.home.release(ino)?;
-        written.map(|()| ino)
-    }
-
-    fn copy(&mut self, ino: Ino, content: &mut dyn Read) -> io::Result<()> {
-        let (mut buffer, mut offset) = (vec![0; CHUNK], 0);
-        loop {
-            let count = content.read(&mut buffer)?;
-            if count == 0 {
-                return Ok(());
-            }
-            self.home.write(ino, offset, &buffer[..count])?;
-            offset += count as u64;
-            self.imported.bytes += count as u64;
-            (self.tell)(&self.imported);
-        }
-    }
-
-    fn node(&self, kind: Kind, mode: u16) -> NewNode {
-        let options = self.home.options();
-        NewNode {
-            kind,
-            mode,
-            uid: options.uid,
-            gid: options.gid,
-            device: 0,
-            target: Vec::new(),
-        }
-    }
-
-    /// Owner, mode and extended attributes; those no home keeps are left out.
-    fn describe(&self, ino: Ino, incoming: &Incoming) -> io::Result<()> {
-        let (mine, options) = (self.me.unwrap_or(incoming.owner), self.home.options());
-        let here = |id: u32, mine: u32, me: u32| if id == mine { me } else { id };
-        self.home.change(
-            ino,
-            &Change {
-                mode: Some(incoming.mode),
-                uid: Some(here(incoming.owner.0, mine.0, options.uid)),
-                gid: Some(here(incoming.owner.1, mine.1, options.gid)),
-                ..Change::default()
-            },
-        )?;
-        for (name, value) in &incoming.xattrs {
-            match self.home.set_xattr(ino, name, value, SetXattr::Any) {
-                Err(Errno::OPNOTSUPP | Errno::RANGE | Errno::TOOBIG | Errno::NOSPC) | Ok(()) => {}
-                Err(other) => return Err(other.into()),
-            }
-        }
-        Ok(())
-    }
-
-    fn is_same(&self, there: &Attributes, incoming: &Incoming) -> bool {
-        match &incoming.what {
-            What::File(size) => {
-                let unchanged = there.size == *size && there.times.modified == incoming.modified;
-                there.kind == Kind::File && unchanged
-            }
-            What::Symlink(target) => self.home.read_link(there.ino).as_ref() == Ok(target),
-            What::HardLink(earlier) => {
-                let earlier = components(earlier).map(|components| components.join(&b'/'));
-                earlier.and_then(|path| self.came.get(&path)) == Some(&there.ino)
-            }
-            What::Special(kind, device) => there.kind == *kind && there.device == *device,
-            What::Directory => false,
-        }
-    }
-
-    fn free_name(&mut self, dir: Ino, name: &[u8]) -> io::Result<Vec<u8>> {
-        let mut candidates = (2..10_000).map(|number| names::numbered(name, number));
-        let free = candidates.find(|name| self.home.lookup(dir, name) == Err(Errno::NOENT));
-        let free = free.ok_or(Errno::EXIST)?;
-        let path = self.home.with_table(|table| table.home_path(dir, &free));
-        self.imported
-            .beside
-            .push(String::from_utf8_lossy(&path).into_owned());
-        Ok(free)
     }
 }
 

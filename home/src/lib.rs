@@ -14,6 +14,7 @@
 //! | [`home`] | POSIX operations, settling of names, reconciliation with foreign changes |
 //! | [`fs`], [`mount`] | FUSE in front of it |
 //! | [`export`](mod@export), [`import`] | archives and directories out of it and into it |
+//! | [`tree`] | all that is in a home, however it is kept |
 //! | [`login`] | a stick found at login, its home shown until the last logout |
 //!
 //! The medium is hostile input: no parser here may panic, loop or allocate without bound on
@@ -34,3 +35,4 @@ pub mod readme;
 pub mod record;
 pub mod store;
 pub mod table;
+pub mod tree;

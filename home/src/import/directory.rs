@@ -6,7 +6,8 @@ use super::{Imported, Importer, Incoming, What};
 use crate::home::Home;
 use crate::ids::Time;
 use crate::medium::Medium;
-use crate::record::{Kind, XATTR_MAX};
+use crate::record::Kind;
+use crate::tree::{self, Xattr};
 use rustix::fs::{self, FileType, Mode, OFlags, ResolveFlags, Stat};
 use rustix::io::Errno;
 use std::collections::HashMap;
@@ -14,9 +15,6 @@ use std::fs::File;
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 use std::path::Path;
-
-/// Longest list of names of extended attributes taken (`XATTR_LIST_MAX`).
-const XATTR_LIST_MAX: usize = 65536;
 
 /// Brings everything in the directory `top` into `home`.
 ///
@@ -27,10 +25,29 @@ pub fn import<M: Medium>(
     top: &Path,
     tell: &mut dyn FnMut(&Imported),
 ) -> io::Result<Imported> {
+    walk(top, Importer::new(home, tell))
+}
+
+/// Makes the new home `home` what the directory `top` is: with the attributes of the top itself,
+/// and with sockets.
+///
+/// # Errors
+/// As [`import`].
+pub fn replicate<M: Medium>(
+    home: &Home<M>,
+    top: &Path,
+    tell: &mut dyn FnMut(&Imported),
+) -> io::Result<Imported> {
+    let mut importer = Importer::new(home, tell);
+    importer.replicates = true;
+    walk(top, importer)
+}
+
+fn walk<M: Medium>(top: &Path, importer: Importer<'_, M>) -> io::Result<Imported> {
     let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
     let mut walk = Walk {
         top: fs::open(top, flags, Mode::empty())?,
-        importer: Importer::new(home, tell),
+        importer,
         linked: HashMap::new(),
     };
     let stat = fs::fstat(&walk.top)?;
@@ -82,6 +99,7 @@ impl<M: Medium> Walk<'_, M> {
             FileType::Fifo => What::Special(Kind::Fifo, 0),
             FileType::CharacterDevice => special(Kind::CharDevice, stat),
             FileType::BlockDevice => special(Kind::BlockDevice, stat),
+            FileType::Socket if self.importer.replicates => What::Special(Kind::Socket, 0),
             // A socket without who listens on it is nothing.
             _ => {
                 self.importer.leave_out(path);
@@ -92,15 +110,25 @@ impl<M: Medium> Walk<'_, M> {
         match incoming.what {
             What::File(_) => {
                 let file = self.open(path, OFlags::RDONLY | OFlags::NONBLOCK)?;
-                incoming.xattrs = xattrs(&file);
+                incoming.xattrs = self.xattrs(&file)?;
                 self.importer.add(&incoming, &mut File::from(file))
             }
             What::Directory => {
                 let flags = OFlags::RDONLY | OFlags::DIRECTORY;
-                incoming.xattrs = self.open(path, flags).map_or(Vec::new(), |fd| xattrs(&fd));
+                if let Ok(dir) = self.open(path, flags) {
+                    incoming.xattrs = self.xattrs(dir)?;
+                }
                 self.importer.add(&incoming, &mut io::empty())
             }
             _ => self.importer.add(&incoming, &mut io::empty()),
+        }
+    }
+
+    /// As far as they can be read: many filesystems have none. A copy has them all.
+    fn xattrs(&self, file: impl AsFd) -> io::Result<Vec<Xattr>> {
+        match tree::directory::xattrs(file) {
+            Err(error) if self.importer.replicates => Err(error),
+            other => Ok(other.unwrap_or_default()),
         }
     }
 
@@ -146,23 +174,6 @@ fn incoming(path: &[u8], what: What, stat: &Stat) -> Incoming {
 
 fn special(kind: Kind, stat: &Stat) -> What {
     What::Special(kind, u32::try_from(stat.st_rdev).unwrap_or(0))
-}
-
-/// As far as they can be read: many filesystems have none.
-fn xattrs(file: impl AsFd) -> Vec<(Vec<u8>, Vec<u8>)> {
-    let mut list = vec![0; XATTR_LIST_MAX];
-    let count = fs::flistxattr(&file, &mut list[..]).unwrap_or(0);
-    let names = list[..count].split(|byte| *byte == 0);
-    let value = |name: &[u8]| {
-        let mut value = vec![0; XATTR_MAX];
-        let count = fs::fgetxattr(&file, name, &mut value[..]).ok()?;
-        value.truncate(count);
-        Some((name.to_vec(), value))
-    };
-    names
-        .filter(|name| !name.is_empty())
-        .filter_map(value)
-        .collect()
 }
 
 fn join(dir: &[u8], name: &[u8]) -> Vec<u8> {

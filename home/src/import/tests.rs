@@ -1,5 +1,6 @@
 use super::*;
 use crate::export::export;
+use crate::home::{NewNode, SetXattr};
 use crate::home::{Options, create};
 use crate::medium::fake::Fake;
 use proptest::prelude::*;
