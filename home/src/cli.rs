@@ -6,13 +6,19 @@ use nix::unistd::Group;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use wendy_home::convert::resume;
 use wendy_home::home::{GroupNames, Home, Options, Reconciled, new_root};
+use wendy_home::image::Image;
 use wendy_home::medium::directory::DirectoryMedium;
 use wendy_home::medium::preview::Preview;
-use wendy_home::store::Store;
+use wendy_home::mode::{Mode, Standing};
 use wendy_home::store::superblock::Superblock;
+use wendy_home::store::{OpenError, Store};
+use wendy_home::tree::Tree;
+use wendy_home::tree::directory::DirectoryTree;
 
 mod completion;
+mod convert;
 mod create;
 mod dump;
 mod export;
@@ -22,6 +28,7 @@ mod login;
 mod man;
 mod mount;
 mod progress;
+mod size;
 mod status;
 
 /// A home directory on an ordinary FAT stick.
@@ -46,6 +53,8 @@ enum Command {
     Export(export::Export),
     /// Bring a directory or an exported archive into a home, without mounting it
     Import(import::Import),
+    /// Convert a home from files to an image or back, without mounting it
+    Convert(convert::Convert),
     /// Print all metadata as JSON, one line for each name
     Dump(dump::Dump),
     /// Bring a home at login and let it go at logout; run by PAM and systemd
@@ -95,6 +104,7 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
         Command::Fsck(fsck) => fsck.run(),
         Command::Export(export) => export.run(),
         Command::Import(import) => import.run(),
+        Command::Convert(convert) => convert.run(),
         Command::Dump(dump) => dump.run(),
         Command::Login(login) => login.run(),
         Command::Completion(completion) => completion.run(),
@@ -106,25 +116,48 @@ fn open_medium(path: &Path) -> anyhow::Result<DirectoryMedium> {
     DirectoryMedium::open(path).with_context(|| format!("cannot open {}", path.display()))
 }
 
-fn open_home(path: &Path, options: Options) -> anyhow::Result<Home<DirectoryMedium>> {
+/// Opens a medium for ourselves alone.
+fn locked(path: &Path) -> anyhow::Result<DirectoryMedium> {
     let medium = open_medium(path)?;
-    medium
-        .lock()
-        .with_context(|| format!("{} is in use already", path.display()))?;
-    Home::open_lazily(medium, options)
-        .with_context(|| format!("cannot open the home {}", path.display()))
+    let in_use = || format!("{} is in use: unmount it before", path.display());
+    medium.lock().with_context(in_use)?;
+    Ok(medium)
+}
+
+/// Opens the home of a locked medium to change it, after a conversion that was interrupted.
+fn mode_to_write(medium: &DirectoryMedium, options: Options) -> anyhow::Result<Mode> {
+    resume::resume(medium, options)?.ok_or_else(|| OpenError::Missing.into())
+}
+
+/// Opens a medium to look at the home in it only, also while it is in use.
+fn mode_to_read(path: &Path) -> anyhow::Result<(DirectoryMedium, Mode)> {
+    let medium = open_medium(path)?;
+    let standing = Standing::of(&medium)?;
+    let mode = standing.mode.ok_or(OpenError::Missing)?;
+    Ok((standing.of_home(medium)?, mode))
 }
 
 type Previewed = Home<Preview<DirectoryMedium>>;
 
-/// Opens a home to look at it only, also while it is in use.
-fn preview(path: &Path, options: Options) -> anyhow::Result<(Previewed, Reconciled)> {
-    let medium = Preview(open_medium(path)?);
-    Home::open(medium, options).with_context(|| format!("cannot open the home {}", path.display()))
+/// Opens a home of files to look at it only, also while it is in use.
+fn preview(medium: DirectoryMedium, options: Options) -> anyhow::Result<(Previewed, Reconciled)> {
+    Home::open(Preview(medium), options).context("cannot open the home")
 }
 
-fn superblock(path: &Path) -> anyhow::Result<Superblock> {
-    let opened = Store::open(&open_medium(path)?, &new_root())?;
+/// All that is in a home, to look at only, also while it is in use.
+fn tree(path: &Path, options: Options) -> anyhow::Result<Box<dyn Tree>> {
+    let (medium, mode) = mode_to_read(path)?;
+    Ok(match mode {
+        Mode::Files => Box::new(preview(medium, options)?.0),
+        Mode::Image => {
+            let root = Image::open(&medium, true)?.look_into()?;
+            Box::new(DirectoryTree::new(root, (options.uid, options.gid))?)
+        }
+    })
+}
+
+fn superblock(medium: &DirectoryMedium) -> anyhow::Result<Superblock> {
+    let opened = Store::open(medium, &new_root())?;
     Ok(opened.store.superblock().clone())
 }
 
@@ -151,6 +184,15 @@ fn caller() -> (u32, u32) {
         rustix::process::getuid().as_raw(),
         rustix::process::getgid().as_raw(),
     )
+}
+
+/// Whose home one is that is not mounted anywhere: the caller's, or that of the first person a system
+/// has, whom every system shows as its own.
+fn person() -> (u32, u32) {
+    match caller() {
+        (0, _) => (1000, 1000),
+        other => other,
+    }
 }
 
 /// Owner and group of a directory.

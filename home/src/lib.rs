@@ -13,21 +13,26 @@
 //! | [`store`] | the same records on the medium: superblocks, checkpoints, logs |
 //! | [`home`] | POSIX operations, settling of names, reconciliation with foreign changes |
 //! | [`fs`], [`mount`] | FUSE in front of it |
-//! | [`export`](mod@export), [`import`] | archives and directories out of it and into it |
+//! | [`image`] | the other way to keep a home: as a filesystem in one file |
 //! | [`tree`] | all that is in a home, however it is kept |
+//! | [`mode`], [`convert`] | which of the two it is, and from one to the other |
+//! | [`export`](mod@export), [`import`] | archives and directories out of it and into it |
 //! | [`login`] | a stick found at login, its home shown until the last logout |
 //!
 //! The medium is hostile input: no parser here may panic, loop or allocate without bound on
 //! arbitrary bytes, and nothing on it may name a place outside the home.
 
 pub mod codec;
+pub mod convert;
 pub mod export;
 pub mod fs;
 pub mod home;
 pub mod ids;
+pub mod image;
 pub mod import;
 pub mod login;
 pub mod medium;
+pub mod mode;
 pub mod mount;
 pub mod names;
 pub mod parts;

@@ -158,3 +158,14 @@ pub trait MediumFile: std::fmt::Debug + Send + Sync + 'static {
     /// The descriptor, to hand to the kernel.
     fn descriptor(&self) -> Option<BorrowedFd<'_>>;
 }
+
+/// Takes what is not there for removed.
+///
+/// # Errors
+/// All others.
+pub fn ignore_missing(result: io::Result<()>) -> io::Result<()> {
+    match result {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        other => other,
+    }
+}

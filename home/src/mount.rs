@@ -156,7 +156,7 @@ fn report(result: crate::home::Result<()>, what: &str) {
     }
 }
 
-fn block_signals() -> io::Result<SigSet> {
+pub(crate) fn block_signals() -> io::Result<SigSet> {
     let mut signals = SigSet::empty();
     for signal in [Signal::SIGTERM, Signal::SIGINT, Signal::SIGHUP] {
         signals.add(signal);

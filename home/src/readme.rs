@@ -27,16 +27,46 @@ exact times, and names that differ only in case. Please leave it where it is.\r\
   times are lost: \"wendy-home create\" on the folder above makes it a home again.\r\n\
 - To check or repair: wendy-home fsck --repair FOLDER\r\n";
 
+/// The text beside an image.
+const IMAGE_TEXT: &str = "\
+This folder belongs to a Linux home directory kept by wendy-home in one file.\r\n\
+\r\n\
+YOUR FILES ARE IN THE FILE home.img beside this folder. Please leave it where it\r\n\
+is, under that name, and do not open it while the home is in use. It holds an\r\n\
+ext4 filesystem, which Windows and Mac computers do not read by themselves.\r\n\
+\r\n\
+- To get at the files on any Linux computer, as root:\r\n\
+      mount -o loop,nosuid,nodev home.img /mnt\r\n\
+- To have them as ordinary files on this stick instead, which any computer reads\r\n\
+  (there must be room for both while it works):\r\n\
+      wendy-home convert --to files FOLDER\r\n\
+- A copy of home.img is a copy of everything.\r\n\
+- To check or repair: wendy-home fsck --repair FOLDER\r\n\
+- Nothing in this folder is needed to read home.img.\r\n";
+
+/// How the home is kept that the text is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Readme {
+    /// As files.
+    Files,
+    /// As an image.
+    Image,
+}
+
 /// Writes the text.
 ///
 /// # Errors
 /// Those of the medium.
-pub fn write<M: Medium>(medium: &M) -> io::Result<()> {
+pub fn write<M: Medium>(medium: &M, about: Readme) -> io::Result<()> {
+    let text = match about {
+        Readme::Files => TEXT,
+        Readme::Image => IMAGE_TEXT,
+    };
     let file = match medium.create(PATH) {
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => medium.open(PATH)?,
         other => other?,
     };
     file.set_len(0)?;
-    file.write_at(TEXT.as_bytes(), 0)?;
+    file.write_at(text.as_bytes(), 0)?;
     file.sync()
 }

@@ -1,34 +1,106 @@
 //! `wendy-home create`.
 
-use super::open_medium;
-use clap::Args;
+use super::progress::Progress;
+use super::{Identity, size};
+use clap::{Args, ValueEnum};
 use std::path::PathBuf;
 use std::process::ExitCode;
-use wendy_home::{home, readme};
+use wendy_home::image::making::{self, Plan};
+use wendy_home::medium::directory::DirectoryMedium;
+use wendy_home::mode::{Mode, Standing};
+use wendy_home::readme::{self, Readme};
+use wendy_home::{home, names};
+
+/// What the manual says beside the usage.
+const MANUAL: &str = "\
+A home is kept in one of two modes.
+
+files: every file lies on the stick under its own name, to be read and changed on any computer. What \
+FAT cannot hold is kept beside it. This is what a login makes of a folder called pershome.
+
+image: all is in one file, home.img, with an ext4 filesystem in it. As fast as the stick allows, for \
+development trees and many small files, with access control lists; but only Linux reads it, and its \
+size stays as it was made. The room is taken on the stick at once. FAT32 holds no file of 4 GiB or \
+more, so neither does it a larger image; exFAT does.
+
+wendy-home convert turns one into the other.";
 
 /// Make a home in a directory of a mounted stick.
 #[derive(Debug, Args)]
+#[command(after_long_help = MANUAL)]
 pub struct Create {
     /// Directory on the stick, made if missing; usually called pershome
     directory: PathBuf,
+    /// Keep the home as files any system reads, or as one file with a filesystem of its own
+    #[arg(long, value_enum, default_value_t = ModeName::Files)]
+    mode: ModeName,
+    /// Size of the image, such as 900M or 2G
+    #[arg(long, value_parser = size::parse, required_if_eq("mode", "image"))]
+    size: Option<u64>,
+    #[command(flatten)]
+    identity: Identity,
+}
+
+/// A mode as people type it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum ModeName {
+    /// Files any system reads
+    Files,
+    /// One file with a filesystem of its own
+    Image,
+}
+
+impl From<ModeName> for Mode {
+    fn from(name: ModeName) -> Self {
+        match name {
+            ModeName::Files => Self::Files,
+            ModeName::Image => Self::Image,
+        }
+    }
 }
 
 impl Create {
     pub fn run(&self) -> anyhow::Result<ExitCode> {
+        if self.size.is_some() && self.mode == ModeName::Files {
+            anyhow::bail!("a home of files has no size");
+        }
+        let shown = self.directory.display();
         match std::fs::create_dir(&self.directory) {
             Err(error) if error.kind() != std::io::ErrorKind::AlreadyExists => {
-                anyhow::bail!("cannot make {}: {error}", self.directory.display());
+                anyhow::bail!("cannot make {shown}: {error}");
             }
             _ => {}
         }
-        let medium = open_medium(&self.directory)?;
-        if home::exists(&medium) {
-            anyhow::bail!("there is a home in {} already", self.directory.display());
+        let medium = super::locked(&self.directory)?;
+        if Standing::of(&medium)?.mode.is_some() {
+            anyhow::bail!("there is a home in {shown} already");
         }
-        home::create(&medium, uuid::Uuid::new_v4().into_bytes())?;
-        readme::write(&medium)?;
-        medium.hide(wendy_home::names::PRIVATE_DIR);
-        println!("Made a home in {}.", self.directory.display());
+        making::clear(&medium)?;
+        match self.mode {
+            ModeName::Files => make_files(&medium)?,
+            ModeName::Image => self.make_image(&medium)?,
+        }
+        medium.hide(names::PRIVATE_DIR);
+        println!("Made a home in {shown}.");
         Ok(ExitCode::SUCCESS)
     }
+
+    fn make_image(&self, medium: &DirectoryMedium) -> anyhow::Result<()> {
+        let options = self.identity.options(super::person());
+        let plan = Plan {
+            size: self.size.unwrap_or_default(),
+            id: uuid::Uuid::new_v4().into_bytes(),
+            owner: (options.uid, options.gid),
+            inodes: 0,
+        };
+        let mut progress = Progress::new("written");
+        let made = making::create(medium, plan, &mut |done, all| progress.show_part(done, all));
+        progress.end();
+        Ok(made?)
+    }
+}
+
+fn make_files(medium: &DirectoryMedium) -> anyhow::Result<()> {
+    home::create(medium, uuid::Uuid::new_v4().into_bytes())?;
+    Ok(readme::write(medium, Readme::Files)?)
 }

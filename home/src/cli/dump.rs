@@ -1,6 +1,6 @@
 //! `wendy-home dump`.
 
-use super::{Identity, preview};
+use super::{Identity, mode_to_read, preview};
 use clap::Args;
 use serde::Serialize;
 use std::collections::BTreeMap;
@@ -8,9 +8,11 @@ use std::io::{BufWriter, Write as _};
 use std::path::PathBuf;
 use std::process::ExitCode;
 use wendy_home::home::{Home, Visited};
-use wendy_home::ids::Time;
+use wendy_home::ids::{Ino, Time};
 use wendy_home::medium::Medium;
+use wendy_home::mode::Mode;
 use wendy_home::record::Kind;
+use wendy_home::tree::Tree;
 
 /// Print all metadata of a home, one JSON object for each name.
 #[derive(Debug, Args)]
@@ -49,34 +51,48 @@ struct Line {
 
 impl Dump {
     pub fn run(&self) -> anyhow::Result<ExitCode> {
-        let (home, _) = preview(&self.directory, self.identity.options(super::caller()))?;
-        let mut out = BufWriter::new(std::io::stdout().lock());
-        home.walk::<std::io::Error>(|visited| {
-            serde_json::to_writer(&mut out, &line(&home, visited)?)?;
-            out.write_all(b"\n")
-        })?;
-        out.flush()?;
+        let options = self.identity.options(super::caller());
+        let (medium, mode) = mode_to_read(&self.directory)?;
+        match mode {
+            Mode::Files => {
+                let (home, _) = preview(medium, options)?;
+                dump(&home, &|ino| lower(&home, ino))?;
+            }
+            Mode::Image => dump(&*super::tree(&self.directory, options)?, &|_| (None, None))?,
+        }
         Ok(ExitCode::SUCCESS)
     }
 }
 
-fn line<M: Medium>(home: &Home<M>, visited: &Visited) -> std::io::Result<Line> {
+/// Where an inode is on the stick, and in how many parts if they are several.
+type Lower = (Option<String>, Option<u16>);
+
+fn lower<M: Medium>(home: &Home<M>, ino: Ino) -> Lower {
+    home.with_table(|table| {
+        let parts = table.lower(ino).map(|lower| lower.parts);
+        (table.part_path(ino, 1), parts.filter(|parts| *parts > 1))
+    })
+}
+
+fn dump(home: &dyn Tree, lower: &dyn Fn(Ino) -> Lower) -> std::io::Result<()> {
+    let mut out = BufWriter::new(std::io::stdout().lock());
+    home.visit(&mut |visited| {
+        let line = line(home, visited, lower(visited.attributes.ino))?;
+        serde_json::to_writer(&mut out, &line)?;
+        out.write_all(b"\n")
+    })?;
+    out.flush()
+}
+
+fn line(home: &dyn Tree, visited: &Visited, (lower, parts): Lower) -> std::io::Result<Line> {
     let a = &visited.attributes;
     let target = if a.kind == Kind::Symlink {
-        Some(home.read_link(a.ino)?)
+        Some(home.target(visited)?)
     } else {
         None
     };
-    let names = home.xattr_names(a.ino)?;
-    let names = names.split(|b| *b == 0).filter(|name| !name.is_empty());
-    let xattr = |name: &[u8]| Ok((text(name), text(&home.xattr(a.ino, name)?)));
-    let (lower, parts) = home.with_table(|table| {
-        let lower = table.lower(a.ino);
-        (
-            table.part_path(a.ino, 1),
-            lower.map(|lower| lower.parts).filter(|parts| *parts > 1),
-        )
-    });
+    let xattrs = home.xattrs(visited)?;
+    let xattrs = xattrs.iter().map(|(name, value)| (text(name), text(value)));
     Ok(Line {
         path: text(&visited.path),
         ino: a.ino.0,
@@ -91,7 +107,7 @@ fn line<M: Medium>(home: &Home<M>, visited: &Visited) -> std::io::Result<Line> {
         changed: time(a.times.changed),
         born: time(a.times.born),
         target: target.map(|target| text(&target)),
-        xattrs: names.map(xattr).collect::<std::io::Result<_>>()?,
+        xattrs: xattrs.collect(),
         lower,
         parts,
     })

@@ -1,7 +1,7 @@
 //! `wendy-home export`.
 
+use super::Identity;
 use super::progress::Progress;
-use super::{Identity, preview};
 use anyhow::Context as _;
 use clap::Args;
 use std::fs::File;
@@ -23,20 +23,20 @@ pub struct Export {
 
 impl Export {
     pub fn run(&self) -> anyhow::Result<ExitCode> {
-        let (home, _) = preview(&self.directory, self.identity.options(super::caller()))?;
+        let home = super::tree(&self.directory, self.identity.options(super::caller()))?;
         if self.archive.as_os_str() == "-" {
             if std::io::stdout().is_terminal() {
                 anyhow::bail!("not writing an archive to a terminal: give a file name");
             }
             let mut out = BufWriter::new(std::io::stdout().lock());
-            export(&home, &mut out, &mut |_, _| {})?;
+            export(&*home, &mut out, &mut |_, _| {})?;
             return Ok(ExitCode::SUCCESS);
         }
         let file = File::create_new(&self.archive)
             .with_context(|| format!("cannot make {}", self.archive.display()))?;
         let mut out = BufWriter::new(file);
         let mut progress = Progress::new("written");
-        let count = export(&home, &mut out, &mut |names, bytes| {
+        let count = export(&*home, &mut out, &mut |names, bytes| {
             progress.show(names, bytes)
         });
         progress.end();

@@ -2,21 +2,26 @@
 //!
 //! Exit codes as fsck(8): 0 nothing wrong, 1 repaired, 4 left as it is, 8 could not look.
 
-use super::{Identity, open_medium, preview, print_reconciled};
+use super::{Identity, preview, print_reconciled};
 use anyhow::Context as _;
 use clap::Args;
-use rustix::fs::{Mode, OFlags};
+use rustix::fs::OFlags;
 use serde::Serialize;
 use std::os::fd::{AsFd as _, AsRawFd as _};
 use std::os::unix::fs::FileTypeExt as _;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use wendy_home::home;
 use wendy_home::home::{Home, Reconciled};
+use wendy_home::image::Image;
+use wendy_home::image::check::Found;
 use wendy_home::login::DIRECTORY;
 use wendy_home::login::check::{self, Filesystem};
 use wendy_home::login::lower;
+use wendy_home::medium::directory::DirectoryMedium;
+use wendy_home::mode::Mode;
+use wendy_home::readme::{self, Readme};
 use wendy_home::store::OpenError;
-use wendy_home::{home, readme};
 use wendy_sys::mount::DetachedMount;
 
 /// Check a home, and bring it in order with --repair.
@@ -37,10 +42,13 @@ pub struct Fsck {
     json: bool,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Default, Serialize)]
 struct Report {
     #[serde(skip_serializing_if = "Option::is_none")]
     filesystem: Option<FilesystemState>,
+    /// How the filesystem in an image was.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    image: Option<Found>,
     damage: Option<String>,
     rebuilt: bool,
     clean: bool,
@@ -117,7 +125,7 @@ impl Fsck {
         let node = &self.directory;
         // Whoever opens a device like this is kept out of one that is mounted (open(2), O_EXCL).
         let flags = OFlags::RDONLY | OFlags::EXCL | OFlags::CLOEXEC;
-        rustix::fs::open(node, flags, Mode::empty())
+        rustix::fs::open(node, flags, rustix::fs::Mode::empty())
             .with_context(|| format!("{} is in use: unmount it before", node.display()))?;
         if filesystem == Filesystem::Ext && !self.repair || !check::is_dirty(filesystem, node)? {
             return Ok(FilesystemState::Clean);
@@ -135,39 +143,35 @@ impl Fsck {
     }
 
     fn check(&self, directory: &Path) -> anyhow::Result<Report> {
-        let options = self.identity.options(super::caller());
-        match preview(directory, options) {
-            Ok((_, found)) => {
-                let clean = super::superblock(directory)?.clean;
-                Ok(Report {
-                    filesystem: None,
-                    damage: None,
-                    rebuilt: false,
-                    clean,
-                    found,
-                })
-            }
+        let (medium, mode) = super::mode_to_read(directory)?;
+        if mode == Mode::Image {
+            return check_image(&medium);
+        }
+        let superblock = super::superblock(&medium);
+        match preview(medium, self.identity.options(super::caller())) {
+            Ok((_, found)) => Ok(Report {
+                clean: superblock?.clean,
+                found,
+                ..Report::default()
+            }),
             Err(error) => Ok(Report {
-                filesystem: None,
                 damage: Some(damage(&error).with_context(|| format!("{error:#}"))?),
-                rebuilt: false,
-                clean: false,
-                found: Reconciled::default(),
+                ..Report::default()
             }),
         }
     }
 
     fn repair(&self, directory: &Path) -> anyhow::Result<Report> {
-        let checked = self.check(directory)?;
+        let medium = super::locked(directory)?;
         let options = self.identity.options(super::caller());
-        let medium = open_medium(directory)?;
-        medium
-            .lock()
-            .context("the home is in use: unmount it before")?;
+        if super::mode_to_write(&medium, options)? == Mode::Image {
+            return repair_image(&medium);
+        }
+        let checked = self.check(directory)?;
         if checked.damage.is_some() {
             home::set_aside(&medium).context("cannot set the damaged metadata aside")?;
             home::create(&medium, uuid::Uuid::new_v4().into_bytes())?;
-            readme::write(&medium)?;
+            readme::write(&medium, Readme::Files)?;
         }
         let rebuilt = checked.damage.is_some();
         let (home, found) = Home::open(medium, options)?;
@@ -178,6 +182,43 @@ impl Fsck {
             ..checked
         })
     }
+}
+
+/// An image that is mounted changes under the eyes of who looks.
+fn idle_image(medium: &DirectoryMedium, read_only: bool) -> anyhow::Result<Image> {
+    let image = Image::open(medium, read_only)?;
+    match image.shown_at()? {
+        Some(place) => anyhow::bail!("it is shown at {}: unmount it before", place.display()),
+        None => Ok(image),
+    }
+}
+
+fn check_image(medium: &DirectoryMedium) -> anyhow::Result<Report> {
+    let image = idle_image(medium, true)?;
+    Ok(match image.superblock() {
+        Ok(superblock) => Report {
+            clean: superblock.clean,
+            image: Some(image.look()?),
+            ..Report::default()
+        },
+        Err(error) => Report {
+            damage: Some(error.to_string()),
+            image: Some(Found::Wrong),
+            ..Report::default()
+        },
+    })
+}
+
+fn repair_image(medium: &DirectoryMedium) -> anyhow::Result<Report> {
+    let image = idle_image(medium, false)?;
+    let clean = image.superblock().is_ok_and(|superblock| superblock.clean);
+    let found = image.repair()?;
+    // What a power failure leaves in the journal alone is brought to its place by that.
+    Ok(Report {
+        clean,
+        image: Some(found),
+        ..Report::default()
+    })
 }
 
 /// What is damaged, if that is why a home does not open.
@@ -194,7 +235,14 @@ fn print(report: &Report) {
         Some(FilesystemState::Repaired) => println!("The filesystem of the stick was checked."),
         Some(FilesystemState::Clean) | None => {}
     }
+    match report.image {
+        Some(Found::Sound) => println!("The filesystem in the image is sound."),
+        Some(Found::Repaired) => println!("The filesystem in the image was repaired."),
+        Some(Found::Wrong) => println!("The filesystem in the image is not in order."),
+        None => {}
+    }
     match (&report.damage, report.rebuilt) {
+        (Some(what), false) if report.image.is_some() => println!("{what}"),
         (Some(what), true) => println!("The metadata was damaged ({what}) and is made anew."),
         (Some(what), false) => println!("The metadata is damaged: {what}."),
         (None, _) if report.clean => println!("The home was closed in order."),

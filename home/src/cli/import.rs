@@ -1,7 +1,7 @@
 //! `wendy-home import`.
 
+use super::Identity;
 use super::progress::Progress;
-use super::{Identity, open_medium};
 use anyhow::Context as _;
 use clap::Args;
 use std::fs::File;
@@ -10,6 +10,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use wendy_home::home::Home;
 use wendy_home::import::{Imported, archive, directory};
+use wendy_home::mode::Mode;
 
 /// Bring a directory or an exported archive into a home that is not mounted.
 #[derive(Debug, Args)]
@@ -27,11 +28,12 @@ pub struct Import {
 
 impl Import {
     pub fn run(&self) -> anyhow::Result<ExitCode> {
-        let medium = open_medium(&self.directory)?;
-        medium
-            .lock()
-            .context("the home is in use: unmount it before")?;
-        let (home, _) = Home::open(medium, self.identity.options(super::caller()))?;
+        let medium = super::locked(&self.directory)?;
+        let options = self.identity.options(super::caller());
+        if super::mode_to_write(&medium, options)? == Mode::Image {
+            anyhow::bail!("a home kept as an image takes files while it is shown: copy them there");
+        }
+        let (home, _) = Home::open(medium, options)?;
         let mut progress = Progress::new("brought in");
         let mut tell = |so_far: &Imported| progress.show(so_far.names, so_far.bytes);
         let source = self.source.display();
@@ -66,6 +68,9 @@ impl Import {
         }
         for path in &imported.left_out {
             println!("Left out, because no home can hold it: {path}");
+        }
+        for attribute in &imported.attributes_left_out {
+            println!("Attribute left out, because no home can hold it: {attribute}");
         }
         Ok(())
     }

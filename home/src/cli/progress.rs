@@ -23,20 +23,47 @@ impl Progress {
         }
     }
 
+    /// So many names and bytes are done.
     pub fn show(&mut self, names: u64, bytes: u64) {
-        let due = self.shown.is_none_or(|shown| shown.elapsed() >= STEP);
-        if self.visible && due {
-            self.shown = Some(Instant::now());
+        if self.is_due() {
             let (what, megabytes) = (self.what, bytes / 1_000_000);
-            eprint!("\r{names} names, {megabytes} MB {what}\x1b[K");
-            // A progress line that fails to appear is no reason to stop.
-            let _ = std::io::stderr().flush();
+            line(&format!("{names} names, {megabytes} MB {what}"));
+        }
+    }
+
+    /// So many bytes are written, of so many.
+    pub fn show_part(&mut self, done: u64, all: u64) {
+        if self.is_due() {
+            let (done, all) = (done / 1_000_000, all / 1_000_000);
+            line(&format!("{done} of {all} MB written"));
+        }
+    }
+
+    /// What goes on now.
+    pub fn say(&mut self, what: &str) {
+        if self.visible {
+            self.shown = Some(Instant::now());
+            line(what);
         }
     }
 
     pub fn end(&mut self) {
         if self.shown.is_some() {
-            eprint!("\r\x1b[K");
+            line("");
         }
     }
+
+    fn is_due(&mut self) -> bool {
+        let due = self.visible && self.shown.is_none_or(|shown| shown.elapsed() >= STEP);
+        if due {
+            self.shown = Some(Instant::now());
+        }
+        due
+    }
+}
+
+fn line(text: &str) {
+    eprint!("\r{text}\x1b[K");
+    // A progress line that fails to appear is no reason to stop.
+    let _ = std::io::stderr().flush();
 }

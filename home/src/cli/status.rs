@@ -5,8 +5,11 @@ use clap::Args;
 use serde::Serialize;
 use std::path::PathBuf;
 use std::process::ExitCode;
-use wendy_home::home::Reconciled;
-use wendy_home::medium::Space;
+use wendy_home::home::{Options, Reconciled};
+use wendy_home::image::Image;
+use wendy_home::medium::directory::DirectoryMedium;
+use wendy_home::medium::{Medium as _, Space};
+use wendy_home::mode::Mode;
 use wendy_home::record::Kind;
 
 /// Say what a home holds and how it is, changing nothing.
@@ -22,7 +25,14 @@ pub struct Status {
 }
 
 #[derive(Debug, Serialize)]
-struct Report {
+#[serde(tag = "mode", rename_all = "lowercase")]
+enum Report {
+    Files(OfFiles),
+    Image(OfImage),
+}
+
+#[derive(Debug, Serialize)]
+struct OfFiles {
     home: String,
     clean: bool,
     in_use: bool,
@@ -37,59 +47,116 @@ struct Report {
     space: Space,
 }
 
+/// While it is in use the numbers are those of when it was last unmounted.
+#[derive(Debug, Serialize)]
+struct OfImage {
+    home: String,
+    clean: bool,
+    in_use: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    shown_at: Option<PathBuf>,
+    inodes: u32,
+    size: u64,
+    free: u64,
+    /// That of the stick.
+    space: Space,
+}
+
 impl Status {
     pub fn run(&self) -> anyhow::Result<ExitCode> {
         let in_use = super::open_medium(&self.directory)?.lock().is_err();
+        let (medium, mode) = super::mode_to_read(&self.directory)?;
         let options = self.identity.options(super::caller());
-        let (home, since_last_use) = preview(&self.directory, options)?;
-        let before = super::superblock(&self.directory)?;
-        let (mut files, mut directories, mut others, mut bytes) = (0, 0, 0, 0);
-        home.with_table(|table| {
-            for inode in table.inodes().filter_map(|ino| table.inode(ino)) {
-                match inode.kind {
-                    Kind::File => (files, bytes) = (files + 1, bytes + inode.size),
-                    Kind::Directory => directories += 1,
-                    _ => others += 1,
-                }
-            }
-        });
-        let report = Report {
-            home: uuid::Uuid::from_bytes(before.home).to_string(),
-            clean: before.clean,
-            in_use,
-            uses: before.epoch,
-            last_host_is_this: before.host == options.host,
-            files,
-            directories,
-            others,
-            bytes,
-            unsettled: home.with_table(wendy_home::table::Table::unsettled_count),
-            since_last_use,
-            space: home.space()?,
+        let report = match mode {
+            Mode::Files => Report::Files(of_files(medium, in_use, options)?),
+            Mode::Image => Report::Image(of_image(&medium, in_use)?),
         };
-        if self.json {
-            println!("{}", serde_json::to_string(&report)?)
-        } else {
-            print(&report)
+        match report {
+            _ if self.json => println!("{}", serde_json::to_string(&report)?),
+            Report::Files(report) => print_files(&report),
+            Report::Image(report) => print_image(&report),
         }
         Ok(ExitCode::SUCCESS)
     }
 }
 
-fn print(report: &Report) {
-    let state = match (report.in_use, report.clean) {
+fn of_files(medium: DirectoryMedium, in_use: bool, options: Options) -> anyhow::Result<OfFiles> {
+    let before = super::superblock(&medium)?;
+    let (home, since_last_use) = preview(medium, options)?;
+    let (mut files, mut directories, mut others, mut bytes) = (0, 0, 0, 0);
+    home.with_table(|table| {
+        for inode in table.inodes().filter_map(|ino| table.inode(ino)) {
+            match inode.kind {
+                Kind::File => (files, bytes) = (files + 1, bytes + inode.size),
+                Kind::Directory => directories += 1,
+                _ => others += 1,
+            }
+        }
+    });
+    Ok(OfFiles {
+        home: uuid::Uuid::from_bytes(before.home).to_string(),
+        clean: before.clean,
+        in_use,
+        uses: before.epoch,
+        last_host_is_this: before.host == options.host,
+        files,
+        directories,
+        others,
+        bytes,
+        unsettled: home.with_table(wendy_home::table::Table::unsettled_count),
+        since_last_use,
+        space: home.space()?,
+    })
+}
+
+fn of_image(medium: &DirectoryMedium, in_use: bool) -> anyhow::Result<OfImage> {
+    let image = Image::open(medium, true)?;
+    let superblock = image.superblock()?;
+    let shown_at = image.shown_at()?;
+    Ok(OfImage {
+        home: uuid::Uuid::from_bytes(superblock.uuid).to_string(),
+        clean: superblock.clean,
+        in_use: in_use || shown_at.is_some(),
+        shown_at,
+        inodes: superblock.inodes,
+        size: superblock.size,
+        free: superblock.free,
+        space: medium.space()?,
+    })
+}
+
+fn state(in_use: bool, clean: bool) -> &'static str {
+    match (in_use, clean) {
         (true, _) => "in use",
         (false, true) => "closed in order",
         (false, false) => "pulled while in use; the next use brings it in order",
-    };
-    println!("Home {}: {state}.", report.home);
+    }
+}
+
+fn print_files(report: &OfFiles) {
+    let state = state(report.in_use, report.clean);
+    println!("Home {}, kept as files: {state}.", report.home);
     println!(
         "{} files with {} bytes, {} directories, {} links and others.",
         report.files, report.bytes, report.directories, report.others
     );
-    println!(
-        "{} of {} bytes free on the stick.",
-        report.space.free, report.space.size
-    );
+    print_stick(&report.space);
     super::print_reconciled(&report.since_last_use);
+}
+
+fn print_image(report: &OfImage) {
+    let state = state(report.in_use, report.clean);
+    println!("Home {}, kept as an image: {state}.", report.home);
+    if let Some(place) = &report.shown_at {
+        println!("It is shown at {}.", place.display());
+    }
+    println!(
+        "{} files, directories and others, {} of {} bytes free in the image.",
+        report.inodes, report.free, report.size
+    );
+    print_stick(&report.space);
+}
+
+fn print_stick(space: &Space) {
+    println!("{} of {} bytes free on the stick.", space.free, space.size);
 }

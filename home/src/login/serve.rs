@@ -12,7 +12,8 @@ use super::{HERE, check, holders, lower, skel};
 use crate::home::{self, Home, Options};
 use crate::medium::directory::DirectoryMedium;
 use crate::mount::{self, MountOptions};
-use crate::{names, readme};
+use crate::names;
+use crate::readme::{self, Readme};
 use rustix::fs::{Mode, OFlags};
 use std::io;
 use std::path::{Path, PathBuf};
@@ -140,7 +141,7 @@ fn open(
     let is_new = !home::exists(&medium);
     if is_new {
         home::create(&medium, uuid::Uuid::new_v4().into_bytes())?;
-        readme::write(&medium)?;
+        readme::write(&medium, Readme::Files)?;
         medium.hide(names::PRIVATE_DIR);
     }
     let id = look::identity(&medium).map_err(anyhow::Error::msg)?;

@@ -1,0 +1,207 @@
+//! A home written as a tree of a POSIX filesystem, with all it holds.
+//!
+//! The filesystem is a new one that nobody else sees, so what was made under a name is found there.
+
+use super::{ConvertError, Converted, Result, Step};
+use crate::home::{Attributes, Home, Visited};
+use crate::ids::{Ino, Time};
+use crate::medium::Medium;
+use crate::record::Kind;
+use rustix::fs::{
+    self, AtFlags, FileType, Gid, Mode, OFlags, Timespec, Timestamps, Uid, XattrFlags,
+};
+use std::collections::HashMap;
+use std::ffi::OsStr;
+use std::fs::File;
+use std::os::fd::{AsFd, AsRawFd as _, BorrowedFd, OwnedFd};
+use std::os::unix::ffi::OsStrExt as _;
+use std::os::unix::fs::FileExt as _;
+use std::path::PathBuf;
+
+/// Read and written at once.
+const CHUNK: usize = 1 << 20;
+/// Zeros of this length, aligned, become a hole.
+const HOLE: usize = 64 << 10;
+
+/// Writes everything in `home` below `root`.
+pub(super) fn unpack<M: Medium>(
+    home: &Home<M>,
+    root: BorrowedFd<'_>,
+    tell: &mut dyn FnMut(Step),
+) -> Result<Converted> {
+    let mut unpacker = Unpacker {
+        home,
+        root,
+        above: Vec::new(),
+        linked: HashMap::new(),
+        done: Converted::default(),
+    };
+    home.walk::<ConvertError>(|visited| {
+        unpacker.take(visited)?;
+        tell(Step::Copying(unpacker.done.names, unpacker.done.bytes));
+        wendy_sys::step("convert.name")?;
+        Ok(())
+    })?;
+    unpacker.leave(0)?;
+    Ok(unpacker.done)
+}
+
+struct Unpacker<'a, M: Medium> {
+    home: &'a Home<M>,
+    root: BorrowedFd<'a>,
+    /// The directories above what comes next, and what they get when everything is in them.
+    above: Vec<(OwnedFd, Attributes)>,
+    /// First paths of inodes with several names.
+    linked: HashMap<Ino, Vec<u8>>,
+    done: Converted,
+}
+
+impl<M: Medium> Unpacker<'_, M> {
+    fn take(&mut self, visited: &Visited) -> Result<()> {
+        let attributes = &visited.attributes;
+        if visited.path.is_empty() {
+            return self.enter(self.root.try_clone_to_owned()?, attributes);
+        }
+        let mut components = visited.path.split(|byte| *byte == b'/');
+        self.leave(components.clone().count())?;
+        let name = OsStr::from_bytes(components.next_back().unwrap_or_default());
+        self.done.names += 1;
+        if attributes.kind == Kind::Directory {
+            let dir = self.here();
+            fs::mkdirat(dir, name, Mode::RWXU)?;
+            let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+            let made = fs::openat(dir, name, flags, Mode::empty())?;
+            return self.enter(made, attributes);
+        }
+        if let Some(earlier) = self.linked.get(&attributes.ino) {
+            let earlier = OsStr::from_bytes(earlier);
+            return Ok(fs::linkat(
+                self.root,
+                earlier,
+                self.here(),
+                name,
+                AtFlags::empty(),
+            )?);
+        }
+        self.make(name, attributes)?;
+        if attributes.links > 1 {
+            self.linked.insert(attributes.ino, visited.path.clone());
+        }
+        Ok(())
+    }
+
+    /// Goes on in a directory.
+    fn enter(&mut self, dir: OwnedFd, attributes: &Attributes) -> Result<()> {
+        self.above.push((dir, *attributes));
+        Ok(())
+    }
+
+    /// Finishes the directories that are not among the first `depth` any more.
+    fn leave(&mut self, depth: usize) -> Result<()> {
+        while self.above.len() > depth {
+            let Some((dir, attributes)) = self.above.pop() else {
+                break;
+            };
+            self.describe(dir.as_fd(), OsStr::new("."), &attributes)?;
+        }
+        Ok(())
+    }
+
+    fn here(&self) -> BorrowedFd<'_> {
+        self.above.last().map_or(self.root, |(dir, _)| dir.as_fd())
+    }
+
+    fn make(&mut self, name: &OsStr, attributes: &Attributes) -> Result<()> {
+        let dir = self.here();
+        match attributes.kind {
+            Kind::File => self.done.bytes += self.make_file(name, attributes)?,
+            Kind::Symlink => {
+                let target = self.home.read_link(attributes.ino)?;
+                fs::symlinkat(OsStr::from_bytes(&target), dir, name)?;
+            }
+            kind => {
+                let device = u64::from(attributes.device);
+                fs::mknodat(dir, name, file_type(kind), Mode::RUSR, device)?;
+            }
+        }
+        self.describe(self.here(), name, attributes)
+    }
+
+    fn make_file(&self, name: &OsStr, attributes: &Attributes) -> Result<u64> {
+        let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::CLOEXEC;
+        let file = File::from(fs::openat(self.here(), name, flags, Mode::RUSR)?);
+        self.home.open_file(attributes.ino)?;
+        let copied = self.copy(&file, attributes);
+        self.home.release(attributes.ino)?;
+        copied?;
+        Ok(attributes.size)
+    }
+
+    fn copy(&self, file: &File, attributes: &Attributes) -> Result<()> {
+        let mut offset = 0;
+        while offset < attributes.size {
+            let bytes = self.home.read(attributes.ino, offset, CHUNK)?;
+            if bytes.is_empty() {
+                return Err(ConvertError::Incomplete("a file ends too early".into()));
+            }
+            for (part, at) in bytes.chunks(HOLE).zip((offset..).step_by(HOLE)) {
+                if part.iter().any(|byte| *byte != 0) {
+                    file.write_all_at(part, at)?;
+                }
+            }
+            offset += bytes.len() as u64;
+        }
+        Ok(file.set_len(attributes.size)?)
+    }
+
+    /// Owner, extended attributes, mode and times, in this order: each would change those before it.
+    fn describe(&self, dir: BorrowedFd<'_>, name: &OsStr, attributes: &Attributes) -> Result<()> {
+        let owner = (Uid::from_raw(attributes.uid), Gid::from_raw(attributes.gid));
+        fs::chownat(
+            dir,
+            name,
+            Some(owner.0),
+            Some(owner.1),
+            AtFlags::SYMLINK_NOFOLLOW,
+        )?;
+        self.copy_xattrs(dir, name, attributes.ino)?;
+        if attributes.kind != Kind::Symlink {
+            let mode = Mode::from_raw_mode(attributes.mode.into());
+            fs::chmodat(dir, name, mode, AtFlags::empty())?;
+        }
+        let times = Timestamps {
+            last_access: timespec(attributes.times.accessed),
+            last_modification: timespec(attributes.times.modified),
+        };
+        Ok(fs::utimensat(dir, name, &times, AtFlags::SYMLINK_NOFOLLOW)?)
+    }
+
+    fn copy_xattrs(&self, dir: BorrowedFd<'_>, name: &OsStr, ino: Ino) -> Result<()> {
+        let names = self.home.xattr_names(ino)?;
+        let path = PathBuf::from(format!("/proc/self/fd/{}", dir.as_raw_fd())).join(name);
+        for xattr in names
+            .split(|byte| *byte == 0)
+            .filter(|name| !name.is_empty())
+        {
+            let value = self.home.xattr(ino, xattr)?;
+            fs::lsetxattr(&path, OsStr::from_bytes(xattr), &value, XattrFlags::empty())?;
+        }
+        Ok(())
+    }
+}
+
+fn timespec(time: Time) -> Timespec {
+    Timespec {
+        tv_sec: time.seconds,
+        tv_nsec: time.nanos.into(),
+    }
+}
+
+fn file_type(kind: Kind) -> FileType {
+    match kind {
+        Kind::Socket => FileType::Socket,
+        Kind::CharDevice => FileType::CharacterDevice,
+        Kind::BlockDevice => FileType::BlockDevice,
+        _ => FileType::Fifo,
+    }
+}
