@@ -30,6 +30,7 @@ mod mount;
 mod progress;
 mod size;
 mod status;
+mod sync;
 
 /// A home directory on an ordinary FAT stick.
 #[derive(Debug, Parser)]
@@ -55,6 +56,8 @@ enum Command {
     Import(import::Import),
     /// Convert a home from files to an image or back, without mounting it
     Convert(convert::Convert),
+    /// Make everything written so far safe on the stick
+    Sync(sync::Sync),
     /// Print all metadata as JSON, one line for each name
     Dump(dump::Dump),
     /// Bring a home at login and let it go at logout; run by PAM and systemd
@@ -105,6 +108,7 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
         Command::Export(export) => export.run(),
         Command::Import(import) => import.run(),
         Command::Convert(convert) => convert.run(),
+        Command::Sync(sync) => sync.run(),
         Command::Dump(dump) => dump.run(),
         Command::Login(login) => login.run(),
         Command::Completion(completion) => completion.run(),

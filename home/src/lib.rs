@@ -39,5 +39,6 @@ pub mod parts;
 pub mod readme;
 pub mod record;
 pub mod store;
+pub mod sync;
 pub mod table;
 pub mod tree;

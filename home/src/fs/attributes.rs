@@ -5,6 +5,7 @@ use super::answers::{attr, attr_ttl, fail, reply_empty};
 use crate::home::{Change, SetXattr};
 use crate::ids::Ino;
 use crate::medium::Medium;
+use crate::sync::REQUEST;
 use fuser::{Errno, ReplyAttr, ReplyEmpty, ReplyStatfs, ReplyXattr};
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
@@ -44,6 +45,9 @@ impl<M: Medium> HomeFs<M> {
         flags: i32,
         reply: ReplyEmpty,
     ) {
+        if ino == Ino::ROOT && name == REQUEST {
+            return reply_empty(self.home.flush(), reply);
+        }
         let how = match flags {
             libc::XATTR_CREATE => SetXattr::Create,
             libc::XATTR_REPLACE => SetXattr::Replace,

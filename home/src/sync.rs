@@ -1,0 +1,95 @@
+//! Making what was written so far durable, on demand.
+//!
+//! syncfs(2) on a home makes the kernel write what it holds back, but ends there: FUSE does not tell
+//! the server. So the server is asked besides, by setting the extended attribute [`REQUEST`] of the
+//! home's top directory, which exists for nothing else and is never kept. Only who may write to the
+//! directory may set it.
+
+use crate::image::{self, Image};
+use crate::medium::directory::DirectoryMedium;
+use crate::mode::{Mode, Standing};
+use crate::mount::SOURCE;
+use rustix::fs::{Mode as Bits, OFlags, XattrFlags, fsetxattr, open, syncfs};
+use std::io;
+use std::os::fd::OwnedFd;
+use std::path::{Path, PathBuf};
+use wendy_sys::loopdev::backing_file;
+use wendy_sys::mountinfo::{self, Mount};
+
+/// Name of the extended attribute.
+pub const REQUEST: &str = "wendy.sync";
+
+/// Syncs every home this process sees.
+///
+/// # Errors
+/// Those of the media; all are tried.
+pub fn all() -> io::Result<()> {
+    let synced: Vec<_> = shown()?.map(|home| mounted(&home.mount_point)).collect();
+    synced.into_iter().collect()
+}
+
+/// Syncs the home that is shown at, or kept in, the directory `path`.
+///
+/// # Errors
+/// `NotFound` if it is no home, those of the medium.
+pub fn one(path: &Path) -> io::Result<()> {
+    let real = path.canonicalize()?;
+    if shown()?.any(|home| home.mount_point == real) {
+        return mounted(&real);
+    }
+    let medium = DirectoryMedium::open(&real)?;
+    let mode = Standing::of(&medium).map_err(io::Error::other)?.mode;
+    let none = || io::Error::new(io::ErrorKind::NotFound, "there is no home");
+    for place in places(&medium, mode.ok_or_else(none)?)? {
+        mounted(&place)?;
+    }
+    // What the server has written is in the kernel's memory at worst.
+    Ok(syncfs(medium.root())?)
+}
+
+/// Where the home on a medium may be shown.
+fn places(medium: &DirectoryMedium, mode: Mode) -> io::Result<Vec<PathBuf>> {
+    match mode {
+        Mode::Image => {
+            let image = Image::open(medium, true).map_err(io::Error::other)?;
+            Ok(image
+                .shown_at()
+                .map_err(io::Error::other)?
+                .into_iter()
+                .collect())
+        }
+        // Nobody can tell which of them it is. Unless it is locked it is none.
+        Mode::Files if medium.lock().is_ok() => Ok(Vec::new()),
+        Mode::Files => {
+            let homes = shown()?.filter(|home| home.source == SOURCE);
+            Ok(homes.map(|home| home.mount_point).collect())
+        }
+    }
+}
+
+/// The homes in the mount table.
+fn shown() -> io::Result<impl Iterator<Item = Mount>> {
+    let mounts = mountinfo::read().map_err(io::Error::other)?.into_iter();
+    Ok(mounts.filter(|mount| mount.source == SOURCE || is_image(mount)))
+}
+
+/// Whether a mount shows the image of a home.
+#[must_use]
+pub fn is_image(mount: &Mount) -> bool {
+    const LOOP_MAJOR: u32 = 7;
+    let is_loop = mount.devnum.major() == LOOP_MAJOR && mount.fs_type == "ext4";
+    is_loop && backing_file(mount.devnum).is_ok_and(|file| file.ends_with(image::FILE))
+}
+
+fn mounted(place: &Path) -> io::Result<()> {
+    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+    let top: OwnedFd = open(place, flags, Bits::empty())?;
+    syncfs(&top)?;
+    match fsetxattr(&top, REQUEST, b"1", XattrFlags::empty()) {
+        // An image: the kernel has done it all.
+        Err(rustix::io::Errno::OPNOTSUPP) => Ok(()),
+        // Shown read-only: there is nothing to sync.
+        Err(rustix::io::Errno::ROFS) => Ok(()),
+        other => Ok(other?),
+    }
+}
