@@ -14,6 +14,7 @@
 //! | [`claims`] | which homes belong to which account of this computer |
 //! | [`choose`] | which stick it is, or why it is none |
 //! | [`check`], [`lower`] | bringing its filesystem in order and mounting it |
+//! | [`open`](mod@open) | the home on it, in whichever mode |
 //! | [`plugged`], [`watch`] | a stick that is pulled and comes back |
 //! | [`skel`] | what a new home begins with |
 //! | [`serve`] | all of that in order, until the last logout |
@@ -32,6 +33,7 @@ pub mod holders;
 pub mod hook;
 pub mod look;
 pub mod lower;
+pub mod open;
 pub mod person;
 pub mod place;
 pub mod plugged;

@@ -137,6 +137,9 @@ fn config(options: MountOptions) -> Config {
 fn keep<M: Medium>(home: &Home<M>, options: MountOptions, stopped: &Receiver<()>) {
     let (mut seen, mut idle) = (home.changes(), 0);
     while stopped.recv_timeout(options.commit) == Err(RecvTimeoutError::Timeout) {
+        if options.read_only {
+            continue;
+        }
         report(home.commit(), "commit");
         let changes = home.changes();
         idle = if changes == seen { idle + 1 } else { 0 };

@@ -88,7 +88,7 @@ pub fn open(session: &Session) -> io::Result<()> {
         alone::open(&person, &place, session.remote)
     };
     match outcome {
-        Ok(()) if left => {}
+        Ok(()) if left && serve::is_mounted(&person) => {}
         Ok(()) => say(&place.said().unwrap_or_default()),
         Err(why) => say(&why),
     }

@@ -2,9 +2,10 @@
 
 use super::DIRECTORY;
 use super::sticks::Stick;
-use crate::home;
+use crate::image::{self, Image};
 use crate::medium::directory::DirectoryMedium;
 use crate::medium::{Medium, MediumFile};
+use crate::mode::{Mode, Standing};
 use crate::names::PRIVATE_DIR;
 use crate::store::superblock::{self, Parsed, Superblock};
 use rustix::fs::OFlags;
@@ -64,11 +65,7 @@ pub fn open_directory(root: impl AsFd) -> wendy_sys::Result<DirectoryMedium> {
 
 fn content(root: impl AsFd) -> Content {
     match open_directory(root) {
-        Ok(medium) if !home::exists(&medium) => Content::Vacant,
-        Ok(medium) => match identity(&medium) {
-            Ok(id) => Content::Home(id),
-            Err(why) => Content::Unusable(why),
-        },
+        Ok(medium) => home_in(&medium).unwrap_or_else(Content::Unusable),
         Err(error) if error.errno() == Some(Errno::NOENT) => Content::None,
         Err(error) => match error.errno() {
             Some(Errno::LOOP | Errno::NOTDIR) => {
@@ -79,7 +76,19 @@ fn content(root: impl AsFd) -> Content {
     }
 }
 
-/// The identity of the home on a medium, by the superblock in force.
+fn home_in(medium: &DirectoryMedium) -> Result<Content, String> {
+    let words = |error: image::ImageError| error.to_string();
+    Ok(match Standing::of(medium).map_err(words)?.mode {
+        None => Content::Vacant,
+        Some(Mode::Files) => Content::Home(identity(medium)?),
+        Some(Mode::Image) => {
+            let superblock = Image::open(medium, true).and_then(|image| image.superblock());
+            Content::Home(superblock.map_err(words)?.uuid)
+        }
+    })
+}
+
+/// The identity of the home of files on a medium, by the superblock in force.
 ///
 /// # Errors
 /// Why there is none to be read, in words for a person.
@@ -119,6 +128,7 @@ fn parse(medium: &impl Medium, name: &str) -> Option<Parsed> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::home;
     use std::fs::{self, File};
     use std::os::unix::fs::symlink;
 

@@ -25,7 +25,7 @@ const FLAGS: MountFlags = MountFlags {
 /// # Errors
 /// Those of mounting.
 pub fn mount(stick: &Stick, place: &Place) -> wendy_sys::Result<DirectoryMedium> {
-    let mounted = detached(stick.filesystem, &stick.node, false)?;
+    let mounted = detached(stick.filesystem, &stick.node, stick.read_only)?;
     let medium = look::open_directory(&mounted)?;
     let at = path(place)?;
     let target = File::open(&at).map_err(|source| os(&at, source))?;
@@ -43,9 +43,11 @@ pub fn detached(
     node: &Path,
     read_only: bool,
 ) -> wendy_sys::Result<DetachedMount> {
-    let (driver, params) = (filesystem.driver(), params(filesystem));
+    let mut params = params(filesystem).to_vec();
+    // What waits in a journal cannot be brought to its place.
+    params.extend((read_only && filesystem == Filesystem::Ext).then_some(("noload", None)));
     let flags = MountFlags { read_only, ..FLAGS };
-    mount::detached(driver, Some(node), params, flags)
+    mount::detached(filesystem.driver(), Some(node), &params, flags)
 }
 
 /// Takes every mount of the stick out of the tree; what is open stays until it is closed.

@@ -4,6 +4,7 @@
 //! to take writes into memory that nothing can write back.
 
 use crate::medium::directory::{DirectoryFile, DirectoryMedium};
+use crate::medium::preview::Preview;
 use crate::medium::{Facts, Limits, Medium, MediumFile, Space};
 use std::io;
 use std::os::fd::BorrowedFd;
@@ -81,6 +82,24 @@ impl Present {
             medium: Arc::new(medium),
             gone: Arc::default(),
         }
+    }
+}
+
+/// A medium that is a [`Plugged`] at bottom.
+pub trait OnPlugged: Medium {
+    /// What can be pulled.
+    fn plugged(&self) -> &Plugged;
+}
+
+impl OnPlugged for Plugged {
+    fn plugged(&self) -> &Plugged {
+        self
+    }
+}
+
+impl OnPlugged for Preview<Plugged> {
+    fn plugged(&self) -> &Plugged {
+        &self.0
     }
 }
 

@@ -3,17 +3,17 @@
 use super::choose::{Found, choose};
 use super::claims::{Claims, Owner};
 use super::look::{self, Content, HomeId};
+use super::open::{Opened, Terms, open};
 use super::person::Person;
 use super::place::Place;
-use super::plugged::Plugged;
+use super::plugged::OnPlugged;
 use super::sticks::{self, Stick};
 use super::watch::{self, Watched};
-use super::{HERE, check, holders, lower, skel};
-use crate::home::{self, Home, Options};
-use crate::medium::directory::DirectoryMedium;
+use super::{HERE, check, holders, lower};
+use crate::home::Home;
+use crate::image;
 use crate::mount::{self, MountOptions};
-use crate::names;
-use crate::readme::{self, Readme};
+use crate::sync;
 use rustix::fs::{Mode, OFlags};
 use std::io;
 use std::path::{Path, PathBuf};
@@ -24,7 +24,7 @@ use wendy_sys::mountinfo::{self, Mount};
 struct Arrived {
     stick: Stick,
     id: HomeId,
-    home: Home<Plugged>,
+    home: Opened,
     target: PathBuf,
 }
 
@@ -78,7 +78,9 @@ fn homes_of(person: &Person) -> impl Iterator<Item = Mount> {
         _ => person.home.clone(),
     };
     let mounts = mountinfo::read().unwrap_or_default().into_iter();
-    mounts.filter(move |mount| mount.source == mount::SOURCE && mount.mount_point == real)
+    mounts.filter(move |mount| {
+        mount.mount_point == real && (mount.source == mount::SOURCE || sync::is_image(mount))
+    })
 }
 
 /// Finds, checks and opens the home.
@@ -92,12 +94,15 @@ fn arrive(person: &Person, place: &Place, host: [u8; 16]) -> Result<Arrived, Str
     let sorry = |error: &dyn std::fmt::Display| {
         format!("The stick {} cannot be used: {error}. {HERE}", stick.name)
     };
-    if stick.read_only {
-        return Err(sorry(&"it is write-protected"));
-    }
     check::check(&stick).map_err(|error| sorry(&error))?;
     let medium = lower::mount(&stick, place).map_err(|error| sorry(&error))?;
-    let (id, home) = open(medium, person, host).map_err(|error| sorry(&error))?;
+    let terms = Terms {
+        person,
+        host,
+        writable: !stick.read_only,
+        known: chosen.owner == Owner::Me,
+    };
+    let (id, home) = open(medium, terms).map_err(|error| sorry(&error))?;
     claims.claim(&id, person).map_err(|error| sorry(&error))?;
     if place.waiting().is_none() {
         return Err(format!(
@@ -131,36 +136,6 @@ fn find(person: &Person, claims: &Claims) -> Result<Vec<Found>, String> {
     Ok(sticks.into_iter().map(look).collect())
 }
 
-/// Opens the home, made now if there is none yet.
-fn open(
-    medium: DirectoryMedium,
-    person: &Person,
-    host: [u8; 16],
-) -> anyhow::Result<(HomeId, Home<Plugged>)> {
-    medium.lock()?;
-    let is_new = !home::exists(&medium);
-    if is_new {
-        home::create(&medium, uuid::Uuid::new_v4().into_bytes())?;
-        readme::write(&medium, Readme::Files)?;
-        medium.hide(names::PRIVATE_DIR);
-    }
-    let id = look::identity(&medium).map_err(anyhow::Error::msg)?;
-    let options = Options {
-        host,
-        ..Options::new(person.uid, person.gid)
-    };
-    let home = Home::open_lazily(Plugged::new(medium), options)?;
-    tracing::info!(is_new, "opened");
-    if is_new {
-        let ids = skel::Ids {
-            uid: person.uid,
-            gid: person.gid,
-        };
-        skel::copy(Path::new(skel::SOURCE), &home, ids)?;
-    }
-    Ok((id, home))
-}
-
 /// Shows the home until the end.
 fn keep(arrived: Arrived, place: &Arc<Place>) -> io::Result<()> {
     let Arrived {
@@ -169,26 +144,52 @@ fn keep(arrived: Arrived, place: &Arc<Place>) -> io::Result<()> {
         home,
         target,
     } = arrived;
+    match home {
+        Opened::Files(home) => keep_files(*home, &target, (stick, id), place),
+        Opened::FilesReadOnly(home) => keep_files(*home, &target, (stick, id), place),
+        // A filesystem of the kernel's cannot go on with a stick that was away.
+        Opened::Image(mounted) => {
+            image::serve::serve(mounted, &target, let_go, || begun(&stick, place))
+                .map_err(io::Error::other)
+        }
+    }
+}
+
+fn keep_files<M: OnPlugged>(
+    home: Home<M>,
+    target: &Path,
+    (stick, id): (Stick, HomeId),
+    place: &Arc<Place>,
+) -> io::Result<()> {
     let options = MountOptions {
         when_busy: let_go,
+        read_only: stick.read_only,
         ..MountOptions::default()
     };
     let place = Arc::clone(place);
-    mount::serve(home, &target, options, |home, kernel| {
-        let said = place.say(&format!("Your home is on the stick {}.", stick.name));
+    mount::serve(home, target, options, |home, kernel| {
         let watched = Watched {
             home: Arc::clone(home),
             kernel,
-            stick,
+            stick: stick.clone(),
             id,
-            place,
+            place: Arc::clone(&place),
         };
         if let Err(error) = watch::start(watched) {
             tracing::warn!(%error, "a pulled stick will not be noticed");
         }
-        said.map_err(io::Error::other)?;
-        tell_ready()
+        begun(&stick, &place)
     })
+}
+
+/// Tells the login that the home is there.
+fn begun(stick: &Stick, place: &Place) -> io::Result<()> {
+    let mut said = format!("Your home is on the stick {}.", stick.name);
+    if stick.read_only {
+        said += " The stick is write-protected: you can read your home, but change nothing in it.";
+    }
+    place.say(&said).map_err(io::Error::other)?;
+    tell_ready()
 }
 
 /// At the last logout somebody still has files open: says who, and lets them keep these, while the

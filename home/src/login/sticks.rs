@@ -1,6 +1,7 @@
 //! Filesystems on removable media, as udev knows them.
 
 use super::check::Filesystem;
+use crate::image;
 use std::io;
 use std::path::{Path, PathBuf};
 use wendy_sys::{Cancel, DevNum, mountinfo, tool::Tool};
@@ -92,9 +93,9 @@ fn is_removable(device: &udev::Device) -> bool {
         if PLUGGED_BUSES.iter().any(|bus| subsystem == *bus) || subsystem == "mmc" && is_card() {
             return true;
         }
-        // An image of a stick serves as a stick.
-        if at.attribute_value("loop/backing_file").is_some() {
-            return true;
+        // An image of a stick serves as a stick, that of a home lies on one.
+        if let Some(file) = at.attribute_value("loop/backing_file") {
+            return !Path::new(file).ends_with(image::FILE);
         }
         next = at.parent();
     }

@@ -6,7 +6,7 @@
 
 use super::look::{self, HomeId};
 use super::place::Place;
-use super::plugged::Plugged;
+use super::plugged::OnPlugged;
 use super::sticks::Stick;
 use super::{check, lower};
 use crate::home::{Home, Stale};
@@ -23,9 +23,9 @@ use wendy_sys::DevNum;
 
 /// A home in use and the stick it is on.
 #[derive(Debug)]
-pub struct Watched {
+pub struct Watched<M: OnPlugged> {
     /// The home.
-    pub home: Arc<Home<Plugged>>,
+    pub home: Arc<Home<M>>,
     /// The kernel that shows it.
     pub kernel: Notifier,
     /// The stick, as it was plugged in first.
@@ -40,7 +40,7 @@ pub struct Watched {
 ///
 /// # Errors
 /// Those of starting a thread.
-pub fn start(watched: Watched) -> io::Result<()> {
+pub fn start<M: OnPlugged>(watched: Watched<M>) -> io::Result<()> {
     let work = move || {
         // libudev's objects must not leave the thread that made them.
         if let Err(error) = watched.run() {
@@ -53,7 +53,7 @@ pub fn start(watched: Watched) -> io::Result<()> {
         .map(drop)
 }
 
-impl Watched {
+impl<M: OnPlugged> Watched<M> {
     fn run(&self) -> io::Result<()> {
         let events = MonitorBuilder::new()?.match_subsystem("block")?.listen()?;
         let mut node = Some(self.stick.devnum);
@@ -92,7 +92,7 @@ impl Watched {
     }
 
     fn pulled(&self) {
-        self.home.medium().pull();
+        self.home.medium().plugged().pull();
         tracing::warn!(stick = %self.stick.name, "pulled while in use: plug it in again to go on");
         if let Err(error) = lower::detach(&self.place) {
             tracing::error!(%error, "cannot unmount what was pulled");
@@ -104,7 +104,7 @@ impl Watched {
         let medium = lower::mount(stick, &self.place)?;
         let resumed = self.resume(medium);
         if resumed.is_err() {
-            self.home.medium().pull();
+            self.home.medium().plugged().pull();
             lower::detach(&self.place)?;
         }
         self.forget(&resumed?);
@@ -116,7 +116,7 @@ impl Watched {
         let id = look::identity(&medium).map_err(anyhow::Error::msg)?;
         anyhow::ensure!(id == self.id, "it holds another home now");
         medium.lock()?;
-        Ok(self.home.resume(|plugged| plugged.put(medium))?)
+        Ok(self.home.resume(|lower| lower.plugged().put(medium))?)
     }
 
     /// Makes the kernel ask again about what it may remember. That it remembers nothing of most of

@@ -210,7 +210,7 @@ impl Drop for Session {
 #[derive(Debug)]
 pub struct Stick {
     pub node: PathBuf,
-    image: PathBuf,
+    pub image: PathBuf,
 }
 
 impl Stick {

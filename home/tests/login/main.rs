@@ -5,6 +5,7 @@
 #[path = "../common/mod.rs"]
 mod common;
 mod computer;
+mod modes;
 
 use common::{Mounted, PROGRAM, command, succeed, wait_until};
 use computer::{ANN, Computer, Stick, UID, run};

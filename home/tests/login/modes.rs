@@ -1,0 +1,328 @@
+//! Homes kept as images, and sticks that take no changes.
+
+use crate::common::{command, succeed, wait_until};
+use crate::computer::{ANN, Computer, Stick, UID, run};
+use crate::{LIMIT, vacant};
+use nix::sys::signal::{Signal, kill};
+use rustix::fs::{Mode, OFlags};
+use std::fs;
+use std::os::unix::fs::{FileTypeExt as _, MetadataExt as _, PermissionsExt as _, symlink};
+use std::path::Path;
+
+/// Makes a home in an image that belongs to somebody else's number.
+fn image(stick: &Path) {
+    let home = stick.join("pershome");
+    let home = home.to_str().unwrap();
+    let size = ["--mode", "image", "--size", "20M"];
+    succeed(
+        &[
+            &["create", home, "--uid", "4711", "--gid", "4712"],
+            &size[..],
+        ]
+        .concat(),
+    );
+}
+
+/// The switch on a stick; in the other position again when this is dropped, or the next to use the
+/// loop device would find it there.
+struct Protected<'a>(&'a Stick);
+
+impl<'a> Protected<'a> {
+    fn new(stick: &'a Stick) -> Self {
+        // The kernel takes a filesystem down a moment after its last user has left.
+        let flags = OFlags::RDONLY | OFlags::EXCL;
+        wait_until("the stick is free", LIMIT, || {
+            rustix::fs::open(&stick.node, flags, Mode::empty()).is_ok()
+        });
+        run(command("blockdev").arg("--setro").arg(&stick.node));
+        Self(stick)
+    }
+}
+
+impl Drop for Protected<'_> {
+    fn drop(&mut self) {
+        let _ = command("blockdev")
+            .arg("--setrw")
+            .arg(&self.0.node)
+            .output();
+    }
+}
+
+#[test]
+fn an_image_is_ones_home_whatever_ones_number_is() {
+    let Some(computer) = Computer::new(true) else {
+        return;
+    };
+    let stick = Stick::new(&computer, "STICK", image);
+    let session = computer.log_in(ANN);
+    assert!(
+        session.said().contains("on the stick STICK"),
+        "{}",
+        session.said()
+    );
+    let home = fs::metadata(computer.home()).unwrap();
+    assert_eq!(
+        (home.uid(), home.gid(), home.mode() & 0o777),
+        (UID, UID, 0o700)
+    );
+    let ann = |script: &str| {
+        let id = UID.to_string();
+        let who = [
+            "--reuid",
+            &id,
+            "--regid",
+            &id,
+            "--clear-groups",
+            "sh",
+            "-c",
+            script,
+        ];
+        run(command("setpriv").args(who).current_dir(computer.home()));
+    };
+    ann("echo dear > letter && ln letter copy && ln -s letter link && mkdir -m 700 deep");
+    let letter = fs::metadata(computer.home().join("letter")).unwrap();
+    assert_eq!((letter.uid(), letter.nlink()), (UID, 2));
+    let options = computer.mounts();
+    let options = options
+        .lines()
+        .find(|line| line.contains(" /home/ann "))
+        .unwrap();
+    assert!(
+        options.contains("nosuid") && options.contains("nodev"),
+        "{options}"
+    );
+    session.log_out();
+    assert!(!computer.has_home());
+    stick.look_into(&computer, |bare| {
+        let home = bare.join("pershome");
+        let dump = succeed(&["dump", home.to_str().unwrap()]);
+        assert!(dump.contains("\"path\":\"link\""), "{dump}");
+        assert!(succeed(&["fsck", home.to_str().unwrap()]).contains("sound"));
+    });
+    let session = computer.log_in(ANN);
+    assert_eq!(fs::read(computer.home().join("link")).unwrap(), b"dear\n");
+    session.log_out();
+}
+
+#[test]
+fn who_keeps_an_image_busy_is_named_and_loses_nothing() {
+    let Some(computer) = Computer::new(true) else {
+        return;
+    };
+    let stick = Stick::new(&computer, "STICK", image);
+    let session = computer.log_in(ANN);
+    let late = computer.home().join("late");
+    let mut busy = command("sh")
+        .args([
+            "-c",
+            "exec 3> late; echo begun >&3; read go; echo ended >&3",
+        ])
+        .current_dir(computer.home())
+        .stdin(std::process::Stdio::piped())
+        .spawn()
+        .unwrap();
+    wait_until("the program begins", LIMIT, || {
+        fs::read(&late).is_ok_and(|it| !it.is_empty())
+    });
+    let server = computer.server().unwrap();
+    session.log_out();
+    assert!(!computer.has_home());
+    assert!(
+        computer.log().contains("still uses the home"),
+        "{}",
+        computer.log()
+    );
+    assert!(
+        kill(server, None).is_ok(),
+        "the home is given up while it is used"
+    );
+    drop(busy.stdin.take());
+    assert!(busy.wait().unwrap().success());
+    wait_until("the server ends", LIMIT, || kill(server, None).is_err());
+    let session = computer.log_in(ANN);
+    assert_eq!(fs::read(&late).unwrap(), b"begun\nended\n");
+    session.log_out();
+    drop(stick);
+}
+
+#[test]
+fn an_image_a_killed_server_left_mounted_is_never_mounted_twice() {
+    let Some(computer) = Computer::new(true) else {
+        return;
+    };
+    let _stick = Stick::new(&computer, "STICK", image);
+    let session = computer.log_in(ANN);
+    fs::write(computer.home().join("file"), "text").unwrap();
+    let busy = fs::File::open(computer.home().join("file")).unwrap();
+    let server = computer.server().unwrap();
+    kill(server, Signal::SIGKILL).unwrap();
+    wait_until("the server is gone", LIMIT, || kill(server, None).is_err());
+    session.log_out();
+    let session = computer.log_in(ANN);
+    assert!(
+        session.said().contains("cannot be used"),
+        "{}",
+        session.said()
+    );
+    session.log_out();
+    drop(busy);
+    let session = computer.log_in(ANN);
+    assert_eq!(fs::read(computer.home().join("file")).unwrap(), b"text");
+    session.log_out();
+}
+
+#[test]
+fn a_hostile_image_gains_nothing() {
+    let Some(computer) = Computer::new(true) else {
+        return;
+    };
+    let stick = Stick::new(&computer, "STICK", |stick| {
+        image(stick);
+        // As root of another computer makes it.
+        let (bare, file) = (computer.file("image"), stick.join("pershome/home.img"));
+        fs::create_dir(&bare).unwrap();
+        run(command("mount").arg(&file).arg(&bare));
+        fs::copy("/usr/bin/id", bare.join("id")).unwrap();
+        fs::set_permissions(bare.join("id"), fs::Permissions::from_mode(0o6755)).unwrap();
+        fs::set_permissions(&bare, fs::Permissions::from_mode(0o755)).unwrap();
+        run(command("mknod")
+            .arg(bare.join("null"))
+            .args(["c", "1", "3"]));
+        run(command("chmod").arg("666").arg(bare.join("null")));
+        run(command("umount").arg(&bare));
+    });
+    let session = computer.log_in(ANN);
+    assert!(computer.has_home(), "{}", session.said());
+    let null = computer.home().join("null");
+    assert!(fs::metadata(&null).unwrap().file_type().is_char_device());
+    assert!(
+        fs::write(&null, "").is_err(),
+        "a device of the stick's works"
+    );
+    let id = ["--reuid", "1", "--regid", "1", "--clear-groups"];
+    let who = run(command("setpriv").args(id).arg(computer.home().join("id")));
+    let who = String::from_utf8(who.stdout).unwrap();
+    assert!(!who.contains("root"), "{who}");
+    session.log_out();
+    drop(stick);
+}
+
+#[test]
+fn what_only_looks_like_an_image_is_left_alone() {
+    let Some(computer) = Computer::new(true) else {
+        return;
+    };
+    let file = |stick: &Path| stick.join("pershome/home.img");
+    type Forge<'a> = &'a dyn Fn(&Path);
+    let forged: [(&str, Forge<'_>, &str); 4] = [
+        (
+            "link",
+            &|stick| symlink("/etc/passwd", file(stick)).unwrap(),
+            "no regular file",
+        ),
+        (
+            "pipe",
+            &|stick| drop(run(command("mkfifo").arg(file(stick)))),
+            "no regular file",
+        ),
+        (
+            "noise",
+            &|stick| fs::write(file(stick), [0x55; 70_000]).unwrap(),
+            "damaged",
+        ),
+        (
+            "torn",
+            &|stick| {
+                fs::remove_dir_all(stick.join("pershome")).unwrap();
+                image(stick);
+                let image = fs::OpenOptions::new()
+                    .write(true)
+                    .open(file(stick))
+                    .unwrap();
+                // Larger than the file it is in.
+                image.set_len(1 << 20).unwrap();
+            },
+            "damaged",
+        ),
+    ];
+    for (name, forge, why) in forged {
+        let stick = Stick::new(&computer, name, |stick| {
+            vacant(stick);
+            forge(stick);
+        });
+        let said = computer.log_in(ANN).log_out();
+        assert!(said.contains(why), "{name}: {said}");
+        stick.look_into(&computer, |bare| {
+            assert!(fs::symlink_metadata(file(bare)).is_ok(), "{name}");
+            assert!(!bare.join("pershome/.wendy/super.0").exists(), "{name}");
+        });
+    }
+}
+
+#[test]
+fn of_a_write_protected_stick_the_home_is_read() {
+    let Some(computer) = Computer::new(true) else {
+        return;
+    };
+    for make in [vacant, image] {
+        let stick = Stick::new(&computer, "STICK", make);
+        let session = computer.log_in(ANN);
+        fs::write(computer.home().join("letter"), "dear").unwrap();
+        session.log_out();
+        let _protected = Protected::new(&stick);
+        let before = fs::read(&stick.image).unwrap();
+        let session = computer.log_in(ANN);
+        let said = session.said();
+        assert!(said.contains("write-protected: you can read"), "{said}");
+        assert_eq!(fs::read(computer.home().join("letter")).unwrap(), b"dear");
+        let written = fs::write(computer.home().join("new"), "");
+        assert_eq!(written.unwrap_err().raw_os_error(), Some(libc::EROFS));
+        session.log_out();
+        assert!(!computer.has_home());
+        assert!(
+            before == fs::read(&stick.image).unwrap(),
+            "the stick was written to"
+        );
+    }
+}
+
+#[test]
+fn a_write_protected_stick_pulled_in_use_is_read_as_of_then() {
+    let Some(computer) = Computer::new(true) else {
+        return;
+    };
+    let stick = Stick::new(&computer, "STICK", vacant);
+    let session = computer.log_in(ANN);
+    let letter = computer.home().join("letter");
+    fs::write(&letter, "dear").unwrap();
+    fs::write(computer.home().join("new"), "dearest").unwrap();
+    // Its name on the stick is another one until it is settled.
+    fs::rename(computer.home().join("new"), &letter).unwrap();
+    succeed(&["sync", computer.home().to_str().unwrap()]);
+    let server = computer.server().unwrap();
+    kill(server, Signal::SIGKILL).unwrap();
+    session.log_out();
+    run(command("umount").args(["-l", "/home/ann"]));
+    run(command("umount")
+        .arg("-l")
+        .arg(format!("/run/wendy-home/{UID}/stick")));
+    let _protected = Protected::new(&stick);
+    let session = computer.log_in(ANN);
+    assert!(computer.has_home(), "{}", session.said());
+    assert_eq!(fs::read(&letter).unwrap(), b"dearest");
+    session.log_out();
+}
+
+#[test]
+fn an_empty_write_protected_stick_says_so() {
+    let Some(computer) = Computer::new(true) else {
+        return;
+    };
+    let stick = Stick::new(&computer, "STICK", vacant);
+    let _protected = Protected::new(&stick);
+    let said = computer.log_in(ANN).log_out();
+    assert!(
+        said.contains("write-protected, and there is no home on it"),
+        "{said}"
+    );
+}
