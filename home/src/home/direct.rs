@@ -23,6 +23,8 @@ impl<M: Medium> Home<M> {
         }
         if open.file.facts().map_err(errno)?.size < size {
             open.file.set_len(size).map_err(errno)?;
+            // Else the next use would take it for a stranger's edit.
+            open.touched = true;
         }
         open.exact = true;
         Ok(())
