@@ -98,6 +98,11 @@ fn caution(warning: &str) -> String {
         "small" => "there is little room for sessions".into(),
         "slow-medium" => "this medium is slow, saving will take its time".into(),
         "boot-image-kept" => "the image on it still boots".into(),
+        "not-found-at-boot" => {
+            "a stock image does not look into such a filesystem when it starts, so it will not find \
+             the sessions by itself; a FAT stick or a partition of its own is found"
+                .into()
+        }
         "read-only-afterwards" => "other systems may show it as read-only".into(),
         other => safe(other),
     }

@@ -51,7 +51,7 @@ impl PreparePlan {
         }
         let place = place::choose(found, stack, request.mode, request.size)?;
         let lost = losses(found, request.mode);
-        let warnings = warnings(found, request.mode, &place);
+        let warnings = warnings((found, stack), request.mode, &place);
         Ok(PreparePlan {
             mode: request.mode,
             device: found.device.clone(),
@@ -164,16 +164,31 @@ fn check_filesystem(filesystem: Option<&str>) -> Result<()> {
 /// Beyond this size nobody is surprised by how much fits.
 const SMALL: u64 = 1 << 30;
 
-fn warnings(found: &Found, mode: Mode, place: &Place) -> Vec<String> {
+fn warnings((found, stack): (&Found, Option<Stack>), mode: Mode, place: &Place) -> Vec<String> {
+    let holder = found.room.as_ref().filter(|_| mode == Mode::Loopback);
     let warnings = [
         (place.size < SMALL, "small"),
         (
             mode == Mode::FreeSpace && found.image_end > 0,
             "boot-image-kept",
         ),
+        (
+            holder.is_some_and(|room| !is_searched(stack, &room.fs_type)),
+            "not-found-at-boot",
+        ),
     ];
     let given = warnings.into_iter().filter(|(is_so, _)| *is_so);
     given.map(|(_, warning)| warning.to_owned()).collect()
+}
+
+/// Whether a stock image looks for the store in an image file on such a filesystem: casper does on
+/// FAT alone; the initramfs of live-boot has no driver for NTFS; dracut attaches no such file.
+fn is_searched(stack: Option<Stack>, fs_type: &str) -> bool {
+    match stack {
+        Some(Stack::Casper) => fs_type == "vfat",
+        Some(Stack::LiveBoot) | None => fs_type != "ntfs3",
+        Some(Stack::Dracut) => false,
+    }
 }
 
 fn changes(found: &Found, mode: Mode, place: &Place) -> Vec<Piece> {

@@ -230,6 +230,22 @@ fn an_image_keeps_to_what_the_filesystem_can_hold() {
 }
 
 #[test]
+fn an_image_where_no_stock_image_looks_is_warned_of() {
+    for (stack, fs_type, found) in [
+        (Stack::Casper, "vfat", true),
+        (Stack::Casper, "exfat", false),
+        (Stack::LiveBoot, "exfat", true),
+        (Stack::LiveBoot, "ntfs3", false),
+        (Stack::Dracut, "vfat", false),
+    ] {
+        let stick = on_filesystem(fs_type, 6 * GIB, None);
+        let plan = PreparePlan::make(&stick, Some(stack), &request(Mode::Loopback)).unwrap();
+        let warned = plan.warnings.contains(&"not-found-at-boot".to_owned());
+        assert_eq!(warned, !found, "{stack} {fs_type}");
+    }
+}
+
+#[test]
 fn an_image_of_the_same_name_is_lost() {
     let plan = plan(&on_filesystem("vfat", 0, Some(GIB)), Mode::Loopback).unwrap();
     assert_eq!(
