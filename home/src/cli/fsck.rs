@@ -74,6 +74,13 @@ struct LookedAt {
 
 impl Fsck {
     pub fn run(&self) -> anyhow::Result<ExitCode> {
+        Ok(self.look().unwrap_or_else(|error| {
+            eprintln!("wendy-home: {error:#}");
+            ExitCode::from(8)
+        }))
+    }
+
+    fn look(&self) -> anyhow::Result<ExitCode> {
         let mut looked_at = self.look_at_filesystem()?;
         let mut report = if self.repair {
             self.repair(&looked_at.directory)?

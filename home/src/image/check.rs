@@ -1,5 +1,6 @@
 //! e2fsck: whether the filesystem in an image is sound.
 
+use super::mounting::not_shown;
 use super::{Image, ImageError, Result};
 use std::os::fd::AsFd as _;
 use wendy_sys::{Cancel, tool::Tool};
@@ -46,6 +47,7 @@ impl Image {
                 Ok(Found::Wrong)
             };
         }
+        not_shown(self)?;
         let run = e2fsck(self, "-p")
             .args(full.then_some("-f"))
             .accept(CORRECTED);
@@ -78,6 +80,7 @@ impl Image {
         if self.look().is_ok_and(|found| found == Found::Sound) {
             return Ok(Found::Sound);
         }
+        not_shown(self)?;
         let run = e2fsck(self, "-y").arg("-f").accept(CORRECTED);
         run.run(&Cancel::new()).map_err(damage)?;
         Ok(Found::Repaired)

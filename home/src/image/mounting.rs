@@ -127,7 +127,7 @@ impl Image {
 }
 
 /// Two devices over one file would be two filesystems that destroy each other.
-fn not_shown(image: &Image) -> Result<()> {
+pub(super) fn not_shown(image: &Image) -> Result<()> {
     for _ in 0..ATTEMPTS {
         match Loop::showing(image.fd())? {
             None => return Ok(()),
