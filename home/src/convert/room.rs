@@ -2,8 +2,10 @@
 
 use super::Result;
 use crate::home::Home;
+use crate::ids::Ino;
 use crate::image::ImageError;
 use crate::image::making::{Plan, UNIT};
+use crate::import::directory;
 use crate::medium::Medium as _;
 use crate::medium::directory::DirectoryMedium;
 use crate::record::Kind;
@@ -36,7 +38,7 @@ pub(super) fn image(
     size: Option<u64>,
     id: [u8; 16],
 ) -> Result<Plan> {
-    let (payload, inodes) = home.with_table(payload);
+    let (payload, inodes) = home.with_table(|table| payload(table, medium));
     let least = least_image(payload, inodes);
     let free = medium.space()?.free;
     if let Some(size) = size.filter(|size| *size < least) {
@@ -75,7 +77,7 @@ fn least_image(payload: u64, inodes: u64) -> u64 {
 }
 
 /// Bytes in blocks and number of inodes of all that is in a home.
-fn payload(table: &Table) -> (u64, u64) {
+fn payload(table: &Table, medium: &DirectoryMedium) -> (u64, u64) {
     let blocks = |bytes: u64| bytes.next_multiple_of(UNIT);
     let (mut bytes, mut count) = (0, 0);
     for ino in table.inodes() {
@@ -84,12 +86,8 @@ fn payload(table: &Table) -> (u64, u64) {
         };
         count += 1;
         bytes += match inode.kind {
-            // A hole at the end stays one.
-            Kind::File => blocks(
-                inode
-                    .size
-                    .min(table.lower(ino).map_or(0, |it| it.print.size)),
-            ),
+            // Holes stay holes.
+            Kind::File => blocks(inode.size.min(allocated(table, medium, ino))),
             Kind::Directory => {
                 let entries = table.entries(ino).into_iter().flatten();
                 let names: u64 = entries.map(|(name, _)| name.len() as u64 + ENTRY).sum();
@@ -110,6 +108,15 @@ fn payload(table: &Table) -> (u64, u64) {
         };
     }
     (bytes, count)
+}
+
+/// What the parts of a file take on the medium.
+fn allocated(table: &Table, medium: &DirectoryMedium, ino: Ino) -> u64 {
+    let parts = table.lower(ino).map_or(0, |lower| lower.parts);
+    let paths = (1..=parts).filter_map(|number| table.part_path(ino, number));
+    paths
+        .filter_map(|path| Some(medium.facts(&path).ok()?.allocated))
+        .sum()
 }
 
 /// Makes sure that there is room on the medium for the files in the directory `top`.
@@ -148,9 +155,9 @@ fn tree(top: OwnedFd, cluster: u64) -> Result<u64> {
                     open.push(openat(&dir, entry.file_name(), flags, Mode::empty())?);
                 }
                 FileType::RegularFile if first => {
-                    needed += u64::try_from(stat.st_size)
-                        .unwrap_or(0)
-                        .next_multiple_of(cluster);
+                    let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK;
+                    let file = openat(&dir, entry.file_name(), flags, Mode::empty())?;
+                    needed += directory::data_end(&file, &stat).next_multiple_of(cluster);
                 }
                 _ => {}
             }

@@ -130,16 +130,19 @@ impl<M: Medium> Unpacker<'_, M> {
     fn make_file(&self, name: &OsStr, attributes: &Attributes) -> Result<u64> {
         let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::CLOEXEC;
         let file = File::from(fs::openat(self.here(), name, flags, Mode::RUSR)?);
-        self.home.open_file(attributes.ino)?;
-        let copied = self.copy(&file, attributes);
+        let opened = self.home.open_file(attributes.ino)?;
+        // The hole at the end needs no reading.
+        let held = opened.file.facts().map(|facts| facts.size);
+        let copied = held.map_err(ConvertError::from);
+        let copied = copied.and_then(|held| self.copy(&file, attributes, held));
         self.home.release(attributes.ino)?;
         copied?;
         Ok(attributes.size)
     }
 
-    fn copy(&self, file: &File, attributes: &Attributes) -> Result<()> {
+    fn copy(&self, file: &File, attributes: &Attributes, held: u64) -> Result<()> {
         let mut offset = 0;
-        while offset < attributes.size {
+        while offset < attributes.size.min(held) {
             let bytes = self.home.read(attributes.ino, offset, CHUNK)?;
             if bytes.is_empty() {
                 return Err(ConvertError::Incomplete("a file ends too early".into()));

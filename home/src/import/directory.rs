@@ -8,11 +8,11 @@ use crate::ids::Time;
 use crate::medium::Medium;
 use crate::record::Kind;
 use crate::tree::{self, Xattr};
-use rustix::fs::{self, FileType, Mode, OFlags, ResolveFlags, Stat};
+use rustix::fs::{self, FileType, Mode, OFlags, ResolveFlags, SeekFrom, Stat};
 use rustix::io::Errno;
 use std::collections::HashMap;
 use std::fs::File;
-use std::io;
+use std::io::{self, Read as _};
 use std::os::fd::{AsFd, OwnedFd};
 use std::path::Path;
 
@@ -111,7 +111,9 @@ impl<M: Medium> Walk<'_, M> {
             What::File(_) => {
                 let file = self.open(path, OFlags::RDONLY | OFlags::NONBLOCK)?;
                 incoming.xattrs = self.xattrs(&file)?;
-                self.importer.add(&incoming, &mut File::from(file))
+                let held = data_end(&file, stat);
+                self.importer
+                    .add(&incoming, &mut File::from(file).take(held))
             }
             What::Directory => {
                 let flags = OFlags::RDONLY | OFlags::DIRECTORY;
@@ -169,6 +171,30 @@ fn incoming(path: &[u8], what: What, stat: &Stat) -> Incoming {
         modified: time(stat.st_mtime, stat.st_mtime_nsec),
         accessed: time(stat.st_atime, stat.st_atime_nsec),
         xattrs: Vec::new(),
+    }
+}
+
+/// Where the hole at the end of a file begins, or else its end.
+pub(crate) fn data_end(file: impl AsFd, stat: &Stat) -> u64 {
+    let size = u64::try_from(stat.st_size).unwrap_or(0);
+    let allocated = u64::try_from(stat.st_blocks)
+        .unwrap_or(0)
+        .saturating_mul(512);
+    if allocated >= size {
+        return size;
+    }
+    let mut end = 0;
+    // ENXIO: there is nothing but a hole from there on.
+    while let Ok(data) = fs::seek(&file, SeekFrom::Data(end)) {
+        match fs::seek(&file, SeekFrom::Hole(data)) {
+            Ok(hole) => end = hole,
+            Err(_) => end = size,
+        }
+    }
+    // The next to read it begins at its beginning.
+    match fs::seek(&file, SeekFrom::Start(0)) {
+        Ok(_) => end,
+        Err(_) => size,
     }
 }
 

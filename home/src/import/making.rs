@@ -45,14 +45,14 @@ impl<M: Medium> Importer<'_, M> {
     ) -> io::Result<Ino> {
         let node = self.node(Kind::File, incoming.mode);
         let ino = self.home.create(dir, name, &node)?.0.ino;
-        let written = self.copy(ino, content);
+        let written = self.copy(ino, incoming, content);
         self.home.release(ino)?;
         written.map(|()| ino)
     }
 
     /// Zeros are not written where nothing comes after them, and leave a hole where the medium has
     /// holes.
-    fn copy(&mut self, ino: Ino, content: &mut dyn Read) -> io::Result<()> {
+    fn copy(&mut self, ino: Ino, incoming: &Incoming, content: &mut dyn Read) -> io::Result<()> {
         let (mut buffer, mut offset, mut held) = (vec![0; CHUNK], 0, 0);
         loop {
             let count = read_full(content, &mut buffer)?;
@@ -69,8 +69,13 @@ impl<M: Medium> Importer<'_, M> {
             self.imported.bytes += count as u64;
             (self.tell)(&self.imported);
         }
-        if held < offset {
-            let size = Some(offset);
+        let size = match incoming.what {
+            // The source has not brought the hole at the end.
+            What::File(size) => size.max(offset),
+            _ => offset,
+        };
+        if held < size {
+            let size = Some(size);
             self.home.change(
                 ino,
                 &Change {
