@@ -5,8 +5,9 @@ export PATH=/usr/sbin:/usr/bin:/sbin:/bin
 mount -t proc proc /proc
 mount -t sysfs sysfs /sys
 mount -t tmpfs tmpfs /mnt
-modules=/usr/lib/uml/modules/$(uname -r)/kernel/fs
-for module in nls/nls_cp437 nls/nls_iso8859-1 nls/nls_utf8 fat/fat fat/vfat fuse/fuse; do
+modules=/usr/lib/uml/modules/$(uname -r)/kernel
+for module in fs/nls/nls_cp437 fs/nls/nls_iso8859-1 fs/nls/nls_utf8 fs/fat/fat fs/fat/vfat fs/fuse/fuse \
+    drivers/block/loop; do
     busybox insmod "$modules/$module.ko"
 done
 mkdir /mnt/stick /mnt/home /mnt/other
