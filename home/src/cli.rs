@@ -123,7 +123,7 @@ fn open_medium(path: &Path) -> anyhow::Result<DirectoryMedium> {
 /// Opens a medium for ourselves alone.
 fn locked(path: &Path) -> anyhow::Result<DirectoryMedium> {
     let medium = open_medium(path)?;
-    let in_use = || format!("{} is in use: unmount it before", path.display());
+    let in_use = || format!("{} is in use already: unmount it before", path.display());
     medium.lock().with_context(in_use)?;
     Ok(medium)
 }

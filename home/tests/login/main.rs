@@ -6,6 +6,7 @@
 mod common;
 mod computer;
 mod modes;
+mod protected;
 
 use common::{Mounted, PROGRAM, command, succeed, wait_until};
 use computer::{ANN, Computer, Stick, UID, run};

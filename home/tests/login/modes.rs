@@ -1,16 +1,15 @@
-//! Homes kept as images, and sticks that take no changes.
+//! Homes kept as images.
 
 use crate::common::{command, succeed, wait_until};
 use crate::computer::{ANN, Computer, Stick, UID, run};
 use crate::{LIMIT, vacant};
 use nix::sys::signal::{Signal, kill};
-use rustix::fs::{Mode, OFlags};
 use std::fs;
 use std::os::unix::fs::{FileTypeExt as _, MetadataExt as _, PermissionsExt as _, symlink};
 use std::path::Path;
 
 /// Makes a home in an image that belongs to somebody else's number.
-fn image(stick: &Path) {
+pub fn image(stick: &Path) {
     let home = stick.join("pershome");
     let home = home.to_str().unwrap();
     let size = ["--mode", "image", "--size", "20M"];
@@ -21,31 +20,6 @@ fn image(stick: &Path) {
         ]
         .concat(),
     );
-}
-
-/// The switch on a stick; in the other position again when this is dropped, or the next to use the
-/// loop device would find it there.
-struct Protected<'a>(&'a Stick);
-
-impl<'a> Protected<'a> {
-    fn new(stick: &'a Stick) -> Self {
-        // The kernel takes a filesystem down a moment after its last user has left.
-        let flags = OFlags::RDONLY | OFlags::EXCL;
-        wait_until("the stick is free", LIMIT, || {
-            rustix::fs::open(&stick.node, flags, Mode::empty()).is_ok()
-        });
-        run(command("blockdev").arg("--setro").arg(&stick.node));
-        Self(stick)
-    }
-}
-
-impl Drop for Protected<'_> {
-    fn drop(&mut self) {
-        let _ = command("blockdev")
-            .arg("--setrw")
-            .arg(&self.0.node)
-            .output();
-    }
 }
 
 #[test]
@@ -257,72 +231,4 @@ fn what_only_looks_like_an_image_is_left_alone() {
             assert!(!bare.join("pershome/.wendy/super.0").exists(), "{name}");
         });
     }
-}
-
-#[test]
-fn of_a_write_protected_stick_the_home_is_read() {
-    let Some(computer) = Computer::new(true) else {
-        return;
-    };
-    for make in [vacant, image] {
-        let stick = Stick::new(&computer, "STICK", make);
-        let session = computer.log_in(ANN);
-        fs::write(computer.home().join("letter"), "dear").unwrap();
-        session.log_out();
-        let _protected = Protected::new(&stick);
-        let before = fs::read(&stick.image).unwrap();
-        let session = computer.log_in(ANN);
-        let said = session.said();
-        assert!(said.contains("write-protected: you can read"), "{said}");
-        assert_eq!(fs::read(computer.home().join("letter")).unwrap(), b"dear");
-        let written = fs::write(computer.home().join("new"), "");
-        assert_eq!(written.unwrap_err().raw_os_error(), Some(libc::EROFS));
-        session.log_out();
-        assert!(!computer.has_home());
-        assert!(
-            before == fs::read(&stick.image).unwrap(),
-            "the stick was written to"
-        );
-    }
-}
-
-#[test]
-fn a_write_protected_stick_pulled_in_use_is_read_as_of_then() {
-    let Some(computer) = Computer::new(true) else {
-        return;
-    };
-    let stick = Stick::new(&computer, "STICK", vacant);
-    let session = computer.log_in(ANN);
-    let letter = computer.home().join("letter");
-    fs::write(&letter, "dear").unwrap();
-    fs::write(computer.home().join("new"), "dearest").unwrap();
-    // Its name on the stick is another one until it is settled.
-    fs::rename(computer.home().join("new"), &letter).unwrap();
-    succeed(&["sync", computer.home().to_str().unwrap()]);
-    let server = computer.server().unwrap();
-    kill(server, Signal::SIGKILL).unwrap();
-    session.log_out();
-    run(command("umount").args(["-l", "/home/ann"]));
-    run(command("umount")
-        .arg("-l")
-        .arg(format!("/run/wendy-home/{UID}/stick")));
-    let _protected = Protected::new(&stick);
-    let session = computer.log_in(ANN);
-    assert!(computer.has_home(), "{}", session.said());
-    assert_eq!(fs::read(&letter).unwrap(), b"dearest");
-    session.log_out();
-}
-
-#[test]
-fn an_empty_write_protected_stick_says_so() {
-    let Some(computer) = Computer::new(true) else {
-        return;
-    };
-    let stick = Stick::new(&computer, "STICK", vacant);
-    let _protected = Protected::new(&stick);
-    let said = computer.log_in(ANN).log_out();
-    assert!(
-        said.contains("write-protected, and there is no home on it"),
-        "{said}"
-    );
 }
