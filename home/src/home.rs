@@ -206,11 +206,8 @@ impl<M: Medium> Home<M> {
     #[must_use]
     pub fn is_settled(&self) -> bool {
         let state = self.state();
-        state
-            .table
-            .unsettled()
-            .iter()
-            .all(|ino| state.stuck.contains(ino))
+        let mut unsettled = state.table.unsettled();
+        unsettled.all(|ino| state.stuck.contains(&ino))
     }
 
     /// Runs `look` on the table, for tools and tests.

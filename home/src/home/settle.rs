@@ -51,10 +51,7 @@ impl<M: Medium> Home<M> {
     }
 
     pub(super) fn garbage(&self) -> HashSet<Ino> {
-        let state = self.state();
-        let mut garbage = state.table.unsettled();
-        garbage.retain(|ino| state.table.is_garbage(*ino));
-        garbage.into_iter().collect()
+        self.state().table.garbage().collect()
     }
 
     /// Settles some objects; of all garbage only what is in `garbage`.
@@ -119,22 +116,19 @@ impl<M: Medium> Settler<'_, M> {
         synced.collect::<io::Result<()>>().map_err(errno)
     }
 
-    /// Live objects before garbage, so that a dead directory is empty when its turn comes; dead
-    /// directories last, inner ones first.
+    /// What comes next: live objects before garbage, so that a dead directory is empty when its turn
+    /// comes; dead directories last, inner ones first.
     fn pending(&self) -> Vec<Ino> {
         let table = &self.state.table;
-        let mut pending = table.unsettled();
-        pending.retain(|ino| !self.state.stuck.contains(ino));
-        pending.retain(|ino| !table.is_garbage(*ino) || self.garbage.contains(ino));
-        let depth = |ino: Ino| {
-            table
-                .lower_dir(ino)
-                .map_or(0, |path| path.matches('/').count())
-        };
-        pending.sort_by_cached_key(|ino| {
-            let garbage = table.is_garbage(*ino);
-            (garbage, garbage.then(|| std::cmp::Reverse(depth(*ino))))
-        });
+        let movable = |ino: &Ino| !self.state.stuck.contains(ino);
+        let live = table.unsettled().filter(|ino| !table.is_garbage(*ino));
+        let mut pending: Vec<Ino> = live.filter(movable).take(BATCH).collect();
+        if pending.len() < BATCH {
+            let removable = |ino: &Ino| movable(ino) && self.garbage.contains(ino);
+            let mut garbage: Vec<Ino> = table.garbage().filter(removable).collect();
+            garbage.sort_by_cached_key(|ino| std::cmp::Reverse(table.lower_depth(*ino)));
+            pending.extend(garbage);
+        }
         pending
     }
 

@@ -44,9 +44,8 @@ impl Table {
     }
 
     /// Objects that are not where they ought to be, and garbage; lowest number first.
-    #[must_use]
-    pub fn unsettled(&self) -> Vec<Ino> {
-        self.unsettled.iter().copied().collect()
+    pub fn unsettled(&self) -> impl Iterator<Item = Ino> {
+        self.unsettled.iter().copied()
     }
 
     /// Lower objects that serve nobody; lowest number first.

@@ -73,7 +73,7 @@ impl Table {
             .collect()
     }
 
-    fn lower_depth(&self, ino: Ino) -> usize {
+    pub(crate) fn lower_depth(&self, ino: Ino) -> usize {
         let above = |at: &Ino| self.lowers.get(at).map(|lower| lower.place.dir);
         std::iter::successors(above(&ino), above).count()
     }
