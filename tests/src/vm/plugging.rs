@@ -1,7 +1,5 @@
 //! Plugging sticks into a machine and pulling them out again.
 
-use std::path::Path;
-
 use anyhow::{Context, Result, ensure};
 use serde_json::{Value, json};
 
@@ -44,7 +42,7 @@ impl Vm {
     /// Plugs a stick in and does not wait for anything.
     pub fn connect(&mut self, stick: &Stick, plug: Plug) -> Result<()> {
         let id = stick.serial();
-        let mut node = self.backend(id, &stick.file(), plug)?;
+        let mut node = self.backend(stick, plug)?;
         node["node-name"] = json!(id);
         node["read-only"] = json!(stick.read_only());
         self.qmp().execute("blockdev-add", node)?;
@@ -84,14 +82,20 @@ impl Vm {
     }
 
     /// The emulator's description of what is behind a stick.
-    fn backend(&mut self, id: &str, file: &Path, plug: Plug) -> Result<Value> {
-        let file = json!({ "driver": "file", "filename": file });
+    fn backend(&mut self, stick: &Stick, plug: Plug) -> Result<Value> {
+        let file = json!({ "driver": "file", "filename": stick.file() });
         let limits = match plug {
             Plug::Fast => return Ok(json!({ "driver": "raw", "file": file })),
+            Plug::Recorded => {
+                stick.begin_recording()?;
+                let log = json!({ "driver": "file", "filename": stick.log() });
+                return Ok(json!({ "driver": "blklogwrites", "file": file, "log": log }));
+            }
             Plug::Slow(bytes) => json!({ "bps-write": bytes }),
             Plug::Steps(writes) => json!({ "iops-write": writes }),
         };
         ensure!(self.limited.is_none(), "only one stick may be a slow one");
+        let id = stick.serial();
         let group = speed_of(id);
         let object = json!({ "qom-type": "throttle-group", "id": group, "limits": limits });
         self.qmp().execute("object-add", object)?;

@@ -27,6 +27,8 @@ pub enum Plug {
     Slow(u64),
     /// Writing no more than so many times in a second, whatever the size.
     Steps(u64),
+    /// As fast as the emulator goes, and every write is noted: see [`super::Recording`].
+    Recorded,
 }
 
 impl Stick {
@@ -80,6 +82,23 @@ impl Stick {
     /// The image file.
     pub fn file(&self) -> PathBuf {
         self.dir.path().join("stick.img")
+    }
+
+    /// What was on it when it was plugged in to be recorded.
+    pub(super) fn before(&self) -> PathBuf {
+        self.dir.path().join("before.img")
+    }
+
+    /// The emulator's log of what was written since.
+    pub(super) fn log(&self) -> PathBuf {
+        self.dir.path().join("writes.log")
+    }
+
+    /// Keeps what is on it, and makes room for the log.
+    pub(super) fn begin_recording(&self) -> Result<()> {
+        copy_sparsely(&self.file(), &self.before())?;
+        File::create(self.log())?;
+        Ok(())
     }
 
     /// Whether nothing was ever written to a blank stick.
