@@ -2,9 +2,11 @@
 
 mod allowed;
 mod bench;
+mod ground;
 mod keep;
 mod loopback;
 mod package;
+mod partition;
 mod person;
 mod power;
 mod replug;
