@@ -1,7 +1,16 @@
 //! What a stick is before it gets its store, and what on it must stay.
 
+use std::fs::File;
+use std::io::Read;
+use std::path::Path;
+
 use anyhow::{Result, ensure};
-use wendy_tests::vm::Vm;
+use wendy_tests::vm::{LiveImage, Stick, Vm};
+
+/// A boot sector; and how much of the image's one is code and the two partitions that it comes with,
+/// behind which there is room in the table for two more.
+const BOOT_SECTOR: u64 = 512;
+const OF_THE_IMAGE: usize = 446 + 2 * 16;
 
 /// Puts a photo on a filesystem.
 pub fn leave_photo(vm: &mut Vm, node: &str) -> Result<()> {
@@ -18,4 +27,24 @@ pub fn find_photo(vm: &mut Vm, node: &str) -> Result<()> {
     ))?;
     ensure!(photo == "a photo\n", "the photo is now: {photo:?}");
     Ok(())
+}
+
+/// Of what `dd` has written nothing but the free places of the partition table is another one.
+pub fn find_image_untouched(stick: &Stick, image: &LiveImage) -> Result<()> {
+    let medium = image.file("medium.iso");
+    ensure!(
+        beginning(&stick.file())? == beginning(&medium)?,
+        "the boot sector is another one"
+    );
+    ensure!(
+        stick.holds(&medium, BOOT_SECTOR)?,
+        "the image was written to"
+    );
+    Ok(())
+}
+
+fn beginning(file: &Path) -> Result<[u8; OF_THE_IMAGE]> {
+    let mut bytes = [0; OF_THE_IMAGE];
+    File::open(file)?.read_exact(&mut bytes)?;
+    Ok(bytes)
 }

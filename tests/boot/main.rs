@@ -5,6 +5,7 @@ mod bench;
 mod ground;
 mod keep;
 mod loopback;
+mod one_stick;
 mod package;
 mod partition;
 mod person;

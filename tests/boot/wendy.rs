@@ -3,11 +3,16 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail, ensure};
-use wendy_tests::vm::{LiveImage, Outcome, Vm};
+use wendy_tests::vm::{LiveImage, Outcome, Stick, Vm};
 
 /// A live system on which somebody has installed the package that `make deb` made.
 pub fn installed(image: &LiveImage) -> Result<Vm> {
     Vm::wake_with(image, &packages()?)
+}
+
+/// The same on a machine that was started from a stick with nothing on it but the image.
+pub fn installed_on_a_live_stick(image: &LiveImage) -> Result<(Vm, Stick)> {
+    Vm::wake_from_stick(image, &packages()?)
 }
 
 fn packages() -> Result<Vec<PathBuf>> {
