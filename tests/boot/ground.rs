@@ -12,6 +12,36 @@ use wendy_tests::vm::{LiveImage, Stick, Vm};
 const BOOT_SECTOR: u64 = 512;
 const OF_THE_IMAGE: usize = 446 + 2 * 16;
 
+/// How sticks are formatted in a shop.
+#[derive(Debug, Clone, Copy)]
+pub struct Format {
+    /// Type of the partition.
+    kind: &'static str,
+    /// What makes the filesystem.
+    mkfs: &'static str,
+}
+
+/// Up to 32 GB.
+pub const FAT: Format = Format {
+    kind: "c",
+    mkfs: "mkfs.vfat -F 32 -n PHOTOS",
+};
+/// Above.
+pub const EXFAT: Format = Format {
+    kind: "7",
+    mkfs: "mkfs.exfat -L PHOTOS",
+};
+
+/// One partition with one filesystem.
+pub fn fill_with_photos(vm: &mut Vm, stick: &Stick, format: Format) -> Result<()> {
+    let (node, Format { kind, mkfs }) = (stick.node(), format);
+    vm.run(&format!(
+        "printf 'label: dos\\n,,{kind}\\n' | sfdisk {node} && udevadm settle"
+    ))?;
+    vm.run(&format!("{mkfs} {node}-part1 && udevadm settle"))?;
+    leave_photo(vm, &format!("{node}-part1"))
+}
+
 /// Puts a photo on a filesystem.
 pub fn leave_photo(vm: &mut Vm, node: &str) -> Result<()> {
     vm.run(&format!(
