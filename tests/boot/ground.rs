@@ -1,16 +1,29 @@
-//! What a stick is before it gets its store, and what on it must stay.
+//! The ways in which a stick can become one with a store, and what on it must stay.
 
 use std::fs::File;
 use std::io::Read;
 use std::path::Path;
 
 use anyhow::{Result, ensure};
-use wendy_tests::vm::{LiveImage, Stick, Vm};
+use wendy_tests::vm::{LiveImage, Plug, Stick, Vm};
+
+use crate::person::{self, MIB};
 
 /// A boot sector; and how much of the image's one is code and the two partitions that it comes with,
 /// behind which there is room in the table for two more.
 const BOOT_SECTOR: u64 = 512;
 const OF_THE_IMAGE: usize = 446 + 2 * 16;
+
+/// What a stick is before it gets its store.
+#[derive(Debug, Clone, Copy)]
+pub enum Ground<'a> {
+    /// Empty; the store takes the whole of it.
+    Blank,
+    /// A live image was written to it; the store comes behind that.
+    Image(&'a LiveImage),
+    /// Formatted with photos on it; the store is in a file beside them.
+    Photos(Format),
+}
 
 /// How sticks are formatted in a shop.
 #[derive(Debug, Clone, Copy)]
@@ -31,6 +44,82 @@ pub const EXFAT: Format = Format {
     kind: "7",
     mkfs: "mkfs.exfat -L PHOTOS",
 };
+
+impl Ground<'_> {
+    /// Such a stick with room for a store of that size, about.
+    pub fn stick(self, room: u64) -> Result<Stick> {
+        match self {
+            Ground::Blank => Stick::blank("STICK", room),
+            Ground::Photos(_) => Stick::blank("STICK", room + 64 * MIB),
+            Ground::Image(image) => {
+                let medium = image.file("medium.iso");
+                let size = (medium.metadata()?.len() + room).next_multiple_of(MIB);
+                Stick::written("STICK", size, &medium)
+            }
+        }
+    }
+
+    /// Plugs the stick in and lets it become what it is sold as.
+    pub fn furnish(self, vm: &mut Vm, stick: &Stick) -> Result<()> {
+        vm.plug(stick, Plug::Fast)?;
+        if let Ground::Photos(format) = self {
+            fill_with_photos(vm, stick, format)?;
+        }
+        Ok(())
+    }
+
+    /// The device that is prepared.
+    pub fn target(self, stick: &Stick) -> String {
+        match self {
+            Ground::Photos(_) => format!("{}-part1", stick.node()),
+            _ => stick.node(),
+        }
+    }
+
+    /// How it is prepared: options of wendyctl's.
+    pub fn options(self) -> &'static str {
+        match self {
+            Ground::Blank => "",
+            Ground::Image(_) => "--mode free-space",
+            Ground::Photos(_) => "--mode loopback --size 128MiB",
+        }
+    }
+
+    /// Makes the store.
+    pub fn prepare(self, vm: &mut Vm, stick: &Stick) -> Result<()> {
+        person::prepare(vm, &self.target(stick), self.options()).map(drop)
+    }
+
+    /// Makes it after an attempt that was interrupted. That may have left a partition behind the two
+    /// of an image, complete but for the store in it.
+    pub fn prepare_again(self, vm: &mut Vm, stick: &Stick) -> Result<()> {
+        let left = format!("{}-part3", stick.node());
+        let is_left = vm.attempt(&format!("[ -b {left} ]"))?.status == 0;
+        match self {
+            Ground::Image(_) if is_left => person::prepare(vm, &left, "--mode partition").map(drop),
+            _ => self.prepare(vm, stick),
+        }
+    }
+
+    /// Whether what was there still is. The stick is plugged in.
+    pub fn check_kept(self, vm: &mut Vm, stick: &Stick) -> Result<()> {
+        match self {
+            Ground::Blank => Ok(()),
+            Ground::Image(image) => find_image_untouched(stick, image),
+            Ground::Photos(_) => find_photo(vm, &self.target(stick)),
+        }
+    }
+}
+
+/// Whether the daemon takes the stick for one with a store. It says when it has found one, but not
+/// when it has found none, so it is given some time.
+pub fn has_store(vm: &mut Vm) -> Result<bool> {
+    let looked = vm.attempt(
+        "for _ in 1 2 3 4 5 6; do wendyctl sessions | grep -q 'My stick' && exit; sleep 0.5; done; \
+         exit 1",
+    );
+    Ok(looked?.status == 0)
+}
 
 /// One partition with one filesystem.
 pub fn fill_with_photos(vm: &mut Vm, stick: &Stick, format: Format) -> Result<()> {

@@ -2,6 +2,7 @@
 
 mod allowed;
 mod bench;
+mod cut;
 mod ground;
 mod keep;
 mod loopback;
