@@ -12,4 +12,5 @@ mod partition;
 mod person;
 mod power;
 mod replug;
+mod unplug;
 mod wendy;

@@ -36,7 +36,7 @@ fn packages() -> Result<Vec<PathBuf>> {
 pub enum Moment {
     /// It has dealt with that many bytes.
     Bytes(u64),
-    /// It has come to that phase.
+    /// It has come to that phase, as wendyctl says at once.
     Phase(&'static str),
 }
 
@@ -55,7 +55,7 @@ pub fn start_and_reach(vm: &mut Vm, arguments: &str, moment: Moment) -> Result<(
     ))?;
     let reached = match moment {
         Moment::Bytes(bytes) => format!("[ \"$(job BytesDone)\" -ge {bytes} ]"),
-        Moment::Phase(phase) => format!("[ \"$(job Phase)\" = '\"{phase}\"' ]"),
+        Moment::Phase(phase) => format!("grep -q '\"phase\":\"{phase}\"' /run/said"),
     };
     let wait = format!("until {reached}; do [ ! -s /run/ended ] || exit 1; sleep 0.1; done");
     if vm.attempt(&format!("{JOB}\n({wait}) 2>/dev/null"))?.status != 0 {
