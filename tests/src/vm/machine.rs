@@ -40,8 +40,9 @@ pub(super) const HARDWARE: &[&str] = &[
     "qemu-xhci,id=xhci",
 ];
 
-/// What every boot has on the kernel's command line. The last one is for the emulator's sake only.
-const PARAMETERS: &str = "boot=live components quiet console=ttyS0 mitigations=off";
+/// What every boot has on the kernel's command line, beside what its stack wants. The last one is for
+/// the emulator's sake only.
+const PARAMETERS: &str = "quiet console=ttyS0 mitigations=off";
 /// On a machine that has other things to do too, services and devices take longer than systemd waits.
 const PATIENCE: &str =
     "systemd.default_timeout_start_sec=1800 systemd.default_device_timeout_sec=1800";
@@ -250,7 +251,10 @@ fn emulator(image: &LiveImage, medium: bool, begin: Begin<'_>, dir: &Path) -> Co
             .arg("-initrd")
             .arg(image.file("initrd.img"))
             .arg("-append")
-            .arg(format!("{PARAMETERS} {PATIENCE} {parameters}")),
+            .arg(format!(
+                "{} {PARAMETERS} {PATIENCE} {parameters}",
+                image.parameters()
+            )),
         Begin::Firmware => &mut command,
         Begin::Asleep => command.args(["-incoming", "defer"]),
     };

@@ -21,7 +21,7 @@ mod slot;
 mod stick;
 
 pub use console::{Console, Outcome};
-pub use image::{LiveImage, Suite};
+pub use image::{LiveImage, OtherStack, Suite};
 pub use machine::{Vm, program};
 pub use qmp::Qmp;
 pub use recording::Recording;
