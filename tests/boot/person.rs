@@ -13,7 +13,7 @@ const WORK: &[&str] = &[
     "echo 'All about biofuel' > /home/user/report/text",
     "head -c 20M /dev/urandom > /home/user/report/data",
     "chown user:user /home/user/report/*",
-    "dpkg -i /run/live/medium/pool/hello_*.deb",
+    "dpkg -i $(find /run/live/medium /run/initramfs/live /cdrom -path '*/pool/hello_*.deb' 2>/dev/null)",
     "ln -sf ../usr/share/zoneinfo/Europe/Lisbon /etc/localtime",
     "rm /usr/share/common-licenses/GPL-1",
     "rm -r /usr/share/zoneinfo/Pacific && mkdir /usr/share/zoneinfo/Pacific",
