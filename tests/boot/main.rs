@@ -5,6 +5,7 @@ mod bench;
 mod cut;
 mod ground;
 mod casper;
+mod dracut;
 mod keep;
 mod loopback;
 mod one_stick;
