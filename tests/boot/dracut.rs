@@ -4,11 +4,21 @@ use anyhow::{Result, ensure};
 use wendy_tests::vm::{LiveImage, OtherStack, Plug, Stick};
 
 use crate::person::{GIB, prepare};
-use crate::stacks::expect_status;
+use crate::stacks::{expect_status, keep_and_go_on};
 use crate::wendy;
 
 /// wendyctl's exit status for what cannot be done on this system.
 const IMPOSSIBLE: i32 = 11;
+
+#[test]
+fn dracut_goes_on_where_it_was_saved() -> Result<()> {
+    let image = LiveImage::started_by(OtherStack::Dracut)?;
+    keep_and_go_on(&image, "dracut", |vm| {
+        vm.run("findmnt -n -o SOURCE / | grep -x LiveOS_rootfs")
+            .map(drop)
+    })
+    .map(drop)
+}
 
 #[test]
 fn a_snapshot_of_blocks_is_told_and_not_saved() -> Result<()> {
