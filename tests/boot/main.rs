@@ -2,10 +2,10 @@
 
 mod allowed;
 mod bench;
-mod cut;
-mod ground;
 mod casper;
+mod cut;
 mod dracut;
+mod ground;
 mod keep;
 mod loopback;
 mod one_stick;
@@ -14,6 +14,6 @@ mod partition;
 mod person;
 mod power;
 mod replug;
-mod unplug;
 mod stacks;
+mod unplug;
 mod wendy;
