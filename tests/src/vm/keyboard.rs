@@ -1,4 +1,5 @@
-//! The emulated machine's own keyboard and screen, where the live user is logged in.
+//! The emulated machine's own keyboard and screen, where the live user is logged in on the first
+//! console.
 
 use std::time::Duration;
 
@@ -12,23 +13,37 @@ impl Vm {
     pub fn type_at_keyboard(&mut self, line: &str) -> Result<()> {
         for character in line.chars().chain(['\n']) {
             let keys = keys(character).with_context(|| format!("no key for {character:?}"))?;
-            let keys: Vec<_> = keys
-                .iter()
-                .map(|key| json!({ "type": "qcode", "data": key }))
-                .collect();
-            self.qmp()
-                .execute("send-key", json!({ "keys": keys, "hold-time": 20 }))?;
+            self.press(&keys)?;
             // The keyboard's buffer holds 16 bytes, and nobody types faster than this.
             std::thread::sleep(Duration::from_millis(50));
         }
         Ok(())
     }
 
-    /// Waits until the first console shows a text and gives all that is on the screen.
+    /// Looks at another of the text consoles, counted from 1, with Alt and a function key.
+    pub fn switch_console(&mut self, number: u8) -> Result<()> {
+        self.press(&["alt".to_owned(), format!("f{number}")])?;
+        let reached =
+            format!("until grep -qx tty{number} /sys/class/tty/tty0/active; do sleep 0.1; done");
+        self.run(&reached).map(drop)
+    }
+
+    /// Presses keys together.
+    fn press(&mut self, keys: &[String]) -> Result<()> {
+        let keys: Vec<_> = keys
+            .iter()
+            .map(|key| json!({ "type": "qcode", "data": key }))
+            .collect();
+        self.qmp()
+            .execute("send-key", json!({ "keys": keys, "hold-time": 20 }))
+            .map(drop)
+    }
+
+    /// Waits until the screen shows a text and gives all that is on it.
     pub fn see(&mut self, text: &str) -> Result<String> {
         self.run(&format!(
-            "until grep -qaF '{text}' /dev/vcs1; do sleep 0.2; done; \
-             fold -w \"$(stty -F /dev/tty1 size | cut -d' ' -f2)\" /dev/vcs1 | grep '[^ ]'"
+            "until grep -qaF '{text}' /dev/vcs; do sleep 0.2; done; \
+             fold -w \"$(stty -F /dev/tty0 size | cut -d' ' -f2)\" /dev/vcs | grep '[^ ]'"
         ))
     }
 }

@@ -1,0 +1,188 @@
+//! A person who carries their home from one computer to another on a FAT stick.
+
+use anyhow::{Context, Result, ensure};
+use wendy_tests::vm::{LiveImage, Plug, Stick, Suite, Vm};
+
+use crate::desk;
+use crate::person::MIB;
+use crate::wendy;
+
+/// The person's number on each of the two computers.
+const HERE: u32 = 1100;
+const ELSEWHERE: u32 = 1207;
+
+/// What a home is used for: version control, the databases of a browser, services of the session.
+const WORK: &str = r#"[ -O . ]
+[ "$(findmnt -no SOURCE "$HOME")" = wendy-home ]
+git init -q paper
+cd paper
+git config user.name Ann
+git config user.email ann@example.org
+echo 'All about biofuel' > text
+git add .
+git commit -q -m First
+[ -z "$(git status --porcelain)" ]
+cd
+sqlite3 places.db 'pragma journal_mode = wal; create table visits (url text);'
+for i in 1 2 3 4; do
+    sqlite3 -cmd '.timeout 60000' places.db "insert into visits values ('$i');
+        insert into visits values ('again $i');" &
+done
+wait
+[ "$(sqlite3 places.db 'select count(*) from visits')" = 8 ]
+mkfifo pipe
+echo through > pipe &
+[ "$(cat pipe)" = through ]
+perl -MIO::Socket::UNIX -e '$s = IO::Socket::UNIX->new(Local => "socket", Listen => 1) or die;
+    IO::Socket::UNIX->new(Peer => "socket")->print("hello\n"); $s->accept->getline eq "hello\n" or die'
+printf '#!/bin/sh\necho it runs\n' > 'a:b'
+chmod 750 'a:b'
+ln 'a:b' Hard
+ln -s 'a:b' hard"#;
+
+/// That it is all there, and the person's own, on whatever computer.
+const PROOF: &str = r#"[ "$(findmnt -no SOURCE "$HOME")" = wendy-home ]
+cd paper
+[ "$(stat -c '%U %G' text)" = 'ann ann' ]
+[ "$(cat text)" = 'All about biofuel' ]
+[ -z "$(git status --porcelain)" ]
+git fsck --strict
+[ "$(git log --format=%s)" = First ]
+cd
+[ "$(sqlite3 places.db 'pragma integrity_check; select count(*) from visits' | xargs)" = 'ok 8' ]
+[ -p pipe ]
+[ -S socket ]
+[ "$(stat -c '%a %h' 'a:b')" = '750 2' ]
+[ "$(readlink hard)" = 'a:b' ]
+[ "$(./Hard)" = 'it runs' ]"#;
+
+/// That nothing works, and nothing hangs, while the stick is away.
+const WITHOUT_STICK: &str = "fails() { if timeout 20 \"$@\"; then exit 1; fi; }
+fails sh -c 'echo more > later'
+fails mkdir more
+fails sync kept
+fails git -C paper commit --allow-empty -m Second
+timeout 20 ls -l || [ $? != 124 ]";
+
+#[test]
+fn a_home_goes_from_one_computer_to_another() -> Result<()> {
+    let image = LiveImage::of(Suite::Trixie)?;
+    let stick = Stick::blank("STICK", 256 * MIB)?;
+    let mut vm = computer(&image, HERE)?;
+    without_a_home_it_says_how_to_get_one(&mut vm, &stick)?;
+    vm.run(&format!(
+        "{}; mkdir /mnt/pershome; umount /mnt",
+        mount(&stick, "rw")
+    ))?;
+    log_in_with_home(&mut vm)?;
+    desk::does(&mut vm, WORK)?;
+    log_out(&mut vm, HERE)?;
+    any_computer_can_read_it(&mut vm, &stick)?;
+    vm.pull(&stick)?;
+    drop(vm);
+
+    let mut vm = computer(&image, ELSEWHERE)?;
+    vm.plug(&stick, Plug::Fast)?;
+    log_in_with_home(&mut vm)?;
+    desk::does(&mut vm, PROOF)?;
+    it_survives_a_pull(&mut vm, &stick)?;
+    log_out(&mut vm, ELSEWHERE)?;
+    vm.run(&format!(
+        "{}; [ \"$(cat /mnt/pershome/kept)\" = kept ]",
+        mount(&stick, "ro")
+    ))?;
+    vm.run("[ \"$(cat /mnt/pershome/later)\" = later ]; umount /mnt")?;
+    it_lets_go_of_a_stick_that_stays_away(&mut vm, &stick)
+}
+
+fn computer(image: &LiveImage, uid: u32) -> Result<Vm> {
+    let mut vm = wendy::installed(image)?;
+    desk::set_up(&mut vm, uid)?;
+    Ok(vm)
+}
+
+/// One without any stick, one with a stick as it is sold.
+fn without_a_home_it_says_how_to_get_one(vm: &mut Vm, stick: &Stick) -> Result<()> {
+    desk::log_in_and_read(vm, "No stick with your home is plugged in")?;
+    desk::does(vm, "touch here")?;
+    desk::log_out(vm)?;
+    vm.plug(stick, Plug::Fast)?;
+    let node = stick.node();
+    vm.run(&format!(
+        "echo 'label: dos\n,,c' | sfdisk {node} && udevadm settle"
+    ))?;
+    vm.run(&format!(
+        "mkfs.vfat -F 32 -n PHOTOS {node}-part1 && udevadm settle"
+    ))?;
+    desk::log_in_and_read(vm, "There is no home on the stick PHOTOS")?;
+    let screen = vm.see("make a folder called pershome")?;
+    ensure!(screen.contains("PHOTOS"), "the screen shows: {screen}");
+    desk::does(vm, "[ -f here ]")?;
+    desk::log_out(vm)
+}
+
+fn log_in_with_home(vm: &mut Vm) -> Result<()> {
+    desk::log_in_and_read(vm, "Your home is on the stick PHOTOS")
+}
+
+/// Logs out and waits until logind and systemd have put the home away.
+fn log_out(vm: &mut Vm, uid: u32) -> Result<()> {
+    desk::log_out(vm)?;
+    let unit = format!("wendy-home@{uid}.service");
+    vm.run(&format!(
+        "state() {{ systemctl show -P ActiveState {unit}; }}; for i in $(seq 240); do \
+         case $(state) in inactive|failed) break;; esac; sleep 0.5; done; \
+         [ $(state) = inactive ] && ! grep wendy-home /proc/mounts"
+    ))
+    .with_context(|| desk::journal(vm))?;
+    Ok(())
+}
+
+/// Shell words that mount the stick as any computer does.
+fn mount(stick: &Stick, how: &str) -> String {
+    format!("mount -t vfat -o utf8,{how} {}-part1 /mnt", stick.node())
+}
+
+fn any_computer_can_read_it(vm: &mut Vm, stick: &Stick) -> Result<()> {
+    vm.run(&format!("fsck.vfat -n {}-part1", stick.node()))?;
+    vm.run(&mount(stick, "ro"))?;
+    let text = vm.run("cat /mnt/pershome/paper/text")?;
+    ensure!(text == "All about biofuel\n", "the text is now: {text:?}");
+    vm.run("grep -q 'it runs' \"$(printf '/mnt/pershome/a\\xef\\x80\\xbab')\"")?;
+    vm.run("grep -q 'YOUR FILES' /mnt/pershome/.wendy/VERSION.txt; umount /mnt")
+        .map(drop)
+}
+
+/// The stick is pulled while the person is logged in, and plugged in again.
+fn it_survives_a_pull(vm: &mut Vm, stick: &Stick) -> Result<()> {
+    desk::does(vm, "echo kept > kept; sync kept .; [ ! -e later ]")?;
+    vm.pull(stick)?;
+    wait_for_words(vm, "pulled while in use")?;
+    desk::does(vm, WITHOUT_STICK)?;
+    vm.plug(stick, Plug::Fast)?;
+    wait_for_words(vm, "the home goes on")?;
+    desk::does(
+        vm,
+        "[ \"$(cat kept)\" = kept ]; echo later > later; sync later",
+    )?;
+    desk::does(vm, PROOF)
+}
+
+/// The stick is pulled and does not come back.
+fn it_lets_go_of_a_stick_that_stays_away(vm: &mut Vm, stick: &Stick) -> Result<()> {
+    log_in_with_home(vm)?;
+    vm.pull(stick)?;
+    desk::log_out(vm)?;
+    vm.run("while grep -q wendy-home /proc/mounts; do sleep 0.5; done")?;
+    desk::log_in_and_read(vm, "No stick with your home is plugged in")
+}
+
+fn wait_for_words(vm: &mut Vm, words: &str) -> Result<()> {
+    let wait = format!(
+        "for i in $(seq 240); do ! journalctl -b -u 'wendy-home@*' | grep -q '{words}' || exit 0; \
+         sleep 0.5; done; exit 1"
+    );
+    let seen = vm.attempt(&format!("({wait})"))?;
+    ensure!(seen.status == 0, "no {words:?}:\n{}", desk::journal(vm));
+    Ok(())
+}

@@ -1,0 +1,191 @@
+//! The filesystem of a home on real FAT and exFAT, with files used by the kernel directly
+//! (passthrough) where `home/tests/vfat.rs` has none.
+//!
+//! `WENDY_HOME_TRIALS` sets how often a stick is pulled (default 3).
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use anyhow::{Context, Result, ensure};
+use wendy_tests::vm::{LiveImage, Plug, Stick, Suite, Vm};
+
+use crate::person::{GIB, MIB};
+use crate::wendy;
+
+/// A kind of filesystem.
+#[derive(Debug, Clone, Copy)]
+struct Format {
+    /// The driver.
+    name: &'static str,
+    /// Makes one.
+    make: &'static str,
+    /// Repairs one.
+    repair: &'static str,
+    /// What the driver is told beside what it is told for all.
+    options: &'static str,
+}
+
+const EXFAT: Format = Format {
+    name: "exfat",
+    make: "mkfs.exfat -q",
+    repair: "fsck.exfat -p",
+    options: "iocharset=utf8",
+};
+const VFAT: Format = Format {
+    name: "vfat",
+    make: "mkfs.vfat -F 32",
+    repair: "fsck.vfat -a",
+    options: "utf8",
+};
+
+#[test]
+fn a_home_on_exfat_is_what_posix_says() -> Result<()> {
+    is_what_posix_says(EXFAT)
+}
+
+#[test]
+fn a_home_on_fat_used_by_the_kernel_directly_is_what_posix_says() -> Result<()> {
+    is_what_posix_says(VFAT)
+}
+
+#[test]
+fn what_is_fsynced_on_exfat_survives_a_pull() -> Result<()> {
+    survives_pulls(EXFAT)
+}
+
+fn is_what_posix_says(format: Format) -> Result<()> {
+    // One test writes behind a gap of 2 GiB, and no FAT knows holes.
+    let (mut vm, stick) = with_stick(format, 3 * GIB)?;
+    vm.run(&mount(format, &stick, ""))?;
+    vm.run("mkdir -m 777 /run/other /run/home/in; chmod 755 /run/home")?;
+    let log = vm.run(
+        "/run/tools/pjdfstest -c /run/tools/pjdfstest.toml -s /run/other -p /run/home/in || true",
+    )?;
+    let failed: Vec<&str> = log.lines().filter(|line| line.contains("FAILED")).collect();
+    ensure!(log.contains("Summary: 0 failed"), "{failed:#?}\n{log}");
+    vm.run("rmdir /run/home/in")?;
+    vm.run("/run/tools/fsx -N 3000 -S 7 /run/home/file && rm /run/home/file")?;
+    vm.run(UNMOUNT)?;
+    vm.run(&format!("{} {}", format.repair, stick.node()))
+        .map(drop)
+}
+
+/// Files are changed and synced, the stick is pulled at some moment, plugged in again, repaired and
+/// compared with what was promised.
+fn survives_pulls(format: Format) -> Result<()> {
+    let (mut vm, stick) = with_stick(format, 256 * MIB)?;
+    let trials = std::env::var("WENDY_HOME_TRIALS").map_or(Ok(3), |count| count.parse())?;
+    let mut promises = 0;
+    for trial in 1..=trials {
+        work_until_pulled(&mut vm, format, &stick, trial)?;
+        vm.plug(&stick, Plug::Fast)?;
+        promises +=
+            check(&mut vm, format, &stick, trial).with_context(|| format!("trial {trial}"))?;
+    }
+    println!("{trials} trials, {promises} promises kept");
+    ensure!(promises > 5 * trials, "the work got nowhere: {promises}");
+    Ok(())
+}
+
+fn work_until_pulled(vm: &mut Vm, format: Format, stick: &Stick, trial: u64) -> Result<()> {
+    let seed = trial * 7919;
+    vm.run(&mount(format, stick, "--commit 1 --settle-now"))?;
+    vm.run(&format!(
+        "rm -rf /run/home/w* /run/ledger\n\
+         /run/tools/crash_workload work /run/home/w{trial} /run/ledger {seed} > /run/said 2>&1 &\n\
+         until [ -s /run/ledger ]; do sleep 0.1; done"
+    ))?;
+    // Any moment will do, but another one each time, with and without settling going on.
+    std::thread::sleep(Duration::from_millis(seed % 3331));
+    vm.pull(stick)?;
+    // It ends because nothing can be synced any more.
+    vm.run("for i in $(seq 300); do pgrep -x crash_workload || exit 0; sleep 0.2; done; exit 1")
+        .context("the work does not notice that the stick is gone")?;
+    vm.run("umount -l /run/home; pkill -KILL -x wendy-home; umount -l /run/stick")
+        .map(drop)
+}
+
+/// Number of promises kept.
+fn check(vm: &mut Vm, format: Format, stick: &Stick, trial: u64) -> Result<u64> {
+    let node = stick.node();
+    vm.run(&format!("{} {node} || [ $? = 1 ]", format.repair))?;
+    vm.run(&mount(format, stick, "--commit 1 --settle-now"))?;
+    let said = vm.run(&format!(
+        "/run/tools/crash_workload check /run/home/w{trial} /run/ledger && find /run/home > /dev/null"
+    ))?;
+    vm.run(UNMOUNT)?;
+    vm.run(&format!("{} {node}", format.repair))?;
+    let kept = said.split("promises=").nth(1).context(said.clone())?;
+    let kept = kept.split(' ').next().context("no number")?;
+    Ok(kept.parse()?)
+}
+
+/// A machine with the tools and a stick with an empty filesystem.
+fn with_stick(format: Format, size: u64) -> Result<(Vm, Stick)> {
+    let mut vm = wendy::installed(&LiveImage::of(Suite::Trixie)?)?;
+    let carrier = Stick::carrying("CARRIER", &tools()?)?;
+    vm.plug(&carrier, Plug::Fast)?;
+    vm.run(&format!(
+        "mkdir /run/tools /run/stick /run/home && mount {} /mnt && \
+         cp /mnt/* /run/tools && umount /mnt && mount -o remount,exec /run",
+        carrier.node()
+    ))?;
+    vm.pull(&carrier)?;
+    let stick = Stick::blank("STICK", size)?;
+    vm.plug(&stick, Plug::Fast)?;
+    vm.run(&format!(
+        "{} {} && udevadm settle",
+        format.make,
+        stick.node()
+    ))?;
+    Ok((vm, stick))
+}
+
+/// Shell words that mount a stick and show the home on it, made if there is none.
+fn mount(format: Format, stick: &Stick, options: &str) -> String {
+    format!(
+        "set -e\nmount -t {} -o {},noatime,nosuid,nodev,umask=077,errors=remount-ro {} /run/stick\n\
+         [ -d /run/stick/pershome ] || wendy-home create /run/stick/pershome\n\
+         wendy-home mount {options} /run/stick/pershome /run/home > /run/ready 2>&1 &\n\
+         until grep -qx ready /run/ready; do kill -0 $!; sleep 0.1; done",
+        format.name,
+        format.options,
+        stick.node()
+    )
+}
+
+/// Shell words that end the use of both.
+const UNMOUNT: &str = "umount /run/home && while pgrep -x wendy-home; do sleep 0.1; done && \
+    umount /run/stick";
+
+/// What runs inside: tests that others wrote, and the work that is going to be interrupted.
+fn tools() -> Result<Vec<PathBuf>> {
+    let home = Path::new(env!("CARGO_MANIFEST_DIR")).join("../home");
+    Ok(vec![
+        installed("pjdfstest")?,
+        installed("fsx")?,
+        home.join("tests/pjdfstest.toml"),
+        workload()?,
+    ])
+}
+
+/// A tool that `make check` installs.
+fn installed(name: &str) -> Result<PathBuf> {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let found = std::env::split_paths(&path)
+        .map(|dir| dir.join(name))
+        .find(|file| file.is_file());
+    found.with_context(|| format!("install it: cargo install --locked {name}"))
+}
+
+/// The program of `home/examples/crash_workload.rs`, which cargo builds beside the tests.
+fn workload() -> Result<PathBuf> {
+    let test = std::env::current_exe()?;
+    let built = test.ancestors().nth(2).context("no build directory")?;
+    let program = built.join("examples/crash_workload");
+    ensure!(
+        program.exists(),
+        "build it: cargo build -p wendy-home --examples"
+    );
+    Ok(program)
+}
