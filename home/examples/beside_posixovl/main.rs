@@ -1,7 +1,7 @@
 //! Measures a portable home beside the filesystem below it and beside posixovl, which is what there
 //! was before, in turns on fresh filesystems of the same kind.
 //!
-//! `cargo run --release -p wendy-home --example compare -- WENDY-HOME [what…]`, where WENDY-HOME is
+//! `cargo run --release -p wendy-home --example beside_posixovl -- WENDY-HOME [what…]`, where WENDY-HOME is
 //! the program and what is the beginning of a row; all rows if none is named. Needs root, git, tar,
 //! e2fsprogs and fuse-posixovl.
 
