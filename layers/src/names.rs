@@ -49,6 +49,7 @@ impl Names {
 }
 
 /// Calls `each` with every entry of `dir` except `.` and `..`, from the beginning of the directory.
+/// One that is removed meanwhile has no more entries.
 pub(crate) fn list<E: From<Errno>>(
     dir: impl AsFd,
     mut each: impl FnMut(&CStr, FileType) -> Result<(), E>,
@@ -57,7 +58,11 @@ pub(crate) fn list<E: From<Errno>>(
     seek(&dir, SeekFrom::Start(0))?;
     let mut entries = RawDir::new(dir.as_fd(), &mut buffer);
     while let Some(entry) = entries.next() {
-        let entry = entry?;
+        let entry = match entry {
+            // What getdents64(2) answers of a removed directory.
+            Err(Errno::NOENT) => break,
+            entry => entry?,
+        };
         let name = entry.file_name();
         if name == c"." || name == c".." {
             continue;
@@ -96,6 +101,17 @@ fn kind(dir: BorrowedFd<'_>, name: &CStr, kind: FileType) -> Result<Option<FileT
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_removed_directory_is_empty() {
+        let dir = tempfile::tempdir().unwrap();
+        let open = std::fs::File::open(dir.path()).unwrap();
+        dir.close().unwrap();
+        list(&open, |name, _| -> Result<(), Errno> {
+            panic!("{name:?}");
+        })
+        .unwrap();
+    }
 
     #[test]
     fn names_come_back_last_first() {
