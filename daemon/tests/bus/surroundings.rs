@@ -156,7 +156,10 @@ fn nothing_but_the_runner_starts_a_program() {
             }
         }
     }
-    assert_eq!(runners, [Path::new("sys/src/tool.rs")]);
+    runners.sort();
+    // The first holds a user namespace open with a process that does nothing.
+    let known = ["sys/src/mount/idmap.rs", "sys/src/tool.rs"];
+    assert_eq!(runners, known.map(Path::new));
 }
 
 /// The source files of a room, but for its tests.
