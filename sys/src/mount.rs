@@ -7,9 +7,8 @@ mod context;
 mod device;
 mod idmap;
 
-pub use idmap::exchange_owner;
-
 use std::{
+    io,
     os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd},
     path::Path,
 };
@@ -24,6 +23,7 @@ use rustix::{
 use crate::{Error, Result, block::proc_path, error::Context as _, ioctl};
 
 pub use device::of_device;
+pub use idmap::exchange_owner;
 
 /// What a mount forbids; everything is allowed by default.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -295,8 +295,7 @@ pub fn space(fd: impl AsFd) -> Result<Space> {
     })
 }
 
-/// Adds restrictions to a mount (mount_setattr(2), Linux 5.12).
-#[allow(unsafe_code)]
+/// Adds restrictions to a mount.
 fn restrict(mount: BorrowedFd<'_>, flags: MountFlags) -> Result<()> {
     let attributes = libc::mount_attr {
         attr_set: u64::from(flags.attributes().bits()),
@@ -309,6 +308,12 @@ fn restrict(mount: BorrowedFd<'_>, flags: MountFlags) -> Result<()> {
         propagation: 0,
         userns_fd: 0,
     };
+    set_attributes(mount, &attributes).during(|| "restrict a mount".into())
+}
+
+/// Changes a mount (mount_setattr(2), Linux 5.12).
+#[allow(unsafe_code)]
+fn set_attributes(mount: BorrowedFd<'_>, attributes: &libc::mount_attr) -> io::Result<()> {
     // SAFETY: the path is an empty C string and the structure has the size that is passed.
     let result = unsafe {
         libc::syscall(
@@ -316,14 +321,14 @@ fn restrict(mount: BorrowedFd<'_>, flags: MountFlags) -> Result<()> {
             mount.as_raw_fd(),
             c"".as_ptr(),
             libc::AT_EMPTY_PATH,
-            &raw const attributes,
+            std::ptr::from_ref(attributes),
             size_of::<libc::mount_attr>(),
         )
     };
     if result == 0 {
         return Ok(());
     }
-    Err(std::io::Error::last_os_error()).during(|| "restrict a mount".into())
+    Err(io::Error::last_os_error())
 }
 
 #[cfg(test)]

@@ -12,7 +12,7 @@ use std::{
 
 use nix::sched::{CloneFlags, unshare};
 
-use super::DetachedMount;
+use super::{DetachedMount, set_attributes};
 use crate::{Result, error::Context as _, tool};
 
 /// Numbers there are; the last one stands for none.
@@ -86,18 +86,15 @@ fn describe(holder: &Child, users: &str, groups: &str) -> Result<OwnedFd> {
     let process = format!("/proc/{}", holder.id());
     for (name, map) in [("uid_map", users), ("gid_map", groups)] {
         let path = format!("{process}/{name}");
-        let mut file = File::options().write(true).open(&path);
+        let file = File::options().write(true).open(&path);
         // The kernel takes a map in one write only.
-        file.as_mut()
-            .map_err(|error| std::io::Error::from(error.kind()))
-            .and_then(|file| file.write_all(map.as_bytes()))
+        file.and_then(|mut file| file.write_all(map.as_bytes()))
             .during(|| format!("write {path}"))?;
     }
     let path = format!("{process}/ns/user");
     Ok(File::open(&path).during(|| format!("open {path}"))?.into())
 }
 
-#[allow(unsafe_code)]
 fn set(mount: BorrowedFd<'_>, namespace: BorrowedFd<'_>) -> Result<()> {
     let attributes = libc::mount_attr {
         attr_set: libc::MOUNT_ATTR_IDMAP,
@@ -105,22 +102,7 @@ fn set(mount: BorrowedFd<'_>, namespace: BorrowedFd<'_>) -> Result<()> {
         propagation: 0,
         userns_fd: u64::try_from(namespace.as_raw_fd()).unwrap_or_default(),
     };
-    // SAFETY: the path is an empty C string, the structure has the size that is passed, and both
-    // descriptors are open.
-    let result = unsafe {
-        libc::syscall(
-            libc::SYS_mount_setattr,
-            mount.as_raw_fd(),
-            c"".as_ptr(),
-            libc::AT_EMPTY_PATH,
-            &raw const attributes,
-            size_of::<libc::mount_attr>(),
-        )
-    };
-    if result == 0 {
-        return Ok(());
-    }
-    Err(std::io::Error::last_os_error()).during(|| "map the owners of a mount".into())
+    set_attributes(mount, &attributes).during(|| "map the owners of a mount".into())
 }
 
 #[cfg(test)]
