@@ -3,7 +3,7 @@
 use std::os::fd::{AsFd, BorrowedFd};
 
 use wendy_layers::{Exclude, Forecast, Look, forecast};
-use wendy_store::Generation;
+use wendy_store::{Generation, layout};
 use wendy_sys::step;
 
 use super::{
@@ -60,7 +60,7 @@ fn instead(context: Context<'_>, plan: &SavePlan) -> Result<Option<(Generation, 
 fn measure_last(context: Context<'_>, plan: &SavePlan, last: Generation) -> Result<Forecast> {
     let session = sessions::open(context.store.root(), plan.session)?;
     let last = sessions::open_generation(session.as_fd(), last)?;
-    let tree = sessions::open_dir(last.as_fd(), "upper", "the last save")?;
+    let tree = sessions::open_dir(last.as_fd(), layout::UPPER, "the last save")?;
     measure(context, tree.as_fd(), &Exclude::default())
 }
 
