@@ -10,7 +10,7 @@ use wendy_sys::{Errno, Error, Result};
 const PAUSE: Duration = Duration::from_millis(20);
 
 /// How long a device may stay claimed by what is already over.
-pub const FOR_DEVICE: Duration = Duration::from_secs(2);
+pub const FOR_DEVICE: Duration = Duration::from_secs(5);
 
 /// How long somebody may look at a device that has just changed.
 pub const FOR_LOCK: Duration = Duration::from_secs(10);

@@ -31,6 +31,10 @@ pub enum Access {
     Read,
     /// For reading and writing, beside other users.
     Write,
+    /// For reading, with `O_EXCL` as [`Access::Exclusive`]. udev looks at a device again when one who
+    /// could write closes it, and makes the kernel read the partition table again; this passes
+    /// unnoticed.
+    Claim,
     /// For reading and writing with `O_EXCL`: fails with `EBUSY` while the device is mounted, used
     /// as swap or held by another device, and keeps it from becoming so. Tools such as `mkfs`
     /// claim the device in the same way, so [`BlockDevice::share`] it before running them.
@@ -93,9 +97,9 @@ impl BlockDevice {
         }
     }
 
-    /// Gives up an exclusive claim but keeps the very same device open for writing.
-    pub fn share(self) -> Result<Self> {
-        let shared = Self::open(&self.proc_path(), Access::Write)?;
+    /// Gives up an exclusive claim but keeps the very same device open, for `access`.
+    pub fn share(self, access: Access) -> Result<Self> {
+        let shared = Self::open(&self.proc_path(), access)?;
         shared.verify(&self.identity)?;
         Ok(Self {
             node: self.node,
@@ -203,6 +207,7 @@ impl Access {
         match self {
             Self::Read => common | OFlags::RDONLY,
             Self::Write => common | OFlags::RDWR,
+            Self::Claim => common | OFlags::RDONLY | OFlags::EXCL,
             Self::Exclusive => common | OFlags::RDWR | OFlags::EXCL,
         }
     }

@@ -130,19 +130,24 @@ impl Target {
         }
         let held = self.open_with(Access::Exclusive)?;
         if mode == Mode::Loopback {
-            held.share().during("opening the device")
+            held.share(Access::Write).during("opening the device")
         } else {
             Ok(held)
         }
     }
 
-    /// As [`Target::open`], but nothing will be written: whether others use the boot medium is
-    /// known, and udev need not look at it again.
+    /// As [`Target::open`], but nothing will be written, so udev need not look at it again: what is
+    /// planned now must be the same when it is planned again in a moment. Whether others use the boot
+    /// medium is known.
     fn open_to_look(&self, mode: Mode) -> Result<BlockDevice> {
         if self.boot_medium {
-            self.open_with(Access::Read)
+            return self.open_with(Access::Read);
+        }
+        let held = self.open_with(Access::Claim)?;
+        if mode == Mode::Loopback {
+            held.share(Access::Read).during("opening the device")
         } else {
-            self.open(mode)
+            Ok(held)
         }
     }
 

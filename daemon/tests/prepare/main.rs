@@ -19,6 +19,10 @@ use std::{
 };
 
 use bench::*;
+use rustix::{
+    fs::inotify::{self, CreateFlags, WatchFlags},
+    io::Errno,
+};
 use wendy_sys::{
     loopdev::{Loop, LoopOptions},
     mount,
@@ -54,6 +58,23 @@ fn a_blank_stick_becomes_a_store() {
     assert!(Saved::read(store.root()).unwrap().sessions.is_empty());
     drop(store);
     check_filesystem(stick.partition(1).node());
+}
+
+#[test]
+fn a_plan_gives_udev_no_reason_to_look_again() {
+    if !is_root() {
+        return;
+    }
+    let stick = Stick::new(SIZE);
+    let watch = inotify::init(CreateFlags::NONBLOCK).unwrap();
+    inotify::add_watch(&watch, stick.node(), WatchFlags::CLOSE_WRITE).unwrap();
+    let written = || rustix::io::read(&watch, &mut [0; 256]);
+    for mode in Mode::ALL {
+        let _ = plan(&stick.target(), mode);
+    }
+    assert_eq!(written(), Err(Errno::AGAIN));
+    prepare_as(&stick.target(), Mode::Device).unwrap();
+    written().unwrap();
 }
 
 /// What stock casper must find before it finds anything else, and live-boot must not find yet.

@@ -71,12 +71,17 @@ fn a_claim_keeps_others_out_until_it_is_shared() {
         return;
     }
     let stick = disk(4 * MIB);
-    let claimed = BlockDevice::open(stick.node(), Access::Exclusive).unwrap();
-    let busy = || BlockDevice::open(stick.node(), Access::Exclusive).map_err(|error| error.errno());
-    assert_eq!(busy().unwrap_err(), Some(Errno::BUSY));
-    let shared = claimed.share().unwrap();
-    assert_eq!(shared.node(), stick.node());
-    busy().unwrap();
+    let claim = |access| BlockDevice::open(stick.node(), access).map_err(|error| error.errno());
+    for (ours, theirs, shared) in [
+        (Access::Exclusive, Access::Claim, Access::Write),
+        (Access::Claim, Access::Exclusive, Access::Read),
+    ] {
+        let claimed = claim(ours).unwrap();
+        assert_eq!(claim(theirs).unwrap_err(), Some(Errno::BUSY));
+        let shared = claimed.share(shared).unwrap();
+        assert_eq!(shared.node(), stick.node());
+        claim(theirs).unwrap();
+    }
 }
 
 #[test]

@@ -31,7 +31,9 @@ pub(super) fn whole_device(work: &Work<'_>, disk: BlockDevice) -> Result<BlockDe
         &[&signatures[..], &ends_of_place(work)].concat(),
     )?;
     let written = write_new_table(work, &disk);
-    let disk = disk.share().during("giving up the disk as a whole")?;
+    let disk = disk
+        .share(Access::Write)
+        .during("giving up the disk as a whole")?;
     let made = written
         .and_then(|()| announce(work, &disk, &[]))
         .and_then(|partition| in_partition(work, &partition, format::make_store));
@@ -56,7 +58,7 @@ pub(super) fn partition(
     if !work.plan.place.partition_name.is_empty() {
         name_partition(work, disk)?;
     }
-    let held = held.share().during("opening the partition")?;
+    let held = held.share(Access::Write).during("opening the partition")?;
     in_partition(work, &held, format::make_store)
 }
 
@@ -70,7 +72,9 @@ pub(super) fn free_space(work: &Work<'_>, disk: BlockDevice) -> Result<BlockDevi
     make_in_place(work, &disk)?;
     let kept = disk.partitions().during("listing the partitions")?;
     let appended = append_partition(work, &disk);
-    let disk = disk.share().during("giving up the disk as a whole")?;
+    let disk = disk
+        .share(Access::Write)
+        .during("giving up the disk as a whole")?;
     let made = appended
         .and_then(|()| check_kept(work, &disk))
         .and_then(|()| announce(work, &disk, &kept))
