@@ -81,7 +81,7 @@ impl Engine {
     /// finds.
     pub fn new(hub: Hub, jobs: Jobs, source: Arc<dyn UpperSource>, config: Config) -> Engine {
         let indexes = Indexes::new(config.indexes);
-        let own_saves = OwnSaves::new(config.own_saves);
+        let own_saves = OwnSaves::new(config.own_saves, hub.clone());
         Engine {
             hub,
             jobs,

@@ -30,7 +30,7 @@ pub struct World {
     pub sessions: BTreeMap<SessionKey, Session>,
     /// What was saved since the system started, by the plain keys of the sessions; not shown as
     /// such.
-    pub own_saves: BTreeMap<SessionKey, OwnSave>,
+    pub own_saves: BTreeMap<SessionKey, Vec<OwnSave>>,
 }
 
 /// The running system: which live stack it is and where its changes go.

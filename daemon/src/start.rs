@@ -36,11 +36,8 @@ pub fn start() -> anyhow::Result<(Rooms, Watchers)> {
     hub.update(|world| world.live = stacks::live_state(found.as_ref()));
     let running = found.as_ref().map(devices_of).unwrap_or_default();
     let source = Arc::new(LiveSystem::new(found));
-    let own_saves = OwnSaves::new(&settings.own_saves).read();
-    hub.update(|world| {
-        world.live.running_session = running_session(&*source);
-        world.own_saves = own_saves;
-    });
+    hub.update(|world| world.live.running_session = running_session(&*source));
+    OwnSaves::new(&settings.own_saves, hub.clone()).recall();
     let (devices, monitor) =
         Monitor::start(hub.clone(), running).context("cannot watch the devices")?;
     let prober = Prober::installed().context("cannot find wendy-probe")?;

@@ -225,6 +225,7 @@ impl Engine {
             store,
             source: &source,
             indexes: &self.indexes,
+            ledger: &(),
             watch,
         };
         let plan = save::plan(context, &request_in)?;
@@ -245,11 +246,11 @@ impl Engine {
             store,
             source: &source,
             indexes: &self.indexes,
+            ledger: &self.own_saves,
             watch: job,
         };
         let report = save::save(context, &request)?;
-        self.own_saves
-            .note(&self.hub, report.session, &report.generation);
+        self.own_saves.note(report.session, &report.generation);
         let saved = Saved::read(store.root())?;
         let parameters =
             publish::kernel_parameters(store, saved.get(report.session)?, report.default);

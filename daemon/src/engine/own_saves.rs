@@ -8,45 +8,69 @@ use std::{collections::BTreeMap, fs, io, path::PathBuf};
 
 use wendy_store::{GenerationRecord, SessionId};
 
+use super::save::Ledger;
 use crate::model::{Hub, OwnSave, SessionKey};
 
-/// The note, one line for each session.
+/// Saves of sessions. Of one session there are several where nobody knows which of them counts.
+type Saves = BTreeMap<SessionKey, Vec<OwnSave>>;
+
+/// The note, one line for each save.
 #[derive(Debug, Clone)]
-pub struct OwnSaves(PathBuf);
+pub struct OwnSaves {
+    file: PathBuf,
+    hub: Hub,
+}
 
 impl OwnSaves {
-    /// Kept in this file, which is made when it is needed.
-    pub fn new(file: impl Into<PathBuf>) -> OwnSaves {
-        OwnSaves(file.into())
+    /// Kept in this file, which is made when it is needed, and shown in the world.
+    pub fn new(file: impl Into<PathBuf>, hub: Hub) -> OwnSaves {
+        OwnSaves {
+            file: file.into(),
+            hub,
+        }
     }
 
-    /// What was noted before; nothing if that cannot be read, which is always safe.
-    pub fn read(&self) -> BTreeMap<SessionKey, OwnSave> {
-        let text = fs::read_to_string(&self.0).unwrap_or_default();
-        text.lines().filter_map(parse).collect()
+    /// Shows what was noted before; nothing if that cannot be read, which is always safe.
+    pub fn recall(&self) {
+        let text = fs::read_to_string(&self.file).unwrap_or_default();
+        let mut saves = Saves::new();
+        for (session, save) in text.lines().filter_map(parse) {
+            saves.entry(session).or_default().push(save);
+        }
+        self.hub.update(|world| world.own_saves = saves);
     }
 
-    /// Notes a save, for those who look at the session next.
-    pub fn note(&self, hub: &Hub, session: SessionId, generation: &GenerationRecord) {
-        let save = OwnSave::of(generation);
-        hub.update(|world| {
-            let saves = &mut world.own_saves;
-            saves.insert(SessionKey::new(session), save);
-        });
-        if let Err(error) = self.write(&hub.snapshot().own_saves) {
+    /// Notes the save that counts, for those who look at the session next.
+    pub fn note(&self, session: SessionId, generation: &GenerationRecord) {
+        let only = vec![OwnSave::of(generation)];
+        self.change(session, |saves| *saves = only);
+    }
+
+    fn change(&self, session: SessionId, change: impl FnOnce(&mut Vec<OwnSave>)) {
+        self.hub
+            .update(|world| change(world.own_saves.entry(SessionKey::new(session)).or_default()));
+        if let Err(error) = self.write(&self.hub.snapshot().own_saves) {
             tracing::warn!(%session, %error, "this save is forgotten when the daemon ends");
         }
     }
 
     /// Only root can make names in the directory, so nobody is in the way of the new file.
-    fn write(&self, saves: &BTreeMap<SessionKey, OwnSave>) -> io::Result<()> {
-        let lines = saves
+    fn write(&self, saves: &Saves) -> io::Result<()> {
+        let all = saves
             .iter()
-            .map(|(session, save)| format!("{session} {} {}\n", save.generation, save.saved));
-        let unfinished = self.0.with_extension("new");
-        fs::create_dir_all(self.0.parent().unwrap_or(&self.0))?;
+            .flat_map(|(session, saves)| saves.iter().map(move |save| (session, save)));
+        let lines =
+            all.map(|(session, save)| format!("{session} {} {}\n", save.generation, save.saved));
+        let unfinished = self.file.with_extension("new");
+        fs::create_dir_all(self.file.parent().unwrap_or(&self.file))?;
         fs::write(&unfinished, lines.collect::<String>())?;
-        fs::rename(&unfinished, &self.0)
+        fs::rename(&unfinished, &self.file)
+    }
+}
+
+impl Ledger for OwnSaves {
+    fn expect(&self, session: SessionId, generation: &GenerationRecord) {
+        self.change(session, |saves| saves.push(OwnSave::of(generation)));
     }
 }
 

@@ -55,8 +55,22 @@ pub struct Context<'a> {
     pub source: &'a Source,
     /// What earlier saves remember.
     pub indexes: &'a Indexes,
+    /// Where it is noted what is ours.
+    pub ledger: &'a dyn Ledger,
     /// Who is told.
     pub watch: &'a dyn Watch,
+}
+
+/// Keeps in mind what this system has saved.
+pub trait Ledger: std::fmt::Debug {
+    /// A save is about to count. Whether it has come to that cannot be known if the medium is pulled
+    /// out in this moment.
+    fn expect(&self, session: SessionId, generation: &GenerationRecord);
+}
+
+/// Nobody asks later.
+impl Ledger for () {
+    fn expect(&self, _session: SessionId, _generation: &GenerationRecord) {}
 }
 
 /// What a save did.

@@ -23,7 +23,8 @@ pub struct Seen<'a> {
 pub fn session(world: &World, seen: Seen<'_>) -> Session {
     let (live, record, saved) = (&world.live, seen.record, seen.saved);
     let same_image = live.base_image == record.base.as_str();
-    let noted = world.own_saves.get(&SessionKey::new(record.id));
+    let ours = world.own_saves.get(&SessionKey::new(record.id));
+    let is_ours = |saved| ours.is_some_and(|ours| ours.contains(&OwnSave::of(saved)));
     Session {
         name: record.name.to_string(),
         stack: record.stack,
@@ -40,7 +41,7 @@ pub fn session(world: &World, seen: Seen<'_>) -> Session {
             Some(_) => SessionState::Complete,
             None => SessionState::Incomplete,
         },
-        saved_from_this_start: saved.is_some_and(|saved| noted == Some(&OwnSave::of(saved))),
+        saved_from_this_start: saved.is_some_and(is_ours),
         kernel: saved.map(|saved| saved.kernel.clone()).unwrap_or_default(),
         kernel_parameters: seen.kernel_parameters,
         store: seen.store,

@@ -118,6 +118,7 @@ impl Live {
                 store,
                 source,
                 indexes: &indexes,
+                ledger: &(),
                 watch: &watch,
             },
             request,

@@ -1,10 +1,10 @@
 //! A session from its first save to its end, and what is refused on the way.
 
-use wendy_store::{SessionId, UpperKind};
+use wendy_store::{Consistency, Generation, GenerationRecord, SessionId, UpperKind, record::Saved};
 use wendyd::{
-    engine::{Error, OwnSaves},
+    engine::{Error, OwnSaves, save::Ledger},
     jobs::{Fact, Facts, Failure, FailureKind, ObjectId},
-    model::{OwnSave, SessionKey, SessionState, StoreKey},
+    model::{Hub, OwnSave, SessionKey, SessionState, StoreKey},
     operations::{Operations, SaveRequest},
 };
 
@@ -79,22 +79,54 @@ fn what_this_start_saved_is_known_until_another_saves_there() {
     let (scene, store, _partition) = Scene::new(Stick::prepared(SIZE)).with_store();
     let key = session_of(&scene.save(store, session("Biofuel report")).unwrap());
     assert!(scene.world().sessions[&key].saved_from_this_start);
-    // As a daemon that is started anew finds it.
-    let noted = OwnSaves::new(scene.live.directory.path().join("saved")).read();
-    assert_eq!(noted, scene.world().own_saves);
-    assert_eq!(noted[&key].generation, 1);
-    let elsewhere = OwnSave {
-        saved: noted[&key].saved - 1,
-        ..noted[&key]
+    let [first] = scene.world().own_saves[&key][..] else {
+        panic!("{:?}", scene.world().own_saves)
     };
-    scene
-        .hub
-        .update(|world| world.own_saves.extend([(key, elsewhere)]));
-    scene
-        .engine
-        .rename_session(&caller(":1.7"), key, "Fuel")
-        .unwrap();
-    assert!(!scene.world().sessions[&key].saved_from_this_start);
+    assert_eq!(first.generation, 1);
+    let other = |generation, saved| OwnSave { generation, saved };
+    // One that was about to count when the stick was pulled out does not displace it.
+    let is_ours = |saves: &[OwnSave]| {
+        let saves = vec![(key, saves.to_vec())];
+        scene.hub.update(|world| world.own_saves.extend(saves));
+        let renamed = scene.engine.rename_session(&caller(":1.7"), key, "Fuel");
+        renamed.unwrap();
+        scene.world().sessions[&key].saved_from_this_start
+    };
+    assert!(is_ours(&[first, other(2, first.saved)]));
+    assert!(is_ours(&[other(0, first.saved), first]));
+    assert!(!is_ours(&[other(1, first.saved - 1)]));
+}
+
+fn record(number: u32) -> GenerationRecord {
+    let counted = Saved {
+        size: 0,
+        files: 0,
+        entries: 0,
+        kernel: String::new(),
+        consistency: Consistency::Settled,
+    };
+    GenerationRecord::new(Generation::new(number).unwrap(), 9, counted)
+}
+
+#[test]
+fn a_daemon_that_is_started_anew_knows_what_was_saved() {
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("wendy/saved");
+    let session = SessionId::random();
+    let (hub, anew) = (Hub::new(), Hub::new());
+    let saves = OwnSaves::new(&file, hub.clone());
+    saves.note(session, &record(1));
+    saves.expect(session, &record(2));
+    OwnSaves::new(&file, anew.clone()).recall();
+    let known = anew.snapshot().own_saves.clone();
+    assert_eq!(known, hub.snapshot().own_saves);
+    let expected = [1, 2].map(|number| OwnSave::of(&record(number)));
+    assert_eq!(known[&SessionKey::new(session)], expected);
+    saves.note(session, &record(2));
+    assert_eq!(
+        hub.snapshot().own_saves[&SessionKey::new(session)],
+        expected[1..]
+    );
 }
 
 #[test]

@@ -79,6 +79,7 @@ fn save_while(
             store,
             source: &source,
             indexes: &indexes,
+            ledger: &(),
             watch: &watch,
         },
         request,

@@ -65,6 +65,7 @@ fn stopped_in(phase: Phase, bench: &Bench, request: &SaveRequest) -> Result<Save
         store: &store,
         source: &source,
         indexes: &indexes,
+        ledger: &(),
         watch: &watch,
     };
     save::save(context, request)

@@ -215,6 +215,7 @@ fn a_plan_counts_and_writes_nothing() {
         store: &store,
         source: &source,
         indexes: &indexes,
+        ledger: &(),
         watch: &watch,
     };
     let plan = save::plan(context, &named("One")).unwrap();

@@ -158,7 +158,7 @@ impl Making<'_> {
         let generation = self.prepare_generation(&session)?;
         let copied = self.copy(&session, &generation, second_pass)?;
         let record = self.describe(&generation, &copied)?;
-        self.commit(&session)?;
+        self.commit(&session, &record)?;
         Ok((record, copied))
     }
 
@@ -283,13 +283,14 @@ impl Making<'_> {
     }
 
     /// Everything must be on the medium before the rename that lets it count.
-    fn commit(&self, session: &OwnedFd) -> Result<()> {
+    fn commit(&self, session: &OwnedFd, record: &GenerationRecord) -> Result<()> {
         step("save.sync").during("writing everything to the medium")?;
         self.context.watch.phase(Phase::Syncing);
         self.context.store.sync()?;
         step("save.flip").during("making the new save valid")?;
         self.context.watch.phase(Phase::Committing);
         self.context.watch.point_of_no_return()?;
+        self.context.ledger.expect(self.plan.session, record);
         links::set_current(session.as_fd(), self.plan.next)
     }
 
