@@ -23,6 +23,9 @@ const PATIENCE: Duration = Duration::from_secs(30);
 /// How long what was done may take to show on the bus.
 const LAG: Duration = Duration::from_secs(2);
 
+/// How long looking for stores on what has just been plugged in may take.
+const EXAMINATION: Duration = Duration::from_secs(5);
+
 /// Signals in the order they were sent.
 pub type Signals = UnboundedReceiver<Message>;
 
@@ -61,12 +64,27 @@ impl Bus {
         Ok(World::read(&root, objects)?)
     }
 
+    /// Everything, once it is known which devices have stores; whatever is known if that takes too
+    /// long.
+    pub async fn examined_world(&self) -> Result<World, Failure> {
+        let is_known = |world: &World| world.devices.iter().all(|device| device.examined);
+        self.world_within(EXAMINATION, is_known).await
+    }
+
     /// Everything, once it shows what was just done; whatever it shows if that takes too long.
     pub async fn world_once(&self, shows: impl Fn(&World) -> bool) -> Result<World, Failure> {
+        self.world_within(LAG, shows).await
+    }
+
+    async fn world_within(
+        &self,
+        patience: Duration,
+        is_right: impl Fn(&World) -> bool,
+    ) -> Result<World, Failure> {
         let mut signals = self.signals(paths::ROOT).await?;
-        let patience = Instant::now() + LAG;
+        let end = Instant::now() + patience;
         let mut world = self.world().await?;
-        while !shows(&world) && timeout_at(patience, signals.recv()).await.is_ok() {
+        while !is_right(&world) && timeout_at(end, signals.recv()).await.is_ok() {
             world = self.world().await?;
         }
         Ok(world)

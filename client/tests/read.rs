@@ -160,6 +160,20 @@ fn a_device_that_is_two_things_is_said_to_be() {
 }
 
 #[test]
+fn a_device_that_takes_long_to_look_into_is_shown_all_the_same() {
+    let fake = Fake::start();
+    for device in fake.world().devices.values_mut() {
+        device.examined = device.filesystem_type.is_empty();
+    }
+    let shown = fake.run(&["devices"]).worked();
+    assert!(
+        shown.contains("sda     16 GB  SanDisk Ultra  being looked into"),
+        "{shown}"
+    );
+    assert!(shown.contains("store \"My stick\""), "{shown}");
+}
+
+#[test]
 fn all_devices_say_why_they_cannot_be_used() {
     let fake = Fake::start();
     let mut device = samples::device("/dev/sdc", 6);

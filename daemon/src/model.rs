@@ -117,6 +117,8 @@ pub struct Device {
     pub uuid: String,
     /// The store on it.
     pub store: Option<StoreKey>,
+    /// Somebody has looked for a store on it since it appeared.
+    pub examined: bool,
     /// The disk this is a partition of.
     pub parent: Option<DeviceId>,
 }

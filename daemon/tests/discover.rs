@@ -378,6 +378,16 @@ fn ambivalent() -> Medium {
 }
 
 #[test]
+fn an_empty_medium_is_known_to_be_without_a_store() {
+    let daemon = daemon(Adoption::Off);
+    let directory = TempDir::new().unwrap();
+    sized(&directory, 16 << 20);
+    let medium = Medium::new(directory);
+    let examined = |world: &World| world.devices.get(&medium.id())?.examined.then_some(());
+    daemon.eventually("empty medium", examined);
+}
+
+#[test]
 fn a_medium_that_is_two_things_is_named_and_left_alone() {
     let daemon = daemon(Adoption::On);
     let medium = ambivalent();

@@ -86,6 +86,8 @@ pub struct Device {
     pub uuid: String,
     /// The store object on this device, or "/".
     pub store: OwnedObjectPath,
+    /// Whether somebody has looked for a store on it.
+    pub examined: bool,
     /// The disk object of a partition; "/" for a whole disk.
     pub parent: OwnedObjectPath,
 }

@@ -21,7 +21,7 @@ struct DefaultView<'a> {
 /// Makes it the default and says how to boot it.
 pub async fn run(args: &args::Default, output: &Output) -> Result<(), Failure> {
     let bus = Bus::connect().await?;
-    let world = bus.world().await?;
+    let world = bus.examined_world().await?;
     let session = resolve::session(&world, &args.chosen.session, args.chosen.store.as_deref())?;
     let store = StoreProxy::new(bus.connection(), &session.store).await?;
     store.set_default(&session.path).await?;

@@ -27,7 +27,7 @@ struct DeletedView<'a> {
 /// Asks and deletes.
 pub async fn run(args: &args::Delete, output: &Output) -> Result<(), Failure> {
     let bus = Bus::connect().await?;
-    let world = bus.world().await?;
+    let world = bus.examined_world().await?;
     let store = args.chosen.store.as_deref();
     let session = resolve::session(&world, &args.chosen.session, store)?;
     if !args.yes {

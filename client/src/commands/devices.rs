@@ -32,7 +32,7 @@ struct FreeSpaceView<'a> {
 /// Prints the devices.
 pub async fn run(args: &args::Devices, output: &Output) -> Result<(), Failure> {
     let bus = Bus::connect().await?;
-    let world = bus.world().await?;
+    let world = bus.examined_world().await?;
     let free = free_space(&bus, &world).await?;
     let shown: Vec<_> = world
         .devices
@@ -123,6 +123,9 @@ fn holds(world: &World, device: &Device) -> String {
             "" => format!("store {}", quoted(&store.name)),
             foreign => safe(foreign),
         };
+    }
+    if !device.examined {
+        return "being looked into".into();
     }
     match (device.filesystem_type.as_str(), device.label.as_str()) {
         ("", _) => String::new(),

@@ -22,7 +22,7 @@ struct RenamedView<'a> {
 /// Renames it.
 pub async fn run(args: &args::Rename, output: &Output) -> Result<(), Failure> {
     let bus = Bus::connect().await?;
-    let world = bus.world().await?;
+    let world = bus.examined_world().await?;
     let found = resolve::saved(&world, &args.what, args.store.as_deref())?;
     let (kind, id, old_name) = match found {
         Saved::Session(session) => {

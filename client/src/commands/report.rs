@@ -116,7 +116,7 @@ struct JobReport<'a> {
 
 /// Prints the report: JSON either way, laid out for people without --json.
 pub async fn run(output: &Output) -> Result<(), Failure> {
-    let world = Bus::connect().await?.world().await?;
+    let world = Bus::connect().await?.examined_world().await?;
     let report = report(&world);
     output.object(&report)?;
     output.line(json::pretty(&report))

@@ -48,7 +48,7 @@ struct Target<'a> {
 /// Saves and says what was saved and how to boot it.
 pub async fn run(args: &args::Save, output: &Output) -> Result<(), Failure> {
     let bus = Bus::connect().await?;
-    let world = bus.world().await?;
+    let world = bus.examined_world().await?;
     let target = target(args, &world)?;
     let options = options(args, &target);
     let wendy = bus.wendy().await?;

@@ -17,7 +17,7 @@ pub async fn run(args: &args::Session, output: &Output) -> Result<(), Failure> {
 }
 
 async fn show(chosen: &Chosen, output: &Output) -> Result<(), Failure> {
-    let world = Bus::connect().await?.world().await?;
+    let world = Bus::connect().await?.examined_world().await?;
     let session = resolve::session(&world, &chosen.session, chosen.store.as_deref())?;
     output.object(&SessionView::new(&world, session))?;
     let store = world.store(&session.store);

@@ -22,7 +22,7 @@ struct SessionsView<'a> {
 
 /// Prints stores and their sessions.
 pub async fn run(args: &args::Sessions, output: &Output) -> Result<(), Failure> {
-    let world = Bus::connect().await?.world().await?;
+    let world = Bus::connect().await?.examined_world().await?;
     let chosen = args
         .store
         .as_deref()

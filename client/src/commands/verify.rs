@@ -42,7 +42,7 @@ type Check<'a> = (&'a Object<Store>, Option<&'a Object<Session>>);
 /// `Damaged` when anything differs.
 pub async fn run(args: &args::Verify, output: &Output) -> Result<(), Failure> {
     let bus = Bus::connect().await?;
-    let world = bus.world().await?;
+    let world = bus.examined_world().await?;
     let mut damaged = 0;
     for (store, session) in checks(args, &world)? {
         let proxy = StoreProxy::new(bus.connection(), &store.path).await?;

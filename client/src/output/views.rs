@@ -32,6 +32,7 @@ pub struct DeviceView<'a> {
     label: &'a str,
     uuid: &'a str,
     store: Option<&'a str>,
+    examined: bool,
     parent: Option<&'a str>,
 }
 
@@ -57,6 +58,7 @@ impl<'a> DeviceView<'a> {
             label: &device.label,
             uuid: &device.uuid,
             store: reference(&device.store),
+            examined: device.examined,
             parent: reference(&device.parent),
         }
     }

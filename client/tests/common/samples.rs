@@ -61,6 +61,7 @@ pub fn device(node: &str, seq: u64) -> Device {
         label: String::new(),
         uuid: String::new(),
         store: paths::none(),
+        examined: true,
         parent: paths::none(),
     }
 }

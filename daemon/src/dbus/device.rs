@@ -111,6 +111,11 @@ impl DeviceObject {
         paths::or_none(self.0.get().store, paths::store)
     }
 
+    #[zbus(property)]
+    fn examined(&self) -> bool {
+        self.0.get().examined
+    }
+
     #[zbus(property(emits_changed_signal = "const"))]
     fn parent(&self) -> OwnedObjectPath {
         paths::or_none(self.0.get().parent, paths::device)

@@ -126,6 +126,7 @@ fn device(facts: &BlockFacts, all: &[BlockFacts], usage: Usage) -> Device {
         label: super::shown(&facts.content.label),
         uuid: facts.content.uuid.clone(),
         store: None,
+        examined: false,
         parent,
     }
 }
@@ -175,6 +176,7 @@ pub fn update(world: &mut BTreeMap<DeviceId, Device>, scene: &Scene) {
         let mut device = sighting.device.clone();
         if let Some(known) = world.get(id) {
             device.store = known.store;
+            device.examined = known.examined;
             if device.filesystem_type.is_empty() && known.filesystem_type == Device::AMBIVALENT {
                 device.filesystem_type.clone_from(&known.filesystem_type);
             }

@@ -23,7 +23,7 @@ use tracing::{info, warn};
 use self::judge::Verdict;
 use crate::{
     devices::{BlockFacts, Devices, Scene, Sighting},
-    model::{DeviceId, Hub},
+    model::{DeviceId, Hub, World},
     probe::Prober,
 };
 
@@ -196,6 +196,7 @@ impl Looker {
             let scene = self.devices.scene();
             if let Some(sighting) = scene.devices.get(&id) {
                 self.look_once(id, sighting, &scene);
+                self.hub.update(|world| note_examined(world, id));
             }
             self.end(id);
             let latest = self.devices.scene();
@@ -226,6 +227,14 @@ impl Looker {
 
     fn lock(&self) -> MutexGuard<'_, Looks> {
         self.looks.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// There is nothing to wait for any more. What somebody has to himself is looked into again when
+/// something happens to it.
+fn note_examined(world: &mut World, id: DeviceId) {
+    if let Some(device) = world.devices.get_mut(&id) {
+        device.examined = true;
     }
 }
 

@@ -77,6 +77,10 @@ pub trait Device {
     #[zbus(property)]
     fn store(&self) -> zbus::Result<OwnedObjectPath>;
 
+    /// Whether somebody has looked for a store on it.
+    #[zbus(property)]
+    fn examined(&self) -> zbus::Result<bool>;
+
     /// The disk object of a partition; "/" for a whole disk.
     #[zbus(property(emits_changed_signal = "const"))]
     fn parent(&self) -> zbus::Result<OwnedObjectPath>;

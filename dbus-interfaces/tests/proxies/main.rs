@@ -134,6 +134,7 @@ async fn call_device(connection: &Connection) {
     device.label().await.unwrap();
     device.uuid().await.unwrap();
     device.store().await.unwrap();
+    device.examined().await.unwrap();
     device.parent().await.unwrap();
 }
 

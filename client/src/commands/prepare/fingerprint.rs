@@ -82,6 +82,7 @@ mod tests {
             label: String::new(),
             uuid: String::new(),
             store: paths::none(),
+            examined: true,
             parent: paths::none(),
         };
         Object::new(path, device)

@@ -38,7 +38,7 @@ struct PreparedView<'a> {
 /// Plans, asks, prepares and says what was made.
 pub async fn run(args: &args::Prepare, output: &Output) -> Result<(), Failure> {
     let bus = Bus::connect().await?;
-    let world = bus.world().await?;
+    let world = bus.examined_world().await?;
     let device = resolve::device(&world, &args.device)?;
     let wendy = bus.wendy().await?;
     let (plan, token) = wendy
