@@ -11,6 +11,8 @@ use std::{
         unix::ffi::OsStringExt,
     },
     path::{Path, PathBuf},
+    thread,
+    time::{Duration, Instant},
 };
 
 use linux_raw_sys::loop_device::{
@@ -18,13 +20,16 @@ use linux_raw_sys::loop_device::{
     loop_info64,
 };
 use rustix::{
-    fs::{Mode, OFlags, fstat, open},
+    fs::{FlockOperation, Mode, OFlags, flock, fstat, open},
     io::Errno,
 };
 
 use crate::{DevNum, Error, Result, block::node_of, error::Context, ioctl};
 
 const CONTROL: &str = "/dev/loop-control";
+
+const LOCK_PATIENCE: Duration = Duration::from_secs(10);
+const LOCK_PAUSE: Duration = Duration::from_millis(20);
 
 /// How often another program may snatch the free device away before we give up.
 const ATTEMPTS: u32 = 64;
@@ -42,6 +47,9 @@ pub struct LoopOptions {
     pub offset: u64,
     /// How many bytes to show; 0 means up to the end of the file.
     pub size_limit: u64,
+    /// Lock the device, from before it shows anything until the [`Loop`] is dropped: udev and all who
+    /// respect such locks leave alone what is on it (systemd, `docs/BLOCK_DEVICE_LOCKING.md`).
+    pub locked: bool,
 }
 
 /// An attached loop device. It is detached when this is dropped and nobody else uses it.
@@ -67,6 +75,9 @@ impl Loop {
                 .during(|| "find a free loop device".into())?;
             let node = PathBuf::from(format!("/dev/loop{number}"));
             let attached = open_node(&node, mode).and_then(|fd| {
+                if options.locked {
+                    lock(&fd, &node)?;
+                }
                 let configured = ioctl::loop_configure(fd.as_fd(), &config);
                 configured
                     .during(|| format!("set up {}", node.display()))
@@ -162,6 +173,17 @@ fn taken_by_another(error: &Error) -> bool {
         error.errno(),
         Some(Errno::BUSY | Errno::NXIO | Errno::NOENT)
     )
+}
+
+/// udev may be looking at what was on the device before.
+fn lock(device: &OwnedFd, node: &Path) -> Result<()> {
+    let deadline = Instant::now() + LOCK_PATIENCE;
+    loop {
+        match flock(device, FlockOperation::NonBlockingLockExclusive) {
+            Err(Errno::AGAIN) if Instant::now() < deadline => thread::sleep(LOCK_PAUSE),
+            locked => return locked.during(|| format!("lock {}", node.display())),
+        }
+    }
 }
 
 fn open_node(node: &Path, mode: OFlags) -> Result<OwnedFd> {

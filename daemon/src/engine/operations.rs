@@ -207,7 +207,8 @@ impl Engine {
         let prepared = prepare::prepare(target, request, plan, job)
             .map_err(|error| error.about(&target.known.device))?;
         let key = StoreKey::new(prepared.store);
-        publish::wait_until_seen(&self.hub, key, self.settle, job);
+        let disk = DeviceId::disk(target.identity.diskseq);
+        publish::wait_until_seen(&self.hub, (key, disk), self.settle, job);
         drop(prepared);
         Ok(Facts::new().with("store", Fact::Object(Some(ObjectId::Store(key)))))
     }

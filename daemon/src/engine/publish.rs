@@ -10,7 +10,7 @@ use wendy_store::{SessionId, boot};
 use super::{Result, Watch, world};
 use crate::{
     jobs::Phase,
-    model::{Hub, StoreKey, World},
+    model::{DeviceId, Hub, StoreKey, World},
     stores::{OpenStore, Saved, StoredSession, links, records, shown},
 };
 
@@ -84,9 +84,14 @@ pub(super) fn kernel_parameters(
     boot::parameters(&place).unwrap_or_default()
 }
 
-/// Waits until the store is shown, as it is when udev has seen the new filesystem and somebody has
-/// looked into it; not longer than `patience`, because the store is good also unseen.
-pub(super) fn wait_until_seen(hub: &Hub, key: StoreKey, patience: Duration, watch: &dyn Watch) {
+/// Waits until the store is shown on this disk, as it is when udev has seen the new filesystem and
+/// somebody has looked into it; not longer than `patience`, because the store is good also unseen.
+pub(super) fn wait_until_seen(
+    hub: &Hub,
+    (key, disk): (StoreKey, DeviceId),
+    patience: Duration,
+    watch: &dyn Watch,
+) {
     watch.phase(Phase::Settling);
     let Ok(runtime) = tokio::runtime::Builder::new_current_thread()
         .enable_time()
@@ -97,7 +102,8 @@ pub(super) fn wait_until_seen(hub: &Hub, key: StoreKey, patience: Duration, watc
     let mut watcher = hub.watch();
     let seen = async {
         while let Some(world) = watcher.changed().await {
-            if world.stores.contains_key(&key) {
+            let seen = world.stores.get(&key);
+            if seen.is_some_and(|store| store.device.whole_disk() == disk) {
                 return;
             }
         }

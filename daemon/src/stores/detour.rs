@@ -33,6 +33,7 @@ pub fn around(device: &BlockDevice, read_only: bool) -> wendy_sys::Result<Option
     }
     let options = LoopOptions {
         read_only,
+        locked: true,
         ..LoopOptions::default()
     };
     Loop::attach(backing.fd(), options).map(Some)

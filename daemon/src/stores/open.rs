@@ -275,6 +275,8 @@ fn open_image(
     // would be two filesystems that know nothing of each other.
     let options = LoopOptions {
         read_only: flags.read_only,
+        // What is on it is shown already, with the stick.
+        locked: true,
         ..LoopOptions::default()
     };
     let attached = match Loop::showing(backing.as_fd()).during("looking for the image")? {

@@ -46,6 +46,24 @@ fn two_hundred_devices_come_and_go() {
 }
 
 #[test]
+fn a_locked_device_is_left_alone_until_it_is_given_up() {
+    if !is_root() {
+        return;
+    }
+    let file = image(1 << 20);
+    let options = LoopOptions {
+        locked: true,
+        ..LoopOptions::default()
+    };
+    let attached = Loop::attach(file.as_fd(), options).unwrap();
+    let other = BlockDevice::open(attached.node(), Access::Read).unwrap();
+    let look = || flock(&other, FlockOperation::NonBlockingLockShared);
+    assert_eq!(look(), Err(Errno::AGAIN));
+    drop(attached);
+    look().unwrap();
+}
+
+#[test]
 fn a_directory_or_a_closed_pipe_is_no_disk() {
     if !is_root() {
         return;

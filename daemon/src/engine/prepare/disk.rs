@@ -92,6 +92,7 @@ fn make_in_place(work: &Work<'_>, disk: &BlockDevice) -> Result<()> {
     let options = LoopOptions {
         offset: work.plan.place.start,
         size_limit: work.plan.place.size,
+        locked: true,
         ..LoopOptions::default()
     };
     // Not our own descriptor: the loop device would keep its claim on the disk until the last one

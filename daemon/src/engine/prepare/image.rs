@@ -102,12 +102,15 @@ fn make_image(work: &Work<'_>, root: &DetachedMount) -> Result<()> {
     work.watch.phase(Phase::Allocating);
     let file = allocate(work, root)?;
     step("prepare.loop").during("opening the image file")?;
-    let image =
-        Loop::attach(file.as_fd(), LoopOptions::default()).during("opening the image file")?;
+    // Else it would be shown as the store that is only about to be on the stick.
+    let options = LoopOptions {
+        locked: true,
+        ..LoopOptions::default()
+    };
+    let image = Loop::attach(file.as_fd(), options).during("opening the image file")?;
     let device = BlockDevice::open(image.node(), Access::Write).during("opening the image file")?;
     format::make_store(work, &device)?;
-    drop(device);
-    drop(image);
+    drop((device, image));
     fsync(&file)
         .map_err(os("writing the image file"))
         .during("writing the image file")
