@@ -210,6 +210,11 @@ fn file_size(root: BorrowedFd<'_>, name: &str) -> Result<Option<u64>> {
             "{name:?} on the medium is no ordinary file; rename it first"
         ))),
         Err(Errno::NOENT) => Ok(None),
+        // As the power or the plug leaves it when it goes in the middle of a write.
+        Err(Errno::IO | Errno::UCLEAN) => Err(Error::Corrupt {
+            what: "the filesystem on the medium".to_owned(),
+            why: "a name cannot be read; check it with fsck and try again".to_owned(),
+        }),
         Err(errno) => {
             Err(os("looking for an image file")(errno)).during("looking for an image file")
         }
