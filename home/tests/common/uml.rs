@@ -117,7 +117,8 @@ impl Uml {
         String::from_utf8_lossy(&fs::read(self.file("console")).unwrap_or_default()).into_owned()
     }
 
-    /// Repairs the medium as a mount would; says whether anything was wrong.
+    /// Repairs the medium as a mount would; says whether anything was wrong, and what it was to the
+    /// output of the test.
     pub fn fsck(&self) -> bool {
         let run = || {
             command("fsck.vfat")
@@ -126,7 +127,11 @@ impl Uml {
                 .output()
                 .unwrap()
         };
-        let wrong = !run().status.success();
+        let first = run();
+        let wrong = !first.status.success();
+        if wrong {
+            print!("{}", String::from_utf8_lossy(&first.stdout));
+        }
         // One repair may bring another to light: a directory cut to nothing goes in the second run.
         let clean = (0..4).any(|_| run().status.success());
         assert!(clean, "fsck.vfat finds no end");

@@ -16,5 +16,6 @@ if mount -t vfat -o utf8,noatime,nosuid,nodev,umask=077,errors=remount-ro /dev/u
     sh -e "$job"
     echo "job ended with $?"
 fi
-umount /mnt/home /mnt/stick 2>/dev/null
+umount /mnt/home 2>/dev/null
+umount /mnt/stick
 busybox poweroff -f
