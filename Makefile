@@ -1,4 +1,5 @@
-# Everything a person needs, each target doing its own set-up: demo check bench bench-home deb install vm.
+# Everything a person needs, each target doing its own set-up: demo check bench bench-home
+# suites-home deb install vm.
 
 PREFIX ?= /usr
 DESTDIR ?=
@@ -6,7 +7,7 @@ CARGO ?= cargo
 CACHE := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/wendy
 TOOLS := $(addprefix $(CACHE)/tools/bin/,cargo-deny fsx pjdfstest)
 
-.PHONY: all build setup demo check bench bench-home deb install vm clean
+.PHONY: all build setup demo check bench bench-home suites-home deb install vm clean
 
 all: build
 
@@ -37,6 +38,10 @@ bench: setup build
 # A portable home beside ext4 and posixovl, in one run; keeps the table as docs/HOME-BENCH.md.
 bench-home: setup build
 	tests/bench-home
+
+# A portable home under test suites of others, and for long under its own: hours, not part of check.
+suites-home: setup build
+	tests/suites-home $(SUITES)
 
 deb: setup build
 	packaging/build-deb dist
