@@ -77,7 +77,7 @@ pub struct Converted {
     pub names: u64,
     /// Bytes of their content.
     pub bytes: u64,
-    /// What a home of files cannot keep and has lost, such as access control lists: path and name.
+    /// What the new home cannot keep and has lost, such as attributes too large for it: path and name.
     pub lost: Vec<String>,
 }
 

@@ -22,6 +22,7 @@
 //! The medium is hostile input: no parser here may panic, loop or allocate without bound on
 //! arbitrary bytes, and nothing on it may name a place outside the home.
 
+pub mod acl;
 pub mod codec;
 pub mod convert;
 pub mod export;

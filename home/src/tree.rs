@@ -43,12 +43,7 @@ impl<M: Medium> Tree for Home<M> {
     }
 
     fn xattrs(&self, of: &Visited) -> io::Result<Vec<Xattr>> {
-        let ino = of.attributes.ino;
-        let names = self.xattr_names(ino)?;
-        let names = names.split(|b| *b == 0).filter(|name| !name.is_empty());
-        names
-            .map(|name| Ok((name.to_vec(), self.xattr(ino, name)?)))
-            .collect()
+        Ok(self.kept_xattrs(of.attributes.ino)?)
     }
 
     fn content(&self, file: &Visited) -> io::Result<Box<dyn Read + '_>> {

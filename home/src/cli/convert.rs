@@ -18,8 +18,9 @@ safe on the stick, then the new one. If it is interrupted, also by pulling the s
 the home undoes or completes it.
 
 Modes, owners, links, times of content and of access, extended attributes, symbolic links, pipes and \
-sockets come along, and zeros at the end of a file that take no room. Access control lists do not fit \
-into a home of files: what is lost is listed. The image keeps numbers of groups, not their names.";
+sockets come along, and zeros at the end of a file that take no room. Access control lists hold in an \
+image only: in a home of files they are kept out of sight, and the group has its own rights and not those \
+of the mask, until the home is an image again. What cannot be kept is listed. The image keeps numbers of groups, not their names.";
 
 /// Convert a home from files to an image or back, without mounting it.
 #[derive(Debug, Args)]

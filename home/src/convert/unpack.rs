@@ -3,13 +3,16 @@
 //! The filesystem is a new one that nobody else sees, so what was made under a name is found there.
 
 use super::{ConvertError, Converted, Result, Step};
+use crate::acl;
 use crate::home::{Attributes, Home, Visited};
 use crate::ids::{Ino, Time};
 use crate::medium::Medium;
 use crate::record::Kind;
+use crate::tree::Xattr;
 use rustix::fs::{
     self, AtFlags, FileType, Gid, Mode, OFlags, Timespec, Timestamps, Uid, XattrFlags,
 };
+use rustix::io::Errno;
 use std::collections::HashMap;
 use std::ffi::OsStr;
 use std::fs::File;
@@ -50,7 +53,7 @@ struct Unpacker<'a, M: Medium> {
     home: &'a Home<M>,
     root: BorrowedFd<'a>,
     /// The directories above what comes next, and what they get when everything is in them.
-    above: Vec<(OwnedFd, Attributes)>,
+    above: Vec<(OwnedFd, Visited)>,
     /// First paths of inodes with several names.
     linked: HashMap<Ino, Vec<u8>>,
     done: Converted,
@@ -60,7 +63,7 @@ impl<M: Medium> Unpacker<'_, M> {
     fn take(&mut self, visited: &Visited) -> Result<()> {
         let attributes = &visited.attributes;
         if visited.path.is_empty() {
-            return self.enter(self.root.try_clone_to_owned()?, attributes);
+            return self.enter(self.root.try_clone_to_owned()?, visited);
         }
         let mut components = visited.path.split(|byte| *byte == b'/');
         self.leave(components.clone().count())?;
@@ -71,7 +74,7 @@ impl<M: Medium> Unpacker<'_, M> {
             fs::mkdirat(dir, name, Mode::RWXU)?;
             let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
             let made = fs::openat(dir, name, flags, Mode::empty())?;
-            return self.enter(made, attributes);
+            return self.enter(made, visited);
         }
         if let Some(earlier) = self.linked.get(&attributes.ino) {
             let earlier = OsStr::from_bytes(earlier);
@@ -84,6 +87,8 @@ impl<M: Medium> Unpacker<'_, M> {
             )?);
         }
         self.make(name, attributes)?;
+        let lost = self.describe(self.here(), name, visited)?;
+        self.done.lost.extend(lost);
         if attributes.links > 1 {
             self.linked.insert(attributes.ino, visited.path.clone());
         }
@@ -91,18 +96,19 @@ impl<M: Medium> Unpacker<'_, M> {
     }
 
     /// Goes on in a directory.
-    fn enter(&mut self, dir: OwnedFd, attributes: &Attributes) -> Result<()> {
-        self.above.push((dir, *attributes));
+    fn enter(&mut self, dir: OwnedFd, visited: &Visited) -> Result<()> {
+        self.above.push((dir, visited.clone()));
         Ok(())
     }
 
     /// Finishes the directories that are not among the first `depth` any more.
     fn leave(&mut self, depth: usize) -> Result<()> {
         while self.above.len() > depth {
-            let Some((dir, attributes)) = self.above.pop() else {
+            let Some((dir, visited)) = self.above.pop() else {
                 break;
             };
-            self.describe(dir.as_fd(), OsStr::new("."), &attributes)?;
+            let lost = self.describe(dir.as_fd(), OsStr::new("."), &visited)?;
+            self.done.lost.extend(lost);
         }
         Ok(())
     }
@@ -124,7 +130,7 @@ impl<M: Medium> Unpacker<'_, M> {
                 fs::mknodat(dir, name, file_type(kind), Mode::RUSR, device)?;
             }
         }
-        self.describe(self.here(), name, attributes)
+        Ok(())
     }
 
     fn make_file(&self, name: &OsStr, attributes: &Attributes) -> Result<u64> {
@@ -158,7 +164,14 @@ impl<M: Medium> Unpacker<'_, M> {
     }
 
     /// Owner, extended attributes, mode and times, in this order: each would change those before it.
-    fn describe(&self, dir: BorrowedFd<'_>, name: &OsStr, attributes: &Attributes) -> Result<()> {
+    /// Says which attributes the filesystem refuses.
+    fn describe(
+        &self,
+        dir: BorrowedFd<'_>,
+        name: &OsStr,
+        visited: &Visited,
+    ) -> Result<Vec<String>> {
+        let attributes = &visited.attributes;
         let owner = (Uid::from_raw(attributes.uid), Gid::from_raw(attributes.gid));
         fs::chownat(
             dir,
@@ -167,30 +180,46 @@ impl<M: Medium> Unpacker<'_, M> {
             Some(owner.1),
             AtFlags::SYMLINK_NOFOLLOW,
         )?;
-        self.copy_xattrs(dir, name, attributes.ino)?;
+        let xattrs = self.home.kept_xattrs(attributes.ino)?;
+        let refused = copy_xattrs(dir, name, &xattrs)?;
+        let lost = refused.iter().map(|xattr| {
+            let path = String::from_utf8_lossy(&visited.path);
+            format!("{path}: {}", String::from_utf8_lossy(xattr))
+        });
+        let lost = lost.collect();
         if attributes.kind != Kind::Symlink {
-            let mode = Mode::from_raw_mode(attributes.mode.into());
+            let list = xattrs.iter().find(|(name, _)| name == acl::ACCESS);
+            let mode = list.map_or(attributes.mode, |(_, list)| {
+                acl::mode_with(list, attributes.mode)
+            });
+            let mode = Mode::from_raw_mode(mode.into());
             fs::chmodat(dir, name, mode, AtFlags::empty())?;
         }
         let times = Timestamps {
             last_access: timespec(attributes.times.accessed),
             last_modification: timespec(attributes.times.modified),
         };
-        Ok(fs::utimensat(dir, name, &times, AtFlags::SYMLINK_NOFOLLOW)?)
+        fs::utimensat(dir, name, &times, AtFlags::SYMLINK_NOFOLLOW)?;
+        Ok(lost)
     }
+}
 
-    fn copy_xattrs(&self, dir: BorrowedFd<'_>, name: &OsStr, ino: Ino) -> Result<()> {
-        let names = self.home.xattr_names(ino)?;
-        let path = PathBuf::from(format!("/proc/self/fd/{}", dir.as_raw_fd())).join(name);
-        for xattr in names
-            .split(|byte| *byte == 0)
-            .filter(|name| !name.is_empty())
-        {
-            let value = self.home.xattr(ino, xattr)?;
-            fs::lsetxattr(&path, OsStr::from_bytes(xattr), &value, XattrFlags::empty())?;
+/// Sets extended attributes. The names of access control lists that are none, such as forged ones.
+fn copy_xattrs<'x>(
+    dir: BorrowedFd<'_>,
+    name: &OsStr,
+    xattrs: &'x [Xattr],
+) -> Result<Vec<&'x [u8]>> {
+    let path = PathBuf::from(format!("/proc/self/fd/{}", dir.as_raw_fd())).join(name);
+    let mut refused = Vec::new();
+    for (xattr, value) in xattrs {
+        match fs::lsetxattr(&path, OsStr::from_bytes(xattr), value, XattrFlags::empty()) {
+            Ok(()) => {}
+            Err(Errno::INVAL | Errno::ACCESS) if acl::is_list(xattr) => refused.push(&xattr[..]),
+            Err(other) => return Err(other.into()),
         }
-        Ok(())
     }
+    Ok(refused)
 }
 
 fn timespec(time: Time) -> Timespec {

@@ -1,12 +1,14 @@
 //! Attributes: reading and changing them, symbolic links' targets, extended attributes.
 
 use super::{Errno, Home, Ino, Inode, Kind, Medium, Owner, Record, Result, State, Time, Times};
+use crate::acl;
 use crate::names::NAME_MAX;
 use crate::record::XATTR_MAX;
 
 /// Most extended attributes of one inode, so one file cannot fill the memory.
 const XATTRS_MAX: usize = 256;
-/// Namespaces we keep; ACLs (`system.`) are refused because nothing would enforce them.
+/// Namespaces we show. ACLs (`system.`) are refused because nothing would enforce them; those that came
+/// with a file are [kept](Home::keep_xattr) for where they hold.
 const XATTR_SPACES: [&[u8]; 3] = [b"user.", b"trusted.", b"security."];
 /// Never kept: where SELinux is in force it labels a FUSE mount as a whole and refuses others by
 /// itself. Refused here as well, so that ls(1) asks once and not for each file.
@@ -180,9 +182,24 @@ impl<M: Medium> Home<M> {
     pub fn xattr_names(&self, ino: Ino) -> Result<Vec<u8>> {
         let state = self.state();
         let xattrs = state.table.xattrs(ino).ok_or(Errno::NOENT)?;
-        let kept = xattrs.keys().filter(|name| *name != SELINUX);
-        Ok(kept
+        let shown = xattrs.keys().filter(|name| is_shown(name));
+        Ok(shown
             .flat_map(|name| name.iter().copied().chain([0]))
+            .collect())
+    }
+
+    /// All extended attributes, with the access control lists that are kept out of sight.
+    ///
+    /// # Errors
+    /// `ENOENT`.
+    pub fn kept_xattrs(&self, ino: Ino) -> Result<Vec<(Vec<u8>, Vec<u8>)>> {
+        let state = self.state();
+        let xattrs = state.table.xattrs(ino).ok_or(Errno::NOENT)?;
+        let kept = xattrs
+            .iter()
+            .filter(|(name, _)| is_shown(name) || acl::is_list(name));
+        Ok(kept
+            .map(|(name, value)| (name.clone(), value.clone()))
             .collect())
     }
 
@@ -192,6 +209,21 @@ impl<M: Medium> Home<M> {
     /// Those of setxattr(2).
     pub fn set_xattr(&self, ino: Ino, name: &[u8], value: &[u8], how: SetXattr) -> Result<()> {
         check_xattr_name(name)?;
+        self.put_xattr(ino, name, value, how)
+    }
+
+    /// Sets an extended attribute that came with a file from elsewhere: access control lists as well.
+    ///
+    /// # Errors
+    /// Those of setxattr(2).
+    pub fn keep_xattr(&self, ino: Ino, name: &[u8], value: &[u8]) -> Result<()> {
+        if !acl::is_list(name) {
+            check_xattr_name(name)?;
+        }
+        self.put_xattr(ino, name, value, SetXattr::Any)
+    }
+
+    fn put_xattr(&self, ino: Ino, name: &[u8], value: &[u8], how: SetXattr) -> Result<()> {
         if value.len() > XATTR_MAX {
             return Err(Errno::TOOBIG);
         }
@@ -267,12 +299,16 @@ fn check_xattr_name(name: &[u8]) -> Result<()> {
     if name.len() > NAME_MAX {
         return Err(Errno::RANGE);
     }
-    let known = XATTR_SPACES.iter().any(|space| name.starts_with(space));
-    if known && name != SELINUX {
+    if is_shown(name) {
         Ok(())
     } else {
         Err(Errno::OPNOTSUPP)
     }
+}
+
+fn is_shown(name: &[u8]) -> bool {
+    let known = XATTR_SPACES.iter().any(|space| name.starts_with(space));
+    known && name != SELINUX
 }
 
 /// The permission bits `mode` without set-user-ID, and without set-group-ID unless the group may not

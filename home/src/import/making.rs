@@ -1,7 +1,8 @@
 //! Making in a home what comes in.
 
 use super::{Importer, Incoming, What, components};
-use crate::home::{Attributes, Change, NewNode, SetXattr};
+use crate::acl;
+use crate::home::{Attributes, Change, NewNode};
 use crate::ids::Ino;
 use crate::medium::Medium;
 use crate::names;
@@ -106,14 +107,14 @@ impl<M: Medium> Importer<'_, M> {
         self.home.change(
             ino,
             &Change {
-                mode: Some(incoming.mode),
+                mode: Some(mode_here(incoming)),
                 uid: Some(here(incoming.owner.0, mine.0, options.uid)),
                 gid: Some(here(incoming.owner.1, mine.1, options.gid)),
                 ..Change::default()
             },
         )?;
         for (name, value) in &incoming.xattrs {
-            match self.home.set_xattr(ino, name, value, SetXattr::Any) {
+            match self.home.keep_xattr(ino, name, value) {
                 Ok(()) => {}
                 Err(Errno::OPNOTSUPP | Errno::RANGE | Errno::TOOBIG | Errno::NOSPC) => {
                     let (path, name) = (incoming.path.as_slice(), name.as_slice());
@@ -153,6 +154,14 @@ impl<M: Medium> Importer<'_, M> {
             .push(String::from_utf8_lossy(&path).into_owned());
         Ok(free)
     }
+}
+
+/// The permission bits in a home, where access control lists are kept but not in force.
+fn mode_here(incoming: &Incoming) -> u16 {
+    let list = incoming.xattrs.iter().find(|(name, _)| name == acl::ACCESS);
+    list.map_or(incoming.mode, |(_, list)| {
+        acl::mode_without(list, incoming.mode)
+    })
 }
 
 /// Reads until the buffer is full or the source ends, so that holes stay aligned.

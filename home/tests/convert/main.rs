@@ -11,6 +11,7 @@ use common::{Mounted, command, wendy_home};
 use std::ffi::OsStr;
 use std::fs;
 use std::os::unix::ffi::OsStrExt as _;
+use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
 use stick::{Stick, names, sh};
 
@@ -107,12 +108,62 @@ fn reading_a_file_with_a_hole_at_its_end_is_no_edit() {
 }
 
 #[test]
-fn what_files_cannot_hold_is_named() {
+fn access_control_lists_give_nothing_away_in_files_and_hold_again_in_an_image() {
     let Some(stick) = Stick::new() else { return };
     stick.must_convert("image");
-    stick.shown(|home| sh(home, "echo > file; setfacl -m u:33:r file"));
+    stick.shown(|home| {
+        sh(
+            home,
+            "echo > file; chmod 600 file; setfacl -m u:33:rw file
+             cp -a file shut
+             mkdir dir; setfacl -m u:33:rx,d:u:33:rx,d:o::- dir",
+        );
+    });
+    let mode = |home: &Path, name: &str| home.join(name).metadata().unwrap().mode() & 0o777;
+    let list = |home: &Path, name: &str| {
+        let list = command("getfacl")
+            .args(["-pcn", name])
+            .current_dir(home)
+            .output()
+            .unwrap();
+        String::from_utf8(list.stdout).unwrap()
+    };
+    let before = stick.shown(|home| {
+        assert_eq!(mode(home, "file"), 0o660);
+        [list(home, "file"), list(home, "dir")]
+    });
+    assert!(before.iter().all(|list| list.contains("user:33:r")));
+
     let said = stick.must_convert("files");
-    assert!(said.contains("file: system.posix_acl_access"), "{said}");
+    assert!(!said.contains("Lost"), "{said}");
+    stick.shown(|home| {
+        assert_eq!(mode(home, "file"), 0o600);
+        assert!(!list(home, "file").contains("user:33"));
+        sh(home, "chmod 400 shut");
+    });
+    stick.must_convert("image");
+    stick.shown(|home| {
+        assert_eq!([list(home, "file"), list(home, "dir")], before);
+        assert_eq!(mode(home, "file"), 0o660);
+        sh(home, "touch dir/new");
+        assert!(list(home, "dir/new").contains("user:33:r"));
+        assert!(list(home, "shut").starts_with("user::r--\n"));
+    });
+}
+
+#[test]
+fn what_an_image_cannot_hold_is_named() {
+    use wendy_home::home::{Home, Options};
+    use wendy_home::ids::Ino;
+    let Some(stick) = Stick::new() else { return };
+    let medium = wendy_home::medium::directory::DirectoryMedium::open(&stick.home).unwrap();
+    let home = Home::open(medium, Options::new(1000, 1000)).unwrap().0;
+    let none = b"\x02\0\0\0no list!";
+    home.keep_xattr(Ino::ROOT, wendy_home::acl::DEFAULT, none)
+        .unwrap();
+    home.close().unwrap();
+    let said = stick.must_convert("image");
+    assert!(said.contains(": system.posix_acl_default"), "{said}");
 }
 
 #[test]
