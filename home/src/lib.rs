@@ -17,6 +17,7 @@
 //! | [`tree`] | all that is in a home, however it is kept |
 //! | [`mode`], [`convert`] | which of the two it is, and from one to the other |
 //! | [`export`](mod@export), [`import`] | archives and directories out of it and into it |
+//! | [`fat`] | what fsck.fat cannot repair on a device that is not mounted |
 //! | [`login`] | a stick found at login, its home shown until the last logout |
 //!
 //! The medium is hostile input: no parser here may panic, loop or allocate without bound on
@@ -26,6 +27,7 @@ pub mod acl;
 pub mod codec;
 pub mod convert;
 pub mod export;
+pub mod fat;
 pub mod fs;
 pub mod home;
 pub mod ids;

@@ -1,6 +1,8 @@
 //! Bringing the stick's own filesystem in order before it is used: people pull sticks.
 
 use super::sticks::Stick;
+use crate::fat;
+use rustix::fs::{Mode, OFlags};
 use std::fs::File;
 use std::io;
 use std::os::unix::fs::FileExt as _;
@@ -88,6 +90,13 @@ pub fn check(stick: &Stick) -> wendy_sys::Result<()> {
 /// # Errors
 /// As [`check`].
 pub fn repair(filesystem: Filesystem, node: &Path) -> wendy_sys::Result<()> {
+    if filesystem == Filesystem::Vfat {
+        match remove_unwritten_directories(node) {
+            Ok(0) => {}
+            Ok(count) => tracing::info!(count, "removed directories that were never written"),
+            Err(error) => tracing::warn!(%error, "cannot look for directories never written"),
+        }
+    }
     for _ in 0..MOST_RUNS {
         let run = filesystem.tool().arg(node).accept(CORRECTED);
         match run.run(&Cancel::new()) {
@@ -101,6 +110,13 @@ pub fn repair(filesystem: Filesystem, node: &Path) -> wendy_sys::Result<()> {
         }
     }
     Ok(())
+}
+
+/// Before fsck.fat, which takes what they hold for entries.
+fn remove_unwritten_directories(node: &Path) -> io::Result<usize> {
+    let flags = OFlags::RDWR | OFlags::EXCL | OFlags::CLOEXEC;
+    let device = rustix::fs::open(node, flags, Mode::empty())?;
+    fat::remove_unwritten_directories(&File::from(device))
 }
 
 /// Whether the filesystem says that it was not unmounted. ext looks at that by itself.
