@@ -7,6 +7,8 @@
 #![allow(clippy::unwrap_used, reason = "helpers of tests fail as tests do")]
 
 use std::hint::black_box;
+use std::os::unix::fs::FileExt as _;
+use wendy_home::fat;
 use wendy_home::home::new_root;
 use wendy_home::import::archive;
 use wendy_home::names;
@@ -106,6 +108,51 @@ fn archives() {
         });
         drop(taken);
     });
+}
+
+/// A whole medium, in a file.
+#[test]
+fn directories_on_fat() {
+    let file = tempfile::tempfile_in("/dev/shm").unwrap();
+    let mut removed = 0;
+    fuzz(&fat(), |bytes, _| {
+        file.set_len(bytes.len() as u64).unwrap();
+        file.write_all_at(bytes, 0).unwrap();
+        removed += fat::remove_unwritten_directories(&file).unwrap_or_default();
+    });
+    assert!(removed > 0, "nothing was ever removed");
+}
+
+/// FAT12 with a chain of directories, the last of which was never written.
+fn fat() -> Vec<u8> {
+    const SECTOR: usize = 512;
+    let mut bytes = vec![0; 10 * SECTOR];
+    let fields: [(usize, &[u8]); 7] = [
+        (11, &[0, 2]),
+        (13, &[1]),
+        (14, &[1, 0]),
+        (16, &[1]),
+        (17, &[16, 0]),
+        (19, &[10, 0]),
+        (22, &[1, 0]),
+    ];
+    for (at, value) in fields {
+        overwrite(&mut bytes, at, value);
+    }
+    overwrite(&mut bytes[SECTOR..], 0, &[0xff; 15]);
+    for (cluster, directory) in (2..6u8).zip([2, 3, 4, 5]) {
+        let names: [&[u8; 11]; 3] = [b".          ", b"..         ", b"BELOW      "];
+        let below = names.map(|name| {
+            let mut entry = [0; 32];
+            entry[..11].copy_from_slice(name);
+            (entry[11], entry[26]) = (0x10, if name[0] == b'B' { cluster } else { 0 });
+            entry
+        });
+        let from = if directory == 2 { 64..96 } else { 0..96 };
+        overwrite(&mut bytes[directory * SECTOR..], 0, &below.concat()[from]);
+    }
+    bytes[6 * SECTOR..7 * SECTOR].fill(b'n');
+    bytes
 }
 
 /// Runs `parse` on changed copies of `seed`; every other time it is asked to do more.
