@@ -5,6 +5,8 @@
 //! (`cat film.mkv film.mkv.~002`, `copy /b`) they are the file.
 
 use crate::medium::{Facts, MediumFile};
+use rustix::fs::{SeekFrom, seek};
+use rustix::io::Errno;
 use std::io;
 use std::sync::{Arc, PoisonError, RwLock};
 
@@ -93,6 +95,23 @@ impl<F: MediumFile> SplitFile<F> {
             }
         }
         Ok(done)
+    }
+
+    /// Where what is not a hole begins, at an offset or behind it; the end of the part if there is
+    /// nothing else in it. FAT has no holes.
+    #[must_use]
+    pub fn data_from(&self, offset: u64) -> u64 {
+        let parts = self.all();
+        let part = self.index(offset).and_then(|index| parts.get(index));
+        let Some(fd) = part.and_then(|part| part.descriptor()) else {
+            return offset;
+        };
+        let (start, within) = (offset - offset % self.part_size, offset % self.part_size);
+        match seek(fd, SeekFrom::Data(within)) {
+            Ok(data) => start + data,
+            Err(Errno::NXIO) => start.saturating_add(self.part_size),
+            Err(_) => offset,
+        }
     }
 
     /// Writes at an offset; the parts it needs must be there.

@@ -4,7 +4,7 @@
 
 use super::{ConvertError, Converted, Result, Step};
 use crate::acl;
-use crate::home::{Attributes, Home, Visited};
+use crate::home::{Attributes, Home, OpenedFile, Visited};
 use crate::ids::{Ino, Time};
 use crate::medium::Medium;
 use crate::record::Kind;
@@ -140,15 +140,27 @@ impl<M: Medium> Unpacker<'_, M> {
         // The hole at the end needs no reading.
         let held = opened.file.facts().map(|facts| facts.size);
         let copied = held.map_err(ConvertError::from);
-        let copied = copied.and_then(|held| self.copy(&file, attributes, held));
+        let copied = copied.and_then(|held| self.copy(&file, attributes, &opened, held));
         self.home.release(attributes.ino)?;
         copied?;
         Ok(attributes.size)
     }
 
-    fn copy(&self, file: &File, attributes: &Attributes, held: u64) -> Result<()> {
-        let mut offset = 0;
-        while offset < attributes.size.min(held) {
+    fn copy(
+        &self,
+        file: &File,
+        attributes: &Attributes,
+        opened: &OpenedFile<M>,
+        held: u64,
+    ) -> Result<()> {
+        let (mut offset, end) = (0, attributes.size.min(held));
+        while offset < end {
+            // Nor do those in the middle, on a medium that has some.
+            let data = opened.file.data_from(offset);
+            if data > offset {
+                offset = data;
+                continue;
+            }
             let bytes = self.home.read(attributes.ino, offset, CHUNK)?;
             if bytes.is_empty() {
                 return Err(ConvertError::Incomplete("a file ends too early".into()));

@@ -151,6 +151,25 @@ fn access_control_lists_give_nothing_away_in_files_and_hold_again_in_an_image() 
     });
 }
 
+/// Read through, its hole would take minutes.
+#[test]
+fn a_hole_of_a_terabyte_is_not_read() {
+    let Some(stick) = Stick::new() else { return };
+    stick.shown(|home| {
+        sh(
+            home,
+            "printf x > huge; printf y | dd of=huge bs=1 seek=1T conv=notrunc status=none",
+        );
+    });
+    stick.must_convert("image");
+    stick.shown(|home| {
+        assert_eq!(home.join("huge").metadata().unwrap().len(), (1 << 40) + 1);
+        let ends = "head -c 1 huge > ends; tail -c 1 huge >> ends";
+        sh(home, ends);
+        assert_eq!(fs::read(home.join("ends")).unwrap(), b"xy");
+    });
+}
+
 #[test]
 fn what_an_image_cannot_hold_is_named() {
     use wendy_home::home::{Home, Options};
