@@ -7,6 +7,18 @@ pub struct Writer {
 }
 
 impl Writer {
+    /// Writes into the memory of `bytes`, whose content is gone.
+    #[must_use]
+    pub fn reusing(mut bytes: Vec<u8>) -> Self {
+        bytes.clear();
+        Self { bytes }
+    }
+
+    /// The bytes written so far, to fill in what is only known behind them.
+    pub fn bytes_mut(&mut self) -> &mut [u8] {
+        &mut self.bytes
+    }
+
     /// The bytes written so far.
     #[must_use]
     pub fn into_bytes(self) -> Vec<u8> {

@@ -38,6 +38,7 @@ mod groups;
 mod making;
 mod namespace;
 mod opening;
+mod readers;
 mod reading;
 pub mod reconcile;
 mod renaming;
@@ -112,6 +113,8 @@ struct State<M: Medium> {
     table: Table,
     store: Store<M>,
     files: HashMap<Ino, OpenFile<M>>,
+    /// Uses of files that are none of these, because nobody has read them yet.
+    readers: HashMap<Ino, u32>,
     /// Files whose content may not be durable.
     dirty: BTreeSet<Ino>,
     /// Files whose content is being synced, once for everybody who does.
@@ -143,6 +146,8 @@ struct OpenFile<M: Medium> {
     exact: bool,
     /// Whether the kernel may write the lower file by itself, at least through a mapping.
     unseen: bool,
+    /// How the lower file looked when it was made, until it may be written.
+    fresh: Option<Facts>,
     /// How the lower file looked when last asked, if the kernel alone writes it.
     direct: Option<Facts>,
 }
@@ -155,6 +160,7 @@ impl<M: Medium> OpenFile<M> {
             touched: false,
             exact: false,
             unseen: false,
+            fresh: None,
             direct: None,
         }
     }

@@ -31,6 +31,9 @@ const ESCAPE_BASE: u32 = 0xF000;
 /// Characters FAT refuses in long names, besides controls (Microsoft FAT specification 1.03, p. 29).
 const FORBIDDEN: &[char] = &['"', '*', '/', ':', '<', '>', '?', '\\', '|'];
 
+/// Names Windows keeps for devices, besides those with a number.
+const DEVICES: [&str; 6] = ["CON", "PRN", "AUX", "NUL", "CONIN$", "CONOUT$"];
+
 /// Number of variants worth trying before [`FULL_VARIANT`].
 pub const VARIANTS: u32 = 4096;
 
@@ -47,7 +50,18 @@ pub fn is_valid(name: &[u8]) -> bool {
 /// The lower name of `name`, the most readable of its variants.
 #[must_use]
 pub fn encode(name: &[u8]) -> String {
-    variant(name, 0)
+    plain(name).map_or_else(|| variant(name, 0), str::to_owned)
+}
+
+/// `name` if it is its own lower name at first sight, as most are.
+#[must_use]
+pub fn plain(name: &[u8]) -> Option<&str> {
+    let harmless = |b: &u8| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'_' | b'-' | b'+');
+    if !name.iter().all(harmless) || matches!(name.last(), None | Some(b'.')) {
+        return None;
+    }
+    let text = std::str::from_utf8(name).ok()?;
+    (!is_device(text) && !text.eq_ignore_ascii_case(PRIVATE_DIR)).then_some(text)
 }
 
 /// The lower name of `name` in which, besides what must be, letters are escaped as well: bit `i`
@@ -236,14 +250,13 @@ fn is_device(lower: &str) -> bool {
         .next()
         .unwrap_or_default()
         .trim_end_matches(' ');
-    let stem = stem.to_ascii_uppercase();
-    match stem.as_str() {
-        "CON" | "PRN" | "AUX" | "NUL" | "CONIN$" | "CONOUT$" => true,
-        _ => stem
-            .strip_prefix("COM")
-            .or(stem.strip_prefix("LPT"))
-            .is_some_and(is_device_number),
-    }
+    let named = |device: &str| stem.eq_ignore_ascii_case(device);
+    let numbered = |device: &&str| {
+        let start = stem.get(..device.len());
+        start.is_some_and(|start| start.eq_ignore_ascii_case(device))
+    };
+    DEVICES.iter().any(|device| named(device))
+        || ["COM", "LPT"].iter().any(numbered) && is_device_number(&stem[3..])
 }
 
 fn is_device_number(rest: &str) -> bool {

@@ -16,7 +16,7 @@ pub const PARTS_MAX: u16 = 999;
 /// An open file in one or more parts.
 #[derive(Debug)]
 pub struct SplitFile<F> {
-    parts: RwLock<Vec<Arc<F>>>,
+    parts: RwLock<Arc<[Arc<F>]>>,
     part_size: u64,
 }
 
@@ -60,19 +60,14 @@ impl<F: MediumFile> SplitFile<F> {
         if let Some(last) = self.all().last() {
             last.set_len(self.part_size)?;
         }
-        self.parts
-            .write()
-            .unwrap_or_else(PoisonError::into_inner)
-            .push(Arc::new(part));
+        let part = Arc::new(part);
+        self.change(|parts| parts.iter().cloned().chain([part]).collect());
         Ok(())
     }
 
     /// Forgets all parts after the first `count`.
     pub fn truncate_parts(&self, count: usize) {
-        self.parts
-            .write()
-            .unwrap_or_else(PoisonError::into_inner)
-            .truncate(count.max(1));
+        self.change(|parts| parts.iter().take(count.max(1)).cloned().collect());
     }
 
     /// Reads at an offset; fewer bytes only at the end of what the medium holds.
@@ -137,7 +132,7 @@ impl<F: MediumFile> SplitFile<F> {
     /// # Errors
     /// Those of ftruncate(2).
     pub fn set_len(&self, length: u64) -> io::Result<()> {
-        for (index, part) in (0u64..).zip(&self.all()) {
+        for (index, part) in (0u64..).zip(self.all().iter()) {
             let start = index * self.part_size;
             part.set_len(length.saturating_sub(start).min(self.part_size))?;
         }
@@ -157,7 +152,8 @@ impl<F: MediumFile> SplitFile<F> {
     /// # Errors
     /// Those of fstat(2).
     pub fn facts(&self) -> io::Result<Facts> {
-        let mut parts = self.all().into_iter();
+        let parts = self.all();
+        let mut parts = parts.iter();
         let first = parts.next().ok_or(io::ErrorKind::NotFound)?.facts()?;
         parts.try_fold(first, |sum, part| {
             let facts = part.facts()?;
@@ -172,11 +168,14 @@ impl<F: MediumFile> SplitFile<F> {
         })
     }
 
-    fn all(&self) -> Vec<Arc<F>> {
-        self.parts
-            .read()
-            .unwrap_or_else(PoisonError::into_inner)
-            .clone()
+    /// The parts there are now.
+    fn all(&self) -> Arc<[Arc<F>]> {
+        Arc::clone(&self.parts.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    fn change(&self, change: impl FnOnce(&[Arc<F>]) -> Arc<[Arc<F>]>) {
+        let mut parts = self.parts.write().unwrap_or_else(PoisonError::into_inner);
+        *parts = change(&parts);
     }
 
     fn index(&self, offset: u64) -> Option<usize> {

@@ -146,9 +146,8 @@ impl<M: Medium> Store<M> {
     /// # Errors
     /// `StorageFull` without [room](Self::has_room), else those of pwrite(2).
     pub fn append(&mut self, records: &[Record]) -> io::Result<()> {
-        let payload = log::payload(records);
         let file = &self.logs[self.active];
-        self.log.append(&**file, self.sequence + 1, &payload)?;
+        self.log.append(&**file, self.sequence + 1, records)?;
         self.sequence += 1;
         Ok(())
     }

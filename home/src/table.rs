@@ -12,6 +12,7 @@ use crate::ids::Ino;
 use crate::names;
 use crate::record::{Inode, Kind, Lower, Place, Record};
 use lost::Lost;
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::ops::Bound;
 use std::sync::Arc;
@@ -245,14 +246,13 @@ impl Table {
     #[must_use]
     pub fn alias_for(&self, dir: Ino, name: &[u8]) -> Option<String> {
         let claimed = &self.directories.get(&dir)?.claimed;
-        let free = |lower: &String| !claimed.contains(&names::fold(lower));
-        let plain = names::encode(name);
-        if free(&plain) {
+        let free = |lower: &str| !claimed.contains(&names::fold(lower));
+        if free(&lower_name(name, None)) {
             return None;
         }
         let mut variants = (1..names::VARIANTS).map(|pick| names::variant(name, pick));
         variants
-            .find(free)
+            .find(|lower| free(lower))
             .or_else(|| Some(names::variant(name, names::FULL_VARIANT)))
     }
 
@@ -295,8 +295,9 @@ impl Table {
     }
 }
 
-fn lower_name(name: &[u8], alias: Option<&String>) -> String {
-    alias.cloned().unwrap_or_else(|| names::encode(name))
+fn lower_name<'a>(name: &'a [u8], alias: Option<&'a str>) -> Cow<'a, str> {
+    let plain = alias.or_else(|| names::plain(name)).map(Cow::Borrowed);
+    plain.unwrap_or_else(|| names::encode(name).into())
 }
 
 #[cfg(test)]

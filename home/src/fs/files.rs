@@ -23,11 +23,16 @@ pub(super) struct Write {
 
 impl<M: Medium> HomeFs<M> {
     pub(super) fn open_file(&self, ino: Ino, flags: i32, reply: ReplyOpen) {
-        let opened = match self.home.open_file(ino) {
-            Ok(opened) => opened,
+        let opened = if is_writable(flags) {
+            self.home.open_file(ino).map(Some)
+        } else {
+            self.home.open_to_read(ino)
+        };
+        let backed = match opened {
+            Ok(Some(opened)) => self.back(ino, &opened.file, |fd| reply.open_backing(fd)),
+            Ok(None) => self.handles.open(ino, || None),
             Err(error) => return reply.error(fail(error)),
         };
-        let backed = self.back(ino, &opened.file, |fd| reply.open_backing(fd));
         let flags = self.flags_for(ino, &backed, flags);
         match backed {
             Backed::Direct(id) => reply.opened_passthrough(FileHandle(0), flags, &id),
@@ -99,18 +104,22 @@ impl<M: Medium> HomeFs<M> {
     }
 
     fn flags_for(&self, ino: Ino, backed: &Backed, flags: i32) -> FopenFlags {
-        let writable = flags & libc::O_ACCMODE != libc::O_RDONLY;
         match backed {
             Backed::Cached => FopenFlags::FOPEN_KEEP_CACHE,
             // Reads go to the lower file, and so do mappings, but each write comes to us.
             Backed::Direct(_)
-                if writable && (!self.home.let_kernel_write(ino) || is_synchronous(flags)) =>
+                if is_writable(flags)
+                    && (!self.home.let_kernel_write(ino) || is_synchronous(flags)) =>
             {
                 FopenFlags::FOPEN_DIRECT_IO
             }
             Backed::Direct(_) => FopenFlags::empty(),
         }
     }
+}
+
+fn is_writable(flags: i32) -> bool {
+    flags & libc::O_ACCMODE != libc::O_RDONLY
 }
 
 /// Whether each write is to be durable when it ends; `O_SYNC` contains `O_DSYNC` (open(2)).

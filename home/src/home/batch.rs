@@ -89,6 +89,7 @@ impl<M: Medium> State<M> {
             && self.table.names(ino).is_empty()
             && !self.held.contains_key(&ino)
             && !self.files.contains_key(&ino)
+            && !self.readers.contains_key(&ino)
     }
 
     /// Removes an inode without names unless someone still has it open.

@@ -1,6 +1,6 @@
 //! Content: opening, reading, writing, resizing.
 
-use super::{Errno, Home, Ino, Kind, Medium, OpenFile, Record, Result, State, Time, errno, print};
+use super::{Errno, Home, Ino, Kind, Medium, Record, Result, State, Time, errno, print};
 use crate::parts::{SplitFile, parts_needed};
 use crate::record::Lower;
 use std::sync::Arc;
@@ -18,15 +18,7 @@ impl<M: Medium> Home<M> {
     /// # Errors
     /// `ENOENT`, `EISDIR`, those of the medium.
     pub fn open_file(&self, ino: Ino) -> Result<OpenedFile<M>> {
-        let mut state = self.state();
-        if let Some(open) = state.files.get_mut(&ino) {
-            open.opens += 1;
-            return Ok(OpenedFile {
-                file: Arc::clone(&open.file),
-            });
-        }
-        let file = self.load(&state, ino)?;
-        state.files.insert(ino, OpenFile::new(Arc::clone(&file)));
+        let file = self.open_in(&mut self.state(), ino)?;
         Ok(OpenedFile { file })
     }
 
@@ -36,6 +28,9 @@ impl<M: Medium> Home<M> {
     /// `EBADF`, and those of recording its size and times.
     pub fn release(&self, ino: Ino) -> Result<()> {
         let mut state = self.state();
+        if state.dismiss(ino) {
+            return state.drop_if_unused(ino);
+        }
         let open = state.files.get_mut(&ino).ok_or(Errno::BADF)?;
         open.opens -= 1;
         if open.opens > 0 {
@@ -52,12 +47,9 @@ impl<M: Medium> Home<M> {
     /// `EBADF`, those of the medium.
     pub fn read(&self, ino: Ino, offset: u64, length: usize) -> Result<Vec<u8>> {
         let (file, size) = {
-            let state = self.state();
-            let size = state.table.inode(ino).ok_or(Errno::NOENT)?.size;
-            (
-                Arc::clone(&state.files.get(&ino).ok_or(Errno::BADF)?.file),
-                size,
-            )
+            let mut state = self.state();
+            let file = self.content(&mut state, ino)?;
+            (file, state.table.inode(ino).ok_or(Errno::NOENT)?.size)
         };
         let length = usize::try_from(size.saturating_sub(offset)).map_or(length, |r| r.min(length));
         let mut buffer = vec![0; length];
@@ -228,12 +220,14 @@ impl<M: Medium> State<M> {
             return Ok(());
         };
         let touched = std::mem::take(&mut open.touched);
-        let (unseen, file) = (open.unseen, Arc::clone(&open.file));
+        let (unseen, direct, file) = (open.unseen, open.direct, Arc::clone(&open.file));
         if !(touched || unseen) || self.table.inode(ino).is_none() {
             return Ok(());
         }
         let lower = self.table.lower(ino).ok_or(Errno::IO)?.clone();
-        let seen = print(&file.facts().map_err(errno)?);
+        // What the kernel alone writes has just been looked at.
+        let seen = direct.map_or_else(|| file.facts().map_err(errno), Ok)?;
+        let seen = print(&seen);
         // The kernel wrote by itself, through a mapping: nobody told us when.
         let unseen = unseen && !touched && seen != lower.print;
         if !(touched || unseen) {
@@ -263,6 +257,7 @@ impl<M: Medium> State<M> {
     fn mark_written(&mut self, ino: Ino) -> Result<Arc<SplitFile<M::File>>> {
         let open = self.files.get_mut(&ino).ok_or(Errno::BADF)?;
         open.touched = true;
+        open.fresh = None;
         self.dirty.insert(ino);
         Ok(Arc::clone(&open.file))
     }

@@ -21,7 +21,7 @@ impl<M: Medium> Home<M> {
         if open.file.count() != 1 {
             return Err(Errno::INVAL);
         }
-        if open.file.facts().map_err(errno)?.size < size {
+        if size > 0 && open.file.facts().map_err(errno)?.size < size {
             open.file.set_len(size).map_err(errno)?;
             // Else the next use would take it for a stranger's edit.
             open.touched = true;
@@ -45,7 +45,7 @@ impl<M: Medium> Home<M> {
         };
         open.unseen = true;
         if may && open.direct.is_none() {
-            open.direct = open.file.facts().ok();
+            open.direct = open.fresh.take().or_else(|| open.file.facts().ok());
         }
         open.direct.is_some()
     }

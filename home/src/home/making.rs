@@ -2,7 +2,7 @@
 
 use super::{Attributes, Errno, Home, Ino, Inode, Kind, Medium, OpenFile, Owner, Record, Result};
 use super::{SplitFile, State, errno, new_inode, print};
-use crate::medium::MediumFile;
+use crate::medium::{Facts, MediumFile};
 use crate::names;
 use crate::record::{Lower, Place, Print, TARGET_MAX};
 use crate::table::Table;
@@ -23,6 +23,13 @@ pub struct NewNode {
     pub device: u32,
     /// Target of symbolic links.
     pub target: Vec<u8>,
+}
+
+/// A file on the medium that has just been made.
+struct Made<M: Medium> {
+    file: M::File,
+    /// How it looked then.
+    facts: Option<Facts>,
 }
 
 impl<M: Medium> Home<M> {
@@ -58,10 +65,15 @@ impl<M: Medium> Home<M> {
         node: &NewNode,
     ) -> Result<(Attributes, Arc<SplitFile<M::File>>)> {
         let mut state = self.state_at([dir])?;
-        let (ino, file) = self.make_in(&mut state, dir, name, node)?;
+        let (ino, made) = self.make_in(&mut state, dir, name, node)?;
+        let Made { file, facts } = made.ok_or(Errno::INVAL)?;
         let part_size = self.medium.limits().part_size;
-        let file = Arc::new(SplitFile::new(vec![file.ok_or(Errno::INVAL)?], part_size));
-        state.files.insert(ino, OpenFile::new(Arc::clone(&file)));
+        let file = Arc::new(SplitFile::new(vec![file], part_size));
+        let open = OpenFile {
+            fresh: facts,
+            ..OpenFile::new(Arc::clone(&file))
+        };
+        state.files.insert(ino, open);
         Ok((self.attributes_in(&state, ino)?, file))
     }
 
@@ -71,7 +83,7 @@ impl<M: Medium> Home<M> {
         dir: Ino,
         name: &[u8],
         node: &NewNode,
-    ) -> Result<(Ino, Option<M::File>)> {
+    ) -> Result<(Ino, Option<Made<M>>)> {
         state.require_free(dir, name)?;
         let mut inode = self.inherit(state, dir, node)?;
         let mut batch = state.begin()?;
@@ -79,14 +91,19 @@ impl<M: Medium> Home<M> {
             inode.group = state.group_to_keep(&mut batch, node.gid, &self.options)?;
         }
         let ino = state.table.next_ino();
+        let alias = state.table.alias_for(dir, name);
         let lower = if node.kind.has_lower() {
-            Some(self.make_lower(state, ino, (dir, name), node.kind)?)
+            let wanted = Place {
+                dir,
+                name: alias.clone().unwrap_or_else(|| names::encode(name)),
+            };
+            Some(self.make_lower(state, ino, wanted, node.kind)?)
         } else {
             None
         };
         let now = inode.times.born;
         state.apply(&mut batch, Record::Inode(ino, inode))?;
-        state.name(&mut batch, dir, name, ino)?;
+        state.name_as(&mut batch, (dir, name), alias, ino)?;
         let mut file = None;
         if let Some((lower, made)) = lower {
             state.loose_dirs.insert(lower.place.dir);
@@ -125,14 +142,9 @@ impl<M: Medium> Home<M> {
         &self,
         state: &State<M>,
         ino: Ino,
-        (dir, name): (Ino, &[u8]),
+        wanted: Place,
         kind: Kind,
-    ) -> Result<(Lower, Option<M::File>)> {
-        let alias = state.table.alias_for(dir, name);
-        let wanted = Place {
-            dir,
-            name: alias.unwrap_or_else(|| names::encode(name)),
-        };
+    ) -> Result<(Lower, Option<Made<M>>)> {
         if state.is_free(&wanted) {
             match self.make_at(state, &wanted, kind) {
                 // The medium dislikes the name, knows it already, or the directory is full or damaged.
@@ -148,7 +160,7 @@ impl<M: Medium> Home<M> {
         state: &State<M>,
         place: &Place,
         kind: Kind,
-    ) -> Result<(Lower, Option<M::File>)> {
+    ) -> Result<(Lower, Option<Made<M>>)> {
         let path = state.table.path(place).ok_or(Errno::IO)?;
         let (file, print) = if kind == Kind::Directory {
             self.medium.make_dir(&path).map_err(errno)?;
@@ -161,8 +173,9 @@ impl<M: Medium> Home<M> {
             )
         } else {
             let file = self.medium.create(&path).map_err(errno)?;
-            let print = file.facts().map(|facts| print(&facts)).unwrap_or_default();
-            (Some(file), print)
+            let facts = file.facts().ok();
+            let print = facts.as_ref().map(print).unwrap_or_default();
+            (Some(Made { file, facts }), print)
         };
         let lower = Lower {
             place: place.clone(),

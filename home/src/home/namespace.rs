@@ -125,7 +125,8 @@ impl<M: Medium> State<M> {
 
     /// Whether a lower object may be put at `place`.
     pub(super) fn is_free(&self, place: &Place) -> bool {
-        self.table.occupant(place).is_none() && !self.vacated.contains(&place.folded())
+        let place = place.folded();
+        !self.table.is_occupied(&place) && !self.vacated.contains(&place)
     }
 
     pub(super) fn require_free(&self, dir: Ino, name: &[u8]) -> Result<()> {
@@ -160,6 +161,17 @@ impl<M: Medium> State<M> {
         ino: Ino,
     ) -> Result<()> {
         let alias = self.table.alias_for(dir, name);
+        self.name_as(batch, (dir, name), alias, ino)
+    }
+
+    /// Gives `ino` a name, with the alias it needs.
+    pub(super) fn name_as(
+        &mut self,
+        batch: &mut Batch,
+        (dir, name): At<'_>,
+        alias: Option<String>,
+        ino: Ino,
+    ) -> Result<()> {
         self.apply(
             batch,
             Record::Entry {

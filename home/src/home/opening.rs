@@ -84,6 +84,7 @@ impl<M: Medium> Home<M> {
             table: opened.table,
             store: opened.store,
             files: HashMap::new(),
+            readers: HashMap::new(),
             dirty: BTreeSet::new(),
             in_sync: Vec::new(),
             held: HashMap::new(),

@@ -45,6 +45,11 @@ impl<M: Medium> Home<M> {
                 fresh.held.insert(ino, count);
             }
         }
+        for (ino, readers) in state.readers.drain() {
+            if fresh.table.inode(ino).is_some() {
+                fresh.readers.insert(ino, readers);
+            }
+        }
         for (ino, open) in std::mem::take(&mut state.files) {
             if let Ok(file) = self.load(&fresh, ino) {
                 let opens = open.opens;

@@ -6,6 +6,7 @@ mod foreign;
 mod lazy;
 mod model;
 mod random;
+mod readers;
 mod reading;
 mod settling;
 

@@ -17,6 +17,13 @@ fn ordinary_names_stay_as_they_are() {
     }
 }
 
+proptest! {
+    #[test]
+    fn a_plain_name_is_its_first_variant(name in "[cCoOnNmM1.wendy~ +-]{1,12}|\\PC{1,12}") {
+        prop_assert_eq!(encode(name.as_bytes()), variant(name.as_bytes(), 0));
+    }
+}
+
 #[test]
 fn what_fat_refuses_is_escaped() {
     let cases: &[(&[u8], &str)] = &[

@@ -31,6 +31,8 @@ const HEADER: usize = 32;
 const CRC_FROM: usize = 16;
 const BLOCK: u64 = 4096;
 const ALIGN: u64 = 8;
+/// Memory kept from one frame to the next.
+const BUFFER_MAX: usize = 16 << 10;
 
 /// One frame as read.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -50,6 +52,8 @@ pub struct Frame<'a> {
 pub struct Log {
     position: u64,
     epoch: u64,
+    /// Memory for the next frame.
+    buffer: Vec<u8>,
 }
 
 impl Log {
@@ -59,6 +63,7 @@ impl Log {
         Self {
             position: end.next_multiple_of(BLOCK),
             epoch,
+            buffer: Vec::new(),
         }
     }
 
@@ -74,7 +79,7 @@ impl Log {
         self.position + frame_size(payload) <= LOG_SIZE
     }
 
-    /// Writes one frame.
+    /// Writes one frame of `records`.
     ///
     /// # Errors
     /// `StorageFull` if it does not fit, else those of pwrite(2); the frame does not count then.
@@ -82,13 +87,20 @@ impl Log {
         &mut self,
         file: &impl MediumFile,
         sequence: u64,
-        payload: &[u8],
+        records: &[Record],
     ) -> io::Result<()> {
-        if !self.has_room(payload.len()) {
+        let mut out = Writer::reusing(std::mem::take(&mut self.buffer));
+        write_frame(&mut out, sequence, self.epoch, records);
+        self.buffer = out.into_bytes();
+        let payload = self.buffer.len() - HEADER;
+        if !self.has_room(payload) {
             return Err(io::ErrorKind::StorageFull.into());
         }
-        file.write_at(&frame(sequence, self.epoch, payload), self.position)?;
-        self.position += frame_size(payload.len());
+        file.write_at(&self.buffer, self.position)?;
+        self.position += frame_size(payload);
+        if self.buffer.capacity() > BUFFER_MAX {
+            self.buffer = Vec::new();
+        }
         Ok(())
     }
 
@@ -129,19 +141,17 @@ fn follows(frame: &Frame<'_>, last: Option<&Frame<'_>>) -> bool {
     last.is_none_or(|last| frame.sequence == last.sequence + 1 && frame.epoch >= last.epoch)
 }
 
-fn frame(sequence: u64, epoch: u64, payload: &[u8]) -> Vec<u8> {
-    let mut body = Writer::default();
-    body.u64(sequence);
-    body.u64(epoch);
-    body.raw(payload);
-    let body = body.into_bytes();
-    let mut out = Writer::default();
-    out.raw(&MAGIC);
-    out.u32(u32::try_from(payload.len()).expect("a frame is smaller than the log"));
-    out.u32(crc32c::crc32c(&body));
-    out.u32(0);
-    out.raw(&body);
-    out.into_bytes()
+fn write_frame(out: &mut Writer, sequence: u64, epoch: u64, records: &[Record]) {
+    out.raw(&[0; CRC_FROM]);
+    out.u64(sequence);
+    out.u64(epoch);
+    records.iter().for_each(|record| record.write(out));
+    let bytes = out.bytes_mut();
+    let length = u32::try_from(bytes.len() - HEADER).expect("a frame is smaller than the log");
+    let crc = crc32c::crc32c(&bytes[CRC_FROM..]);
+    bytes[..4].copy_from_slice(&MAGIC);
+    bytes[4..8].copy_from_slice(&length.to_le_bytes());
+    bytes[8..12].copy_from_slice(&crc.to_le_bytes());
 }
 
 fn frame_at(log: &[u8], position: u64) -> Option<Frame<'_>> {

@@ -109,7 +109,7 @@ impl Table {
 
     fn add_entry(&mut self, dir: Ino, name: &[u8], entry: Entry) -> Result<(), Broken> {
         let ino = entry.ino;
-        let lower = lower_name(name, entry.alias.as_ref());
+        let lower = lower_name(name, entry.alias.as_deref());
         let directory = self.directories.get(&dir).ok_or(Broken::NoInode(dir))?;
         let fold = names::fold(&lower);
         let free = !directory.entries.contains_key(name) && !directory.claimed.contains(&fold);
@@ -140,7 +140,7 @@ impl Table {
         let entry = directory.remove(name).ok_or(Broken::Name(dir))?;
         directory
             .claimed
-            .remove(&names::fold(&lower_name(name, entry.alias.as_ref())));
+            .remove(&names::fold(&lower_name(name, entry.alias.as_deref())));
         let is_directory = self.directories.contains_key(&entry.ino);
         if let Some(directory) = self.directories.get_mut(&dir) {
             directory.subdirectories -= u32::from(is_directory);
@@ -165,11 +165,25 @@ impl Table {
             Some(node) => ino != Ino::ROOT && node.inode.kind.has_lower(),
             None => (Ino::FIRST..self.next).contains(&ino),
         };
-        if !fits || !self.may_stand_at(ino, &lower.place) {
+        if !fits || !self.may_stand_in(ino, &lower.place) {
+            return Err(Broken::Place(ino));
+        }
+        if let Some(known) = self.lowers.get_mut(&ino)
+            && known.place == lower.place
+        {
+            (known.parts, known.print) = (lower.parts, lower.print);
+            return Ok(());
+        }
+        let folded = lower.place.folded();
+        if self
+            .occupied
+            .get(&folded)
+            .is_some_and(|other| *other != ino)
+        {
             return Err(Broken::Place(ino));
         }
         self.remove_lower(ino);
-        self.occupied.insert(lower.place.folded(), ino);
+        self.occupied.insert(folded, ino);
         self.lowers.insert(ino, lower.clone());
         self.review(ino);
         Ok(())
@@ -183,18 +197,11 @@ impl Table {
         self.garbage.remove(&ino);
     }
 
-    /// A free component in a directory on the medium that is not below `ino` itself.
-    fn may_stand_at(&self, ino: Ino, place: &Place) -> bool {
+    /// A component in a directory on the medium that is not below `ino` itself.
+    fn may_stand_in(&self, ino: Ino, place: &Place) -> bool {
         let known =
             matches!(place.dir, Ino::ROOT | Ino::TMP) || self.lowers.contains_key(&place.dir);
-        let taken = self
-            .occupied
-            .get(&place.folded())
-            .is_some_and(|other| *other != ino);
-        known
-            && !taken
-            && is_component(place.dir, &place.name)
-            && !self.lower_within(place.dir, ino)
+        known && is_component(place.dir, &place.name) && !self.lower_within(place.dir, ino)
     }
 
     fn lower_within(&self, dir: Ino, ino: Ino) -> bool {

@@ -23,6 +23,12 @@ impl Table {
         self.occupied.get(&place.folded()).copied()
     }
 
+    /// Whether a lower stands at the place with this [fold](Place::folded).
+    #[must_use]
+    pub fn is_occupied(&self, folded: &Place) -> bool {
+        self.occupied.contains_key(folded)
+    }
+
     /// The place the first name of `ino` asks for; `None` while it has no name.
     #[must_use]
     pub fn wanted(&self, ino: Ino) -> Option<Place> {
@@ -30,7 +36,17 @@ impl Table {
         let entry = self.entry(name.dir, &name.name)?;
         Some(Place {
             dir: name.dir,
-            name: lower_name(&name.name, entry.alias.as_ref()),
+            name: lower_name(&name.name, entry.alias.as_deref()).into_owned(),
+        })
+    }
+
+    /// Whether the first name of `ino` asks for another place than `place`.
+    fn is_elsewhere(&self, ino: Ino, place: &Place) -> bool {
+        let first = self.names(ino).first();
+        let wanted = first.and_then(|name| Some((name, self.entry(name.dir, &name.name)?)));
+        wanted.is_some_and(|(name, entry)| {
+            let lower = lower_name(&name.name, entry.alias.as_deref());
+            (name.dir, &*lower) != (place.dir, &*place.name)
         })
     }
 
@@ -116,7 +132,7 @@ impl Table {
     pub(super) fn review(&mut self, ino: Ino) {
         let lower = self.lowers.get(&ino);
         let garbage = lower.is_some() && self.is_garbage(ino);
-        let elsewhere = |lower: &Lower| self.wanted(ino).is_some_and(|to| to != lower.place);
+        let elsewhere = |lower: &Lower| self.is_elsewhere(ino, &lower.place);
         let unsettled = garbage || lower.is_some_and(elsewhere);
         note(&mut self.garbage, ino, garbage);
         note(&mut self.unsettled, ino, unsettled);

@@ -40,7 +40,9 @@ impl Unseen {
     pub(in super::super) fn contains(&self, dir: Ino) -> bool {
         match self {
             Self::Everything => true,
-            Self::Directories(directories) => directories.contains_key(&dir),
+            Self::Directories(directories) => {
+                !directories.is_empty() && directories.contains_key(&dir)
+            }
         }
     }
 }
@@ -66,6 +68,9 @@ impl<M: Medium> Home<M> {
 
     /// Brings what is in `dir` to what the medium holds, if that has not happened yet.
     pub(in super::super) fn look_into(&self, state: &mut State<M>, dir: Ino) -> Result<()> {
+        if !state.unseen.contains(dir) {
+            return Ok(());
+        }
         let mut open = vec![dir];
         while let Some(dir) = open.pop() {
             if !state.unseen.contains(dir) {
