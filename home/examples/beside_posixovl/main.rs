@@ -1,10 +1,11 @@
 //! Measures a portable home beside the filesystem below it and beside posixovl, which is what there
-//! was before, in turns on fresh filesystems of the same kind.
+//! was before, in turns on fresh filesystems of the same kind; and what FUSE itself costs.
 //!
 //! `cargo run --release -p wendy-home --example beside_posixovl -- WENDY-HOME [what…]`, where WENDY-HOME is
 //! the program and what is the beginning of a row; all rows if none is named. Needs root, git, tar,
 //! e2fsprogs and fuse-posixovl.
 
+mod floor;
 mod place;
 mod table;
 mod tree;
@@ -16,15 +17,20 @@ use std::path::Path;
 use place::{Contender, Place, hide_mounts};
 use table::Table;
 use tree::Archive;
-use work::{ROWS, Work};
+use work::{ROWS, Row, Work};
 
 type Outcome<T> = Result<T, Box<dyn Error>>;
 
 const ROUNDS: usize = 3;
+/// Makes this program the filesystem that does nothing but answer, at the directory named behind it.
+const FLOOR: &str = "--floor";
 
 fn main() -> Outcome<()> {
     let mut arguments = std::env::args().skip(1);
     let program = arguments.next().ok_or("which wendy-home?")?;
+    if program == FLOOR {
+        return floor::serve(Path::new(&arguments.next().ok_or("where?")?));
+    }
     let wanted: Vec<String> = arguments.collect();
     hide_mounts()?;
     let archive = Archive::new()?;
@@ -33,7 +39,8 @@ fn main() -> Outcome<()> {
         for contender in Contender::ALL {
             eprintln!("round {round} of {ROUNDS}: {}", contender.name());
             let place = Place::new(contender, Path::new(&program))?;
-            measure(&Work::new(&place, &archive), &wanted, |row, took| {
+            let work = Work::new(&place, &archive);
+            measure(&work, contender, &wanted, |row, took| {
                 table.note(row, contender, took);
             })?;
             let took = place.end()?;
@@ -47,10 +54,12 @@ fn main() -> Outcome<()> {
 /// Does everything a row needs, but tells only of the rows that are wanted.
 fn measure(
     work: &Work<'_>,
+    contender: Contender,
     wanted: &[String],
     mut note: impl FnMut(usize, std::time::Duration),
 ) -> Outcome<()> {
-    for (index, row) in ROWS.iter().enumerate() {
+    let able = |row: &Row| row.floor || contender != Contender::Floor;
+    for (index, row) in ROWS.iter().enumerate().filter(|(_, row)| able(row)) {
         let needed = wanted.is_empty() || wanted.iter().any(|one| row.name.starts_with(one));
         if needed || row.prepares {
             let took = (row.run)(work)?;

@@ -25,17 +25,20 @@ pub enum Contender {
     Ext4,
     /// posixovl with `-F`, which keeps all metadata in files of its own as it does on FAT.
     Posixovl,
+    /// What does nothing but answer.
+    Floor,
     /// Ours.
     Wendy,
 }
 
 impl Contender {
-    pub const ALL: [Self; 3] = [Self::Ext4, Self::Posixovl, Self::Wendy];
+    pub const ALL: [Self; 4] = [Self::Ext4, Self::Posixovl, Self::Floor, Self::Wendy];
 
     pub fn name(self) -> &'static str {
         match self {
             Self::Ext4 => "ext4",
             Self::Posixovl => "posixovl -F",
+            Self::Floor => "bare FUSE",
             Self::Wendy => "wendy-home",
         }
     }
@@ -64,6 +67,10 @@ impl Place {
             Contender::Posixovl => {
                 start_posixovl(&directory, target.path())?;
                 None
+            }
+            Contender::Floor => {
+                let program = std::env::current_exe()?;
+                Some(start(&program, [crate::FLOOR, text(target.path())?])?)
             }
             Contender::Wendy => Some(start_wendy(wendy_home, &directory, target.path())?),
         };
@@ -106,7 +113,7 @@ impl Place {
         if let Some(mut server) = self.server.take() {
             let status = server.wait()?;
             if !status.success() {
-                return Err(format!("wendy-home ended with {status}").into());
+                return Err(format!("{} ended with {status}", self.contender.name()).into());
             }
         }
         self.calm()?;
@@ -146,9 +153,17 @@ fn start_wendy(program: &Path, directory: &Path, target: &Path) -> Outcome<Child
     if !created.status.success() {
         return Err(String::from_utf8_lossy(&created.stderr).into());
     }
+    start(program, ["mount", text(directory)?, text(target)?])
+}
+
+/// Starts a program that says when it is ready and ends when what it shows is unmounted.
+#[allow(
+    clippy::disallowed_methods,
+    reason = "the program measured runs beside us, not to its end"
+)]
+fn start<'a>(program: &Path, arguments: impl IntoIterator<Item = &'a str>) -> Outcome<Child> {
     let mut server = Command::new(program)
-        .arg("mount")
-        .args([directory, target])
+        .args(arguments)
         .stdout(Stdio::piped())
         .spawn()?;
     let mut line = String::new();
@@ -157,7 +172,7 @@ fn start_wendy(program: &Path, directory: &Path, target: &Path) -> Outcome<Child
     if line == "ready\n" {
         Ok(server)
     } else {
-        Err(format!("wendy-home says {line:?}").into())
+        Err(format!("{} says {line:?}", program.display()).into())
     }
 }
 

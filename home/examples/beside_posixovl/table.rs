@@ -30,43 +30,54 @@ impl Table {
 
     pub fn print(&self) {
         println!(
-            "| what | ext4 | posixovl -F | wendy-home | times ext4 | goal | posixovl's times ours | goal | met |"
+            "| what | ext4 | posixovl -F | bare FUSE | wendy-home | times ext4 | goal | posixovl's times ours | goal | met |"
         );
-        println!("|---|---|---|---|---|---|---|---|---|");
+        println!("|---|---|---|---|---|---|---|---|---|---|");
         for (row, line) in ROWS.iter().zip(&self.rows) {
-            if let Some([ext4, posixovl, ours]) = medians(line) {
-                let (slower, faster) = (ours / ext4, posixovl / ours);
+            if let [Some(ext4), Some(posixovl), floor, Some(ours)] = medians(line) {
+                let met = |time: f64| [time / ext4 <= row.goal, posixovl / time >= POSIXOVL_GOAL];
                 println!(
-                    "| {} | {ext4:.3} s | {posixovl:.3} s | {ours:.3} s | {slower:.2} | ≤ {} | {faster:.1} | ≥ {POSIXOVL_GOAL} | {} |",
+                    "| {} | {ext4:.3} s | {posixovl:.3} s | {} | {ours:.3} s | {:.2} | ≤ {} | {:.1} | ≥ {POSIXOVL_GOAL} | {} |",
                     row.name,
+                    floor
+                        .map(|floor| format!("{floor:.3} s"))
+                        .unwrap_or_default(),
+                    ours / ext4,
                     row.goal,
-                    verdict(slower <= row.goal, faster >= POSIXOVL_GOAL),
+                    posixovl / ours,
+                    verdict(met(ours), floor.map(met)),
                 );
             }
         }
-        if let Some([ext4, posixovl, ours]) = medians(&self.end) {
+        if let [Some(ext4), Some(posixovl), _, Some(ours)] = medians(&self.end) {
             println!(
-                "| unmount after all that | {ext4:.3} s | {posixovl:.3} s | {ours:.3} s | | | | | |"
+                "| unmount after all that | {ext4:.3} s | {posixovl:.3} s | | {ours:.3} s | | | | | |"
             );
         }
     }
 }
 
-fn medians(line: &Line) -> Option<[f64; CONTENDERS]> {
-    let median = |runs: &Vec<Duration>| {
+fn medians(line: &Line) -> [Option<f64>; CONTENDERS] {
+    line.each_ref().map(|runs| {
         let mut sorted = runs.clone();
         sorted.sort_unstable();
         sorted.get(sorted.len() / 2).map(Duration::as_secs_f64)
-    };
-    let [first, second, third] = line;
-    Some([median(first)?, median(second)?, median(third)?])
+    })
 }
 
-fn verdict(beside_ext4: bool, beside_posixovl: bool) -> &'static str {
-    match (beside_ext4, beside_posixovl) {
-        (true, true) => "yes",
-        (true, false) => "beside ext4",
-        (false, true) => "beside posixovl",
-        (false, false) => "no",
+/// Which of the two goals are met, and which of those that are not no FUSE filesystem can meet here.
+fn verdict(ours: [bool; 2], floor: Option<[bool; 2]>) -> String {
+    let met = match ours {
+        [true, true] => "yes",
+        [true, false] => "beside ext4",
+        [false, true] => "beside posixovl",
+        [false, false] => "no",
+    };
+    let out_of_reach = |goal: usize| !ours[goal] && floor.is_some_and(|floor| !floor[goal]);
+    match [out_of_reach(0), out_of_reach(1)] {
+        [false, false] => met.into(),
+        [true, false] => format!("{met}; bare FUSE misses it beside ext4"),
+        [false, true] => format!("{met}; bare FUSE misses it beside posixovl"),
+        [true, true] => format!("{met}; bare FUSE misses both"),
     }
 }
