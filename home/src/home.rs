@@ -148,8 +148,8 @@ struct OpenFile<M: Medium> {
     unseen: bool,
     /// How the lower file looked when it was made, until it may be written.
     fresh: Option<Facts>,
-    /// How the lower file looked when last asked, if the kernel alone writes it.
-    direct: Option<Facts>,
+    /// How the lower file looked when last asked, and when that was, if the kernel alone writes it.
+    direct: Option<(Facts, Time)>,
 }
 
 impl<M: Medium> OpenFile<M> {

@@ -226,7 +226,7 @@ impl<M: Medium> State<M> {
         }
         let lower = self.table.lower(ino).ok_or(Errno::IO)?.clone();
         // What the kernel alone writes has just been looked at.
-        let seen = direct.map_or_else(|| file.facts().map_err(errno), Ok)?;
+        let seen = direct.map_or_else(|| file.facts().map_err(errno), |(seen, _)| Ok(seen))?;
         let seen = print(&seen);
         // The kernel wrote by itself, through a mapping: nobody told us when.
         let unseen = unseen && !touched && seen != lower.print;

@@ -45,7 +45,8 @@ impl<M: Medium> Home<M> {
         };
         open.unseen = true;
         if may && open.direct.is_none() {
-            open.direct = open.fresh.take().or_else(|| open.file.facts().ok());
+            let facts = open.fresh.take().or_else(|| open.file.facts().ok());
+            open.direct = facts.map(|facts| (facts, Time::now()));
         }
         open.direct.is_some()
     }
@@ -71,20 +72,22 @@ impl<M: Medium> State<M> {
         let Some(open) = self.files.get_mut(&ino) else {
             return Ok(());
         };
-        let Some(before) = open.direct else {
+        let Some((before, looked)) = open.direct else {
             return Ok(());
         };
         let now = open.file.facts().map_err(errno)?;
         if now == before {
             return Ok(());
         }
-        (open.direct, open.touched) = (Some(now), true);
+        (open.direct, open.touched) = (Some((now, Time::now())), true);
         self.dirty.insert(ino);
         let inode = self.table.inode_mut(ino).ok_or(Errno::NOENT)?;
         let modified = Time {
             seconds: now.modified,
             nanos: now.modified_nanos,
         };
+        // The clock of the lower may be coarse, and behind what has been told already.
+        let modified = modified.max(looked);
         (inode.times.modified, inode.times.changed) = (modified, modified);
         inode.size = now.size;
         Ok(())
