@@ -56,6 +56,7 @@ impl<M: Medium> Home<M> {
     /// # Errors
     /// Those of the medium; nothing durable is lost by one.
     pub fn close(&self) -> Result<()> {
+        self.let_go()?;
         self.settle()?;
         let _syncing = self.syncing();
         self.record_all()?;
@@ -66,6 +67,17 @@ impl<M: Medium> Home<M> {
             return Err(Errno::IO);
         }
         state.store.checkpoint(&state.table, true).map_err(errno)
+    }
+
+    /// Ends all uses of files: of a filesystem that is gone the kernel need not say what it forgets.
+    fn let_go(&self) -> Result<()> {
+        self.record_all()?;
+        let mut state = self.state();
+        state.held.clear();
+        state.readers.clear();
+        state.files.clear();
+        drop(state);
+        self.drop_nameless()
     }
 
     /// Number of changes so far, to see whether the home is idle.

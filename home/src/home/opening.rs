@@ -117,8 +117,8 @@ impl<M: Medium> Home<M> {
         Ok((home, clean))
     }
 
-    /// Inodes nobody can reach any more: they were unlinked while open in the last use.
-    fn drop_nameless(&self) -> Result<()> {
+    /// Inodes nobody can reach any more: they were unlinked while open.
+    pub(super) fn drop_nameless(&self) -> Result<()> {
         let mut state = self.state();
         let nameless = |ino: &Ino| *ino != Ino::ROOT && state.table.names(*ino).is_empty();
         let nameless: Vec<Ino> = state.table.inodes().filter(nameless).collect();
