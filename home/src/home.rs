@@ -121,6 +121,8 @@ struct State<M: Medium> {
     in_sync: Vec<Ino>,
     /// References of the kernel to inodes.
     held: HashMap<Ino, u64>,
+    /// Inodes that may have become unused when the kernel forgot them; dropped with the next change.
+    forgotten: Vec<Ino>,
     /// Directories with lower names that are not durable.
     loose_dirs: BTreeSet<Ino>,
     /// Places left by settling while the log does not durably say so. Nothing may move in: after a
@@ -175,7 +177,10 @@ impl<M: Medium> Home<M> {
         let space = self.medium.space().map_err(errno)?;
         let state = self.state();
         let garbage = state.table.garbage();
+        let soon = state.forgotten.iter().copied();
+        let soon = soon.filter(|ino| state.is_unused(*ino));
         let held: u64 = garbage
+            .chain(soon)
             .filter_map(|ino| state.table.lower(ino))
             .map(|lower| lower.print.size)
             .sum();
@@ -213,7 +218,7 @@ impl<M: Medium> Home<M> {
     pub fn is_settled(&self) -> bool {
         let state = self.state();
         let mut unsettled = state.table.unsettled();
-        unsettled.all(|ino| state.stuck.contains(&ino))
+        state.forgotten.is_empty() && unsettled.all(|ino| state.stuck.contains(&ino))
     }
 
     /// Runs `look` on the table, for tools and tests.

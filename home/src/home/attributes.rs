@@ -262,7 +262,7 @@ impl<M: Medium> Home<M> {
         *held = held.saturating_sub(count);
         if *held == 0 {
             state.held.remove(&ino);
-            if let Err(error) = state.drop_if_unused(ino) {
+            if let Err(error) = state.drop_soon(ino) {
                 tracing::warn!(?ino, %error, "a removed file stays on the medium until the next use");
             }
         }

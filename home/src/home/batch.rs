@@ -4,6 +4,8 @@ use super::{Errno, Ino, Medium, Record, Result, State, Time, errno, inode_record
 
 /// More than any one operation logs: the largest xattr and a dozen small records.
 const ROOM: usize = 96 << 10;
+/// Most inodes dropped with one change.
+const FORGOTTEN_MAX: usize = 64;
 
 /// Records of one operation.
 #[derive(Debug, Default)]
@@ -41,8 +43,14 @@ impl<M: Medium> State<M> {
         Ok(())
     }
 
-    /// Ends a change: its records stand in the log.
-    pub(super) fn finish(&mut self, batch: Batch) -> Result<()> {
+    /// Ends a change: its records stand in the log, and with them what was forgotten before.
+    pub(super) fn finish(&mut self, mut batch: Batch) -> Result<()> {
+        for ino in std::mem::take(&mut self.forgotten) {
+            if self.is_unused(ino) {
+                self.dirty.remove(&ino);
+                self.apply(&mut batch, Record::InodeGone(ino))?;
+            }
+        }
         self.changes += 1;
         self.store.append(&batch.records).map_err(|error| {
             self.failed = true;
@@ -90,6 +98,27 @@ impl<M: Medium> State<M> {
             && !self.held.contains_key(&ino)
             && !self.files.contains_key(&ino)
             && !self.readers.contains_key(&ino)
+    }
+
+    /// Drops an inode with the next change, if nothing leads to it any more: nobody waits for that, and
+    /// an inode without names does not come back.
+    pub(super) fn drop_soon(&mut self, ino: Ino) -> Result<()> {
+        if self.is_unused(ino) {
+            self.forgotten.push(ino);
+        }
+        if self.forgotten.len() >= FORGOTTEN_MAX {
+            return self.drop_forgotten();
+        }
+        Ok(())
+    }
+
+    /// Drops what was forgotten now.
+    pub(super) fn drop_forgotten(&mut self) -> Result<()> {
+        if self.forgotten.is_empty() {
+            return Ok(());
+        }
+        let batch = self.begin()?;
+        self.finish(batch)
     }
 
     /// Removes an inode without names unless someone still has it open.

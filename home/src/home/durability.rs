@@ -101,9 +101,10 @@ impl<M: Medium> Home<M> {
         synced
     }
 
-    /// Appends what is known of open files but not recorded.
+    /// Appends what is known of open and forgotten files but not recorded.
     pub(super) fn record_all(&self) -> Result<()> {
         let mut state = self.state();
+        state.drop_forgotten()?;
         let open: Vec<Ino> = state.files.keys().copied().collect();
         open.into_iter()
             .try_for_each(|ino| state.record_content(ino))

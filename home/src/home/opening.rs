@@ -88,6 +88,7 @@ impl<M: Medium> Home<M> {
             dirty: BTreeSet::new(),
             in_sync: Vec::new(),
             held: HashMap::new(),
+            forgotten: Vec::new(),
             loose_dirs: BTreeSet::new(),
             vacated: HashSet::new(),
             stuck: HashSet::new(),

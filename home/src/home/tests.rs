@@ -240,6 +240,37 @@ fn removed_files_make_room_on_a_full_medium() {
 }
 
 #[test]
+fn what_the_kernel_forgets_is_dropped_with_the_next_change() {
+    let (fake, home) = new_home(BIG);
+    let first = write_file(&home, Ino::ROOT, b"first", b"1");
+    let last = write_file(&home, Ino::ROOT, b"last", b"2");
+    for (ino, name) in [(first, b"first" as &[u8]), (last, b"last")] {
+        home.hold(ino);
+        home.unlink(Ino::ROOT, name).unwrap();
+        home.forget(ino, 1);
+    }
+    assert_eq!(home.attributes(first), Err(Errno::NOENT));
+    assert!(home.attributes(last).is_ok());
+    home.settle().unwrap();
+    assert_eq!(home.attributes(last), Err(Errno::NOENT));
+    assert_eq!(
+        (fake.read_file("first"), fake.read_file("last")),
+        (None, None)
+    );
+}
+
+#[test]
+fn an_orderly_end_leaves_nothing_of_what_the_kernel_did_not_forget() {
+    let (fake, home) = new_home(BIG);
+    let ino = write_file(&home, Ino::ROOT, b"held", b"1");
+    home.hold(ino);
+    home.open_file(ino).unwrap();
+    home.unlink(Ino::ROOT, b"held").unwrap();
+    home.close().unwrap();
+    assert_eq!(fake.read_file("held"), None);
+}
+
+#[test]
 fn longest_names_are_kept() {
     let (fake, home) = new_home(BIG);
     for byte in [b'x', 0xff, b':'] {

@@ -55,6 +55,7 @@ fn what_is_held_while_reading_stays_after_its_name() {
     home.unlink(Ino::ROOT, b"file").unwrap();
     assert_eq!(home.attributes(made.ino).unwrap().links, 0);
     home.forget(made.ino, 1);
+    home.commit().unwrap();
     assert_eq!(home.attributes(made.ino), Err(Errno::NOENT));
 }
 
