@@ -224,9 +224,12 @@ impl<M: Medium> Settler<'_, M> {
     /// Makes the new name durable, and what leads from it to the content.
     fn sync_renamed(&self, ino: Ino, path: &str) -> io::Result<()> {
         if self.state.table.is_directory(ino) {
-            self.medium.sync_dir(path)
-        } else {
-            self.medium.open(path)?.sync()
+            return self.medium.sync_dir(path);
+        }
+        match self.medium.open(path) {
+            // Of a directory that is garbage the table only knows where it is.
+            Err(error) if errno_is_directory(&error) => self.medium.sync_dir(path),
+            opened => opened?.sync(),
         }
     }
 
