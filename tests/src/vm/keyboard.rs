@@ -3,10 +3,14 @@
 
 use std::time::Duration;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 use serde_json::json;
 
+use super::console::Outcome;
 use super::machine::Vm;
+
+/// Looks at the screen, twice a second, before something is said not to come.
+const TRIES: u32 = 240;
 
 impl Vm {
     /// Types a line at the keyboard; the keys are those of a US layout.
@@ -41,10 +45,13 @@ impl Vm {
 
     /// Waits until the screen shows a text and gives all that is on it.
     pub fn see(&mut self, text: &str) -> Result<String> {
-        self.run(&format!(
-            "until grep -qaF '{text}' /dev/vcs; do sleep 0.2; done; \
-             fold -w \"$(stty -F /dev/tty0 size | cut -d' ' -f2)\" /dev/vcs | grep '[^ ]'"
-        ))
+        let shown = format!("grep -qaF '{text}' /dev/vcs");
+        let Outcome { status, output } = self.attempt(&format!(
+            "(for i in $(seq {TRIES}); do ! {shown} || break; sleep 0.5; done; \
+             fold -w \"$(stty -F /dev/tty0 size | cut -d' ' -f2)\" /dev/vcs | grep '[^ ]'; {shown})"
+        ))?;
+        ensure!(status == 0, "no {text:?} on the screen:\n{output}");
+        Ok(output)
     }
 }
 
