@@ -3,6 +3,8 @@
 use anyhow::{Context, Result, ensure};
 use wendy_tests::vm::{Outcome, Vm};
 
+use crate::wendy;
+
 /// The login name; the home is to be on a stick.
 pub const NAME: &str = "ann";
 const PASSWORD: &str = "biofuel";
@@ -89,6 +91,5 @@ fn tries(vm: &mut Vm, job: &str) -> Result<Outcome> {
 
 /// What the unit of the home has said, for a failed test's message.
 pub fn journal(vm: &mut Vm) -> String {
-    let journal = vm.run("journalctl -b --no-pager -o cat -u 'wendy-home@*' | tail -n 60");
-    journal.unwrap_or_else(|error| error.to_string())
+    wendy::journal(vm, "wendy-home@*")
 }

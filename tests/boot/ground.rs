@@ -8,6 +8,7 @@ use anyhow::{Result, ensure};
 use wendy_tests::vm::{LiveImage, Plug, Stick, Vm};
 
 use crate::person::{self, MIB};
+use crate::wendy;
 
 /// A boot sector; and how much of the image's one is code and the two partitions that it comes with,
 /// behind which there is room in the table for two more.
@@ -32,17 +33,21 @@ pub struct Format {
     kind: &'static str,
     /// What makes the filesystem.
     mkfs: &'static str,
+    /// What repairs it, with status 1 if there was something to repair.
+    repair: &'static str,
 }
 
 /// Up to 32 GB.
 pub const FAT: Format = Format {
     kind: "c",
     mkfs: "mkfs.vfat -F 32 -n PHOTOS",
+    repair: "fsck.vfat -a",
 };
 /// Above.
 pub const EXFAT: Format = Format {
     kind: "7",
     mkfs: "mkfs.exfat -L PHOTOS",
+    repair: "fsck.exfat -p",
 };
 
 impl Ground<'_> {
@@ -91,12 +96,20 @@ impl Ground<'_> {
     }
 
     /// Makes it after an attempt that was interrupted. That may have left a partition behind the two
-    /// of an image, complete but for the store in it.
+    /// of an image, complete but for the store in it, and a filesystem of photos in need of repair.
     pub fn prepare_again(self, vm: &mut Vm, stick: &Stick) -> Result<()> {
         let left = format!("{}-part3", stick.node());
         let is_left = vm.attempt(&format!("[ -b {left} ]"))?.status == 0;
         match self {
             Ground::Image(_) if is_left => person::prepare(vm, &left, "--mode partition").map(drop),
+            Ground::Photos(format) => {
+                vm.run(&format!(
+                    "{} {} || [ $? = 1 ]",
+                    format.repair,
+                    self.target(stick)
+                ))?;
+                self.prepare(vm, stick)
+            }
             _ => self.prepare(vm, stick),
         }
     }
@@ -111,19 +124,15 @@ impl Ground<'_> {
     }
 }
 
-/// Whether the daemon takes the stick for one with a store. It says when it has found one, but not
-/// when it has found none, so it is given some time.
+/// Whether the daemon takes the stick for one with a store.
 pub fn has_store(vm: &mut Vm) -> Result<bool> {
-    let looked = vm.attempt(
-        "for _ in 1 2 3 4 5 6; do wendyctl sessions | grep -q 'My stick' && exit; sleep 0.5; done; \
-         exit 1",
-    );
-    Ok(looked?.status == 0)
+    wendy::catch_up(vm)?;
+    Ok(vm.run("wendyctl sessions")?.contains("My stick"))
 }
 
 /// One partition with one filesystem.
 pub fn fill_with_photos(vm: &mut Vm, stick: &Stick, format: Format) -> Result<()> {
-    let (node, Format { kind, mkfs }) = (stick.node(), format);
+    let (node, Format { kind, mkfs, .. }) = (stick.node(), format);
     vm.run(&format!(
         "printf 'label: dos\\n,,{kind}\\n' | sfdisk {node} && udevadm settle"
     ))?;

@@ -59,7 +59,7 @@ fn save_a_little_more(vm: &mut Vm, all: u64) -> Result<()> {
     let again = wendyctl(vm, "save 'Biofuel report'")?;
     let written = number(&again, "written_bytes")?;
     ensure!(
-        number(&again["session"], "generation")? == 2,
+        number(&again["session"], "generation")? > 1,
         "another session was made: {again}"
     );
     // A line and the inventory, and not the 20 MiB of data nor the installed package. The journal,

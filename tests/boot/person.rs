@@ -4,6 +4,8 @@ use anyhow::{Context, Result};
 use serde_json::Value;
 use wendy_tests::vm::Vm;
 
+use crate::wendy;
+
 pub const MIB: u64 = 1 << 20;
 pub const GIB: u64 = 1 << 30;
 
@@ -85,6 +87,18 @@ pub fn wendyctl(vm: &mut Vm, arguments: &str) -> Result<Value> {
     let said = vm.run(&format!("wendyctl --json {arguments}"))?;
     let last = said.lines().last().unwrap_or_default();
     serde_json::from_str(last).with_context(|| format!("wendyctl {arguments} said: {said}"))
+}
+
+/// The generation that counts of the session they save.
+pub fn generation(vm: &mut Vm) -> Result<u64> {
+    let session = wendyctl(vm, "session show 'Biofuel report'")?;
+    number(&session, "generation")
+}
+
+/// Whether the session they save is offered.
+pub fn find_session(vm: &mut Vm) -> Result<()> {
+    wendy::catch_up(vm)?;
+    vm.run("wendyctl sessions | grep Biofuel").map(drop)
 }
 
 /// A number of what wendyctl said.

@@ -31,6 +31,35 @@ fn packages() -> Result<Vec<PathBuf>> {
     Ok(packages)
 }
 
+/// Waits until the daemon shows the sticks that the kernel has, has looked into them, and has
+/// forgotten the one before.
+pub fn catch_up(vm: &mut Vm) -> Result<()> {
+    vm.run(CATCH_UP).map(drop)
+}
+
+const CATCH_UP: &str = r#"plugged() {
+    for disk in /sys/block/sd*; do
+        [ -e $disk/diskseq ] || continue
+        cat $disk/diskseq
+        for number in $disk/sd*/partition; do
+            [ ! -e $number ] || echo "$(cat $disk/diskseq)_p$(cat $number)"
+        done
+    done | sort
+}
+known() {
+    ! echo "$1" | grep -q '"examined":false' || return
+    echo "$1" | grep -o '"id":"[^"]*","node":"/dev/sd' | cut -d'"' -f4 | sort
+}
+until [ "$(plugged)" = "$(known "$(wendyctl --json devices --all)")" ]; do sleep 0.1; done"#;
+
+/// What a service said last, for those who have to find out why.
+pub fn journal(vm: &mut Vm, unit: &str) -> String {
+    let journal = format!(
+        "journalctl -b --no-pager -o short-monotonic --no-hostname -u '{unit}' | tail -n 150"
+    );
+    vm.run(&journal).unwrap_or_else(|error| error.to_string())
+}
+
 /// A moment in the life of a job.
 #[derive(Debug, Clone, Copy)]
 pub enum Moment {
