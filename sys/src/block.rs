@@ -21,6 +21,7 @@ use rustix::fs::{FileType, Mode, OFlags, fstat, fsync, ioctl_blksszget, open};
 use crate::{DevNum, Error, Result, error::Context, ioctl};
 
 pub use lock::DiskLock;
+pub(crate) use lock::lock;
 pub use partitions::PartitionExtent;
 pub use sysfs::{node_of, whole_disk_of};
 

@@ -11,8 +11,6 @@ use std::{
         unix::ffi::OsStringExt,
     },
     path::{Path, PathBuf},
-    thread,
-    time::{Duration, Instant},
 };
 
 use linux_raw_sys::loop_device::{
@@ -20,16 +18,18 @@ use linux_raw_sys::loop_device::{
     loop_info64,
 };
 use rustix::{
-    fs::{FlockOperation, Mode, OFlags, flock, fstat, open},
+    fs::{Mode, OFlags, fstat, open},
     io::Errno,
 };
 
-use crate::{DevNum, Error, Result, block::node_of, error::Context, ioctl};
+use crate::{
+    DevNum, Error, Result,
+    block::{lock, node_of},
+    error::Context,
+    ioctl,
+};
 
 const CONTROL: &str = "/dev/loop-control";
-
-const LOCK_PATIENCE: Duration = Duration::from_secs(10);
-const LOCK_PAUSE: Duration = Duration::from_millis(20);
 
 /// How often another program may snatch the free device away before we give up.
 const ATTEMPTS: u32 = 64;
@@ -76,7 +76,7 @@ impl Loop {
             let node = PathBuf::from(format!("/dev/loop{number}"));
             let attached = open_node(&node, mode).and_then(|fd| {
                 if options.locked {
-                    lock(&fd, &node)?;
+                    lock(fd.as_fd(), &node)?;
                 }
                 let configured = ioctl::loop_configure(fd.as_fd(), &config);
                 configured
@@ -173,17 +173,6 @@ fn taken_by_another(error: &Error) -> bool {
         error.errno(),
         Some(Errno::BUSY | Errno::NXIO | Errno::NOENT)
     )
-}
-
-/// udev may be looking at what was on the device before.
-fn lock(device: &OwnedFd, node: &Path) -> Result<()> {
-    let deadline = Instant::now() + LOCK_PATIENCE;
-    loop {
-        match flock(device, FlockOperation::NonBlockingLockExclusive) {
-            Err(Errno::AGAIN) if Instant::now() < deadline => thread::sleep(LOCK_PAUSE),
-            locked => return locked.during(|| format!("lock {}", node.display())),
-        }
-    }
 }
 
 fn open_node(node: &Path, mode: OFlags) -> Result<OwnedFd> {

@@ -5,6 +5,8 @@
 //! exclusive one is released.
 
 use std::{
+    os::fd::BorrowedFd,
+    path::Path,
     thread,
     time::{Duration, Instant},
 };
@@ -41,18 +43,25 @@ pub(super) fn whole_disk(carried: &Identity) -> Result<DiskLock> {
         ..disk.identity()
     };
     disk.verify(&expected)?;
+    lock(disk.fd(), disk.node())?;
+    Ok(DiskLock { disk })
+}
+
+/// Locks an open disk until `disk` and all copies of it are closed. Waits for the present holder, who
+/// may be udev looking at it.
+pub(crate) fn lock(disk: BorrowedFd<'_>, node: &Path) -> Result<()> {
     let deadline = Instant::now() + PATIENCE;
-    while let Err(errno) = flock(&disk, FlockOperation::NonBlockingLockExclusive) {
+    while let Err(errno) = flock(disk, FlockOperation::NonBlockingLockExclusive) {
         match errno {
             Errno::INTR => {}
             Errno::AGAIN if Instant::now() < deadline => thread::sleep(PAUSE),
             Errno::AGAIN => {
                 return Err(Error::Locked {
-                    device: disk.node().to_owned(),
+                    device: node.to_owned(),
                 });
             }
-            other => return Err(other).during(|| format!("lock {}", disk.node().display())),
+            other => return Err(other).during(|| format!("lock {}", node.display())),
         }
     }
-    Ok(DiskLock { disk })
+    Ok(())
 }

@@ -1,5 +1,7 @@
 use std::{fs::File, os::unix::fs::MetadataExt};
 
+use rustix::fs::{FlockOperation, flock};
+
 use super::*;
 use crate::{
     block::{Access, BlockDevice},
