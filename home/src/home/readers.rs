@@ -35,18 +35,12 @@ impl<M: Medium> Home<M> {
         state: &mut State<M>,
         ino: Ino,
     ) -> Result<Arc<SplitFile<M::File>>> {
-        if let Some(open) = state.files.get_mut(&ino) {
-            open.opens += 1;
-            return Ok(Arc::clone(&open.file));
+        if !state.files.contains_key(&ino) {
+            self.open_below(state, ino)?;
         }
-        let file = self.load(state, ino)?;
-        let waited = state.readers.remove(&ino).unwrap_or_default();
-        let open = OpenFile {
-            opens: waited + 1,
-            ..OpenFile::new(Arc::clone(&file))
-        };
-        state.files.insert(ino, open);
-        Ok(file)
+        let open = state.files.get_mut(&ino).ok_or(Errno::BADF)?;
+        open.opens += 1;
+        Ok(Arc::clone(&open.file))
     }
 
     /// The content of a file that is open.
@@ -58,9 +52,16 @@ impl<M: Medium> Home<M> {
         if let Some(open) = state.files.get(&ino) {
             return Ok(Arc::clone(&open.file));
         }
-        let opens = *state.readers.get(&ino).ok_or(Errno::BADF)?;
+        if !state.readers.contains_key(&ino) {
+            return Err(Errno::BADF);
+        }
+        self.open_below(state, ino)
+    }
+
+    /// Opens the lower of a file, for all who have waited for that.
+    fn open_below(&self, state: &mut State<M>, ino: Ino) -> Result<Arc<SplitFile<M::File>>> {
         let file = self.load(state, ino)?;
-        state.readers.remove(&ino);
+        let opens = state.readers.remove(&ino).unwrap_or_default();
         let open = OpenFile::new(Arc::clone(&file));
         state.files.insert(ino, OpenFile { opens, ..open });
         Ok(file)
