@@ -231,10 +231,8 @@ fn escape_end(lower: &mut String) {
 fn escape_special(lower: &mut String) {
     let at = if is_device(lower) || lower.eq_ignore_ascii_case(PRIVATE_DIR) {
         Some(0)
-    } else if looks_like_alias(lower) || looks_like_part(lower) {
-        lower.rfind('~')
     } else {
-        None
+        tilde_of_alias(lower).or_else(|| tilde_of_part(lower))
     };
     if let Some(at) = at {
         let byte = lower.as_bytes()[at];
@@ -264,18 +262,24 @@ fn is_device_number(rest: &str) -> bool {
     matches!(chars.next(), Some('0'..='9' | '¹' | '²' | '³')) && chars.next().is_none()
 }
 
-/// `~` and a digit in a name of 8.3 shape: it may be the generated alias of another long name.
-fn looks_like_alias(lower: &str) -> bool {
+/// Where the `~` stands in a name of 8.3 shape with `~` and a number at the end of its stem: it may
+/// be the generated alias of another long name.
+fn tilde_of_alias(lower: &str) -> Option<usize> {
     let (stem, extension) = lower.split_once('.').unwrap_or((lower, ""));
     let shape = stem.len() <= 8 && extension.len() <= 3 && !extension.contains('.');
-    let tail = stem.rsplit_once('~').map_or("", |(_, tail)| tail);
-    shape && !tail.is_empty() && tail.bytes().all(|b| b.is_ascii_digit())
+    let tilde = stem.rfind('~')?;
+    (shape && is_number(&stem[tilde + 1..])).then_some(tilde)
 }
 
-fn looks_like_part(lower: &str) -> bool {
-    lower
-        .rsplit_once(".~")
-        .is_some_and(|(_, tail)| tail.len() >= 3 && tail.bytes().all(|b| b.is_ascii_digit()))
+/// Where the `~` stands in a name like those [`part`] makes.
+fn tilde_of_part(lower: &str) -> Option<usize> {
+    let dot = lower.rfind(".~")?;
+    let tail = &lower[dot + 2..];
+    (tail.len() >= 3 && is_number(tail)).then_some(dot + 1)
+}
+
+fn is_number(text: &str) -> bool {
+    !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit())
 }
 
 #[cfg(test)]
