@@ -28,6 +28,7 @@ mod login;
 mod man;
 mod mount;
 mod progress;
+pub mod say;
 mod size;
 mod status;
 mod sync;
@@ -165,7 +166,7 @@ fn superblock(medium: &DirectoryMedium) -> anyhow::Result<Superblock> {
     Ok(opened.store.superblock().clone())
 }
 
-fn print_reconciled(found: &Reconciled) {
+fn print_reconciled(found: &Reconciled) -> std::io::Result<()> {
     let counts = [
         (found.adopted, "appeared"),
         (found.edited, "changed"),
@@ -179,8 +180,11 @@ fn print_reconciled(found: &Reconciled) {
         (found.lost, "have no name and are kept in .wendy/lost"),
     ];
     for (count, what) in counts.into_iter().filter(|(count, _)| *count > 0) {
-        println!("Since the last use {count} files or directories {what}.");
+        say::line(format!(
+            "Since the last use {count} files or directories {what}."
+        ))?;
     }
+    Ok(())
 }
 
 fn caller() -> (u32, u32) {

@@ -13,7 +13,7 @@ fn main() -> ExitCode {
     match cli::run(&cli::Arguments::parse()) {
         Ok(code) => code,
         Err(error) => {
-            eprintln!("wendy-home: {error:#}");
+            cli::say::failure(&error);
             ExitCode::FAILURE
         }
     }

@@ -4,8 +4,9 @@
 
 mod common;
 
-use common::{succeed, wendy_home};
+use common::{PROGRAM, command, succeed, wendy_home};
 use std::fs;
+use std::os::unix::net::UnixStream;
 use std::path::Path;
 
 fn text(path: &Path) -> &str {
@@ -120,6 +121,45 @@ fn what_is_no_home_is_named() {
     let dir = tempfile::tempdir().unwrap();
     let output = wendy_home(&["status", text(dir.path())]);
     assert!(String::from_utf8_lossy(&output.stderr).contains("wendy-home create"));
+}
+
+#[test]
+fn no_name_steers_the_terminal() {
+    let dir = tempfile::tempdir().unwrap();
+    let (home, source) = (dir.path().join("home"), dir.path().join("source"));
+    fs::create_dir(&source).unwrap();
+    succeed(&["create", text(&home)]);
+    let mut said = String::new();
+    for content in ["one", "the other"] {
+        fs::write(source.join("a\x1b]0;title\x07\n\u{202e}"), content).unwrap();
+        said = succeed(&["import", text(&home), text(&source)]);
+    }
+    assert!(said.contains("both are kept: a\\u{1b}]0;title"), "{said:?}");
+    assert_eq!(said.lines().count(), 2, "{said:?}");
+    assert!(!said.contains(['\x1b', '\x07', '\u{202e}']), "{said:?}");
+    let refused = wendy_home(&["status", "no\x1b[2Jthing"]);
+    assert!(!refused.stderr.contains(&0x1b));
+}
+
+#[test]
+fn a_reader_that_leaves_is_no_trouble() {
+    let dir = tempfile::tempdir().unwrap();
+    succeed(&["create", text(dir.path())]);
+    for what in [&["status"][..], &["status", "--json"], &["fsck"], &["dump"]] {
+        // Nobody reads, from the start.
+        let (writer, _) = UnixStream::pair().unwrap();
+        let mut program = command(PROGRAM);
+        program.args(what).arg(dir.path());
+        let output = program
+            .stdout(std::os::fd::OwnedFd::from(writer))
+            .stderr(std::process::Stdio::piped())
+            .spawn()
+            .unwrap()
+            .wait_with_output()
+            .unwrap();
+        assert!(!output.status.success(), "{what:?}");
+        assert_eq!(String::from_utf8_lossy(&output.stderr), "", "{what:?}");
+    }
 }
 
 fn succeed_with(code: i32, arguments: &[&str]) -> String {

@@ -2,7 +2,7 @@
 
 use super::create::ModeName;
 use super::progress::Progress;
-use super::{Identity, size};
+use super::{Identity, say, size};
 use clap::Args;
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -59,17 +59,20 @@ impl Convert {
 
     fn print(&self, converted: &Converted) -> anyhow::Result<()> {
         if self.json {
-            println!("{}", serde_json::to_string(converted)?);
-            return Ok(());
+            return Ok(say::object(converted)?);
         }
         let Converted { names, bytes, lost } = converted;
         let what = match self.to {
             ModeName::Files => "files",
             ModeName::Image => "an image",
         };
-        println!("The home is kept as {what} now: {names} names with {bytes} bytes.");
+        say::line(format!(
+            "The home is kept as {what} now: {names} names with {bytes} bytes."
+        ))?;
         for attribute in lost {
-            println!("Lost, because no home of files can hold it: {attribute}");
+            say::line(format!(
+                "Lost, because no home of files can hold it: {attribute}"
+            ))?;
         }
         Ok(())
     }

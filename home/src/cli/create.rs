@@ -81,7 +81,7 @@ impl Create {
             ModeName::Image => self.make_image(&medium)?,
         }
         medium.hide(names::PRIVATE_DIR);
-        println!("Made a home in {shown}.");
+        super::say::line(format!("Made a home in {shown}."))?;
         Ok(ExitCode::SUCCESS)
     }
 

@@ -1,7 +1,7 @@
 //! `wendy-home export`.
 
-use super::Identity;
 use super::progress::Progress;
+use super::{Identity, say};
 use anyhow::Context as _;
 use clap::Args;
 use std::fs::File;
@@ -44,7 +44,10 @@ impl Export {
         out.into_inner()
             .map_err(std::io::IntoInnerError::into_error)?
             .sync_all()?;
-        println!("Wrote {count} names to {}.", self.archive.display());
+        say::line(format!(
+            "Wrote {count} names to {}.",
+            self.archive.display()
+        ))?;
         Ok(ExitCode::SUCCESS)
     }
 }

@@ -2,7 +2,7 @@
 //!
 //! Exit codes as fsck(8): 0 nothing wrong, 1 repaired, 4 left as it is, 8 could not look.
 
-use super::{Identity, preview, print_reconciled};
+use super::{Identity, preview, print_reconciled, say};
 use anyhow::Context as _;
 use clap::Args;
 use rustix::fs::OFlags;
@@ -75,7 +75,7 @@ struct LookedAt {
 impl Fsck {
     pub fn run(&self) -> anyhow::Result<ExitCode> {
         Ok(self.look().unwrap_or_else(|error| {
-            eprintln!("wendy-home: {error:#}");
+            say::failure(&error);
             ExitCode::from(8)
         }))
     }
@@ -89,9 +89,9 @@ impl Fsck {
         };
         report.filesystem = looked_at.state.take();
         if self.json {
-            println!("{}", serde_json::to_string(&report)?)
+            say::object(&report)?;
         } else {
-            print(&report)
+            print(&report)?;
         }
         let dirty = report
             .filesystem
@@ -236,24 +236,24 @@ fn damage(error: &anyhow::Error) -> Option<String> {
     }
 }
 
-fn print(report: &Report) {
+fn print(report: &Report) -> std::io::Result<()> {
     match report.filesystem {
-        Some(FilesystemState::Dirty) => println!("The stick was not taken out in order."),
-        Some(FilesystemState::Repaired) => println!("The filesystem of the stick was checked."),
+        Some(FilesystemState::Dirty) => say::line("The stick was not taken out in order.")?,
+        Some(FilesystemState::Repaired) => say::line("The filesystem of the stick was checked.")?,
         Some(FilesystemState::Clean) | None => {}
     }
     match report.image {
-        Some(Found::Sound) => println!("The filesystem in the image is sound."),
-        Some(Found::Repaired) => println!("The filesystem in the image was repaired."),
-        Some(Found::Wrong) => println!("The filesystem in the image is not in order."),
+        Some(Found::Sound) => say::line("The filesystem in the image is sound.")?,
+        Some(Found::Repaired) => say::line("The filesystem in the image was repaired.")?,
+        Some(Found::Wrong) => say::line("The filesystem in the image is not in order.")?,
         None => {}
     }
-    match (&report.damage, report.rebuilt) {
-        (Some(what), false) if report.image.is_some() => println!("{what}"),
-        (Some(what), true) => println!("The metadata was damaged ({what}) and is made anew."),
-        (Some(what), false) => println!("The metadata is damaged: {what}."),
-        (None, _) if report.clean => println!("The home was closed in order."),
-        (None, _) => println!("The home was not closed in order."),
-    }
-    print_reconciled(&report.found);
+    say::line(match (&report.damage, report.rebuilt) {
+        (Some(what), false) if report.image.is_some() => what.clone(),
+        (Some(what), true) => format!("The metadata was damaged ({what}) and is made anew."),
+        (Some(what), false) => format!("The metadata is damaged: {what}."),
+        (None, _) if report.clean => "The home was closed in order.".to_owned(),
+        (None, _) => "The home was not closed in order.".to_owned(),
+    })?;
+    print_reconciled(&report.found)
 }

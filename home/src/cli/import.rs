@@ -1,7 +1,7 @@
 //! `wendy-home import`.
 
-use super::Identity;
 use super::progress::Progress;
+use super::{Identity, say};
 use anyhow::Context as _;
 use clap::Args;
 use std::fs::File;
@@ -56,21 +56,26 @@ impl Import {
 
     fn print(&self, imported: &Imported) -> anyhow::Result<()> {
         if self.json {
-            println!("{}", serde_json::to_string(imported)?);
-            return Ok(());
+            return Ok(say::object(imported)?);
         }
         let Imported {
             names, bytes, same, ..
         } = imported;
-        println!("Brought in {names} names with {bytes} bytes; {same} were there already.");
+        say::line(format!(
+            "Brought in {names} names with {bytes} bytes; {same} were there already."
+        ))?;
         for path in &imported.beside {
-            println!("Differs from what was there, so both are kept: {path}");
+            say::line(format!(
+                "Differs from what was there, so both are kept: {path}"
+            ))?;
         }
         for path in &imported.left_out {
-            println!("Left out, because no home can hold it: {path}");
+            say::line(format!("Left out, because no home can hold it: {path}"))?;
         }
         for attribute in &imported.attributes_left_out {
-            println!("Attribute left out, because no home can hold it: {attribute}");
+            say::line(format!(
+                "Attribute left out, because no home can hold it: {attribute}"
+            ))?;
         }
         Ok(())
     }

@@ -106,7 +106,8 @@ impl Mount {
 }
 
 fn ready() -> std::io::Result<()> {
-    println!("ready");
+    // Whether anybody listens is no matter of the home's.
+    let _ = super::say::line("ready");
     Ok(())
 }
 

@@ -1,8 +1,9 @@
 //! `wendy-home status`.
 
-use super::{Identity, preview};
+use super::{Identity, preview, say};
 use clap::Args;
 use serde::Serialize;
+use std::io;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use wendy_home::home::{Options, Reconciled};
@@ -72,9 +73,9 @@ impl Status {
             Mode::Image => Report::Image(of_image(&medium, in_use)?),
         };
         match report {
-            _ if self.json => println!("{}", serde_json::to_string(&report)?),
-            Report::Files(report) => print_files(&report),
-            Report::Image(report) => print_image(&report),
+            _ if self.json => say::object(&report)?,
+            Report::Files(report) => print_files(&report)?,
+            Report::Image(report) => print_image(&report)?,
         }
         Ok(ExitCode::SUCCESS)
     }
@@ -133,30 +134,33 @@ fn state(in_use: bool, clean: bool) -> &'static str {
     }
 }
 
-fn print_files(report: &OfFiles) {
+fn print_files(report: &OfFiles) -> io::Result<()> {
     let state = state(report.in_use, report.clean);
-    println!("Home {}, kept as files: {state}.", report.home);
-    println!(
+    say::line(format!("Home {}, kept as files: {state}.", report.home))?;
+    say::line(format!(
         "{} files with {} bytes, {} directories, {} links and others.",
         report.files, report.bytes, report.directories, report.others
-    );
-    print_stick(&report.space);
-    super::print_reconciled(&report.since_last_use);
+    ))?;
+    print_stick(&report.space)?;
+    super::print_reconciled(&report.since_last_use)
 }
 
-fn print_image(report: &OfImage) {
+fn print_image(report: &OfImage) -> io::Result<()> {
     let state = state(report.in_use, report.clean);
-    println!("Home {}, kept as an image: {state}.", report.home);
+    say::line(format!("Home {}, kept as an image: {state}.", report.home))?;
     if let Some(place) = &report.shown_at {
-        println!("It is shown at {}.", place.display());
+        say::line(format!("It is shown at {}.", place.display()))?;
     }
-    println!(
+    say::line(format!(
         "{} files, directories and others, {} of {} bytes free in the image.",
         report.inodes, report.free, report.size
-    );
-    print_stick(&report.space);
+    ))?;
+    print_stick(&report.space)
 }
 
-fn print_stick(space: &Space) {
-    println!("{} of {} bytes free on the stick.", space.free, space.size);
+fn print_stick(space: &Space) -> io::Result<()> {
+    say::line(format!(
+        "{} of {} bytes free on the stick.",
+        space.free, space.size
+    ))
 }

@@ -1,0 +1,68 @@
+//! What is said on standard output and standard error.
+//!
+//! Everything a person reads passes here: no name from a stick or an archive steers the terminal, and
+//! a reader that leaves is no trouble.
+
+use serde::Serialize;
+use std::io::{self, Write as _};
+
+/// A line for a person.
+///
+/// # Errors
+/// Those of standard output.
+pub fn line(text: impl AsRef<str>) -> io::Result<()> {
+    writeln!(io::stdout().lock(), "{}", safe(text.as_ref()))
+}
+
+/// An object for a program.
+///
+/// # Errors
+/// Those of standard output.
+pub fn object(value: &impl Serialize) -> io::Result<()> {
+    let mut out = io::stdout().lock();
+    serde_json::to_writer(&mut out, value)?;
+    writeln!(out)
+}
+
+/// Why something did not work; nothing if it was a reader that left.
+pub fn failure(error: &anyhow::Error) {
+    if !is_left_alone(error) {
+        eprintln!("wendy-home: {}", safe(&format!("{error:#}")));
+    }
+}
+
+fn is_left_alone(error: &anyhow::Error) -> bool {
+    let cause = error.downcast_ref::<io::Error>();
+    cause.is_some_and(|cause| cause.kind() == io::ErrorKind::BrokenPipe)
+}
+
+/// The text with control characters, and those that turn or hide others, written out.
+fn safe(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for c in text.chars() {
+        if c.is_control() || is_invisible(c) {
+            out.extend(c.escape_unicode());
+        } else {
+            out.push(c);
+        }
+    }
+    out
+}
+
+/// Characters that change how others are shown (Unicode Standard Annex #9), or show nothing.
+fn is_invisible(c: char) -> bool {
+    matches!(c, '\u{61c}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}'
+        | '\u{2060}'..='\u{206f}' | '\u{feff}')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_terminal_is_never_told_what_to_do() {
+        assert_eq!(safe("\x1b[2Jx\n\u{9b}"), "\\u{1b}[2Jx\\u{a}\\u{9b}");
+        assert_eq!(safe("good\u{202e}lave"), "good\\u{202e}lave");
+        assert_eq!(safe("Été 報告書"), "Été 報告書");
+    }
+}
