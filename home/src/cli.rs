@@ -33,9 +33,12 @@ mod size;
 mod status;
 mod sync;
 
+const EXIT_STATUS: &str = "\
+Exit status: 0 it worked, 1 it failed, 2 the command line was wrong; of fsck see wendy-home fsck --help.";
+
 /// A home directory on an ordinary FAT stick.
 #[derive(Debug, Parser)]
-#[command(version, max_term_width = 100)]
+#[command(version, max_term_width = 100, after_help = EXIT_STATUS)]
 pub struct Arguments {
     #[command(subcommand)]
     command: Command,
@@ -124,9 +127,21 @@ fn open_medium(path: &Path) -> anyhow::Result<DirectoryMedium> {
 /// Opens a medium for ourselves alone.
 fn locked(path: &Path) -> anyhow::Result<DirectoryMedium> {
     let medium = open_medium(path)?;
-    let in_use = || format!("{} is in use already: unmount it before", path.display());
-    medium.lock().with_context(in_use)?;
+    match medium.lock() {
+        Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => {
+            anyhow::bail!("{} is in use already: unmount it before", path.display())
+        }
+        other => other.with_context(|| format!("cannot lock {}", path.display()))?,
+    }
     Ok(medium)
+}
+
+/// Whether somebody else has the home open for themselves alone.
+fn is_in_use(path: &Path) -> anyhow::Result<bool> {
+    match open_medium(path)?.lock() {
+        Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => Ok(true),
+        other => Ok(other.map(|()| false)?),
+    }
 }
 
 /// Opens the home of a locked medium to change it, after a conversion that was interrupted.
@@ -138,7 +153,8 @@ fn mode_to_write(medium: &DirectoryMedium, options: Options) -> anyhow::Result<M
 fn mode_to_read(path: &Path) -> anyhow::Result<(DirectoryMedium, Mode)> {
     let medium = open_medium(path)?;
     let standing = Standing::of(&medium)?;
-    let mode = standing.mode.ok_or(OpenError::Missing)?;
+    let mode = standing.mode.ok_or(OpenError::Missing);
+    let mode = mode.with_context(|| path.display().to_string())?;
     Ok((standing.of_home(medium)?, mode))
 }
 

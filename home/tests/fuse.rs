@@ -151,7 +151,11 @@ fn two_cannot_use_one_home() {
     };
     let mounted = Mounted::new(&stick, &home, &[]);
     let second = common::wendy_home(&["mount", stick.to_str().unwrap(), home.to_str().unwrap()]);
-    assert!(String::from_utf8_lossy(&second.stderr).contains("in use already"));
+    let refused = String::from_utf8_lossy(&second.stderr);
+    assert!(refused.contains("in use already"), "{refused}");
+    assert!(!refused.contains("os error"), "{refused}");
+    let looked_at = common::succeed(&["fsck", stick.to_str().unwrap()]);
+    assert!(looked_at.contains("is in use"), "{looked_at}");
     mounted.end();
 }
 

@@ -120,7 +120,38 @@ fn a_home_of_a_newer_format_is_left_alone() {
 fn what_is_no_home_is_named() {
     let dir = tempfile::tempdir().unwrap();
     let output = wendy_home(&["status", text(dir.path())]);
-    assert!(String::from_utf8_lossy(&output.stderr).contains("wendy-home create"));
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(said.contains(text(dir.path())), "{said}");
+    assert!(said.contains("wendy-home create"), "{said}");
+}
+
+#[test]
+fn what_cannot_be_done_is_said_in_words() {
+    let dir = tempfile::tempdir().unwrap();
+    let (home, file) = (dir.path().join("home"), dir.path().join("file"));
+    succeed(&["create", text(&home)]);
+    fs::write(&file, "").unwrap();
+    for (arguments, why) in [
+        (["mount", text(&home), text(&file)], "is no directory"),
+        (["import", text(&home), text(&file)], "no tar archive"),
+    ] {
+        let output = wendy_home(&arguments);
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(1), "{said}");
+        assert!(said.contains(why), "{said}");
+    }
+}
+
+#[test]
+fn fsck_says_what_to_do_and_what_it_did() {
+    let dir = tempfile::tempdir().unwrap();
+    succeed(&["create", text(dir.path())]);
+    let told = "Nothing was changed. To bring it in order: wendy-home fsck --repair";
+    assert!(!succeed(&["fsck", text(dir.path())]).contains(told));
+    fs::write(dir.path().join("new"), "from outside").unwrap();
+    assert!(succeed_with(4, &["fsck", text(dir.path())]).contains(told));
+    let repaired = succeed_with(1, &["fsck", "--repair", text(dir.path())]);
+    assert!(repaired.contains("It is in order now."), "{repaired}");
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! `wendy-home fsck`.
 //!
-//! Exit codes as fsck(8): 0 nothing wrong, 1 repaired, 4 left as it is, 8 could not look.
+//! Exit codes as fsck(8).
 
 use super::{Identity, preview, print_reconciled, say};
 use anyhow::Context as _;
@@ -24,11 +24,24 @@ use wendy_home::readme::{self, Readme};
 use wendy_home::store::OpenError;
 use wendy_sys::mount::DetachedMount;
 
+/// What the manual says beside the usage.
+const MANUAL: &str = "\
+Exit status, as of fsck(8):
+  0  all is in order
+  1  it was not, and is now
+  2  the command line was wrong
+  4  it is not, and was left as it is: files changed on another computer count, too
+  8  it could not be looked at
+
+What a repair finds no name for is kept in .wendy/lost, metadata it cannot read beside the new one, \
+in files called *.damagedN. Remove them when you miss nothing.";
+
 /// Check a home, and bring it in order with --repair.
 ///
 /// Given the unmounted stick itself, its filesystem is looked at first and, when it was not taken
 /// out in order, repaired by fsck.fat, fsck.exfat or e2fsck.
 #[derive(Debug, Args)]
+#[command(after_long_help = MANUAL)]
 pub struct Fsck {
     /// Directory on the stick that holds the home, or the device of an unmounted stick
     directory: PathBuf,
@@ -51,6 +64,8 @@ struct Report {
     image: Option<Found>,
     damage: Option<String>,
     rebuilt: bool,
+    /// It is shown somewhere, and looked at as it is at this moment.
+    in_use: bool,
     clean: bool,
     found: Reconciled,
 }
@@ -85,7 +100,11 @@ impl Fsck {
         let mut report = if self.repair {
             self.repair(&looked_at.directory)?
         } else {
-            self.check(&looked_at.directory)?
+            let in_use = super::is_in_use(&looked_at.directory)?;
+            Report {
+                in_use,
+                ..self.check(&looked_at.directory)?
+            }
         };
         report.filesystem = looked_at.state.take();
         if self.json {
@@ -96,12 +115,27 @@ impl Fsck {
         let dirty = report
             .filesystem
             .is_some_and(|state| state != FilesystemState::Clean);
-        let wrong = dirty || report.damage.is_some() || !report.clean || report.found.is_anything();
+        let unclean = !report.clean && !report.in_use;
+        let wrong = dirty || report.damage.is_some() || unclean || report.found.is_anything();
+        if wrong && !self.json {
+            self.advise()?;
+        }
         Ok(match (wrong, self.repair) {
             (false, _) => ExitCode::SUCCESS,
             (true, true) => ExitCode::from(1),
             (true, false) => ExitCode::from(4),
         })
+    }
+
+    /// What is to be done about what was found.
+    fn advise(&self) -> std::io::Result<()> {
+        if self.repair {
+            return say::line("It is in order now.");
+        }
+        let directory = self.directory.display();
+        say::line(format!(
+            "Nothing was changed. To bring it in order: wendy-home fsck --repair {directory}"
+        ))
     }
 
     fn look_at_filesystem(&self) -> anyhow::Result<LookedAt> {
@@ -252,6 +286,7 @@ fn print(report: &Report) -> std::io::Result<()> {
         (Some(what), false) if report.image.is_some() => what.clone(),
         (Some(what), true) => format!("The metadata was damaged ({what}) and is made anew."),
         (Some(what), false) => format!("The metadata is damaged: {what}."),
+        (None, _) if report.in_use => "The home is in use: this is how it is now.".to_owned(),
         (None, _) if report.clean => "The home was closed in order.".to_owned(),
         (None, _) => "The home was not closed in order.".to_owned(),
     })?;

@@ -39,6 +39,9 @@ pub struct Mount {
 impl Mount {
     pub fn run(&self) -> anyhow::Result<ExitCode> {
         let identity = self.identity.options(owner_of(&self.target)?);
+        if !self.target.is_dir() {
+            anyhow::bail!("{} is no directory: name one", self.target.display());
+        }
         let read_only = is_read_only(&self.directory)?;
         if read_only {
             tracing::warn!("the stick takes no changes: showing the home as it is");

@@ -65,7 +65,7 @@ struct OfImage {
 
 impl Status {
     pub fn run(&self) -> anyhow::Result<ExitCode> {
-        let in_use = super::open_medium(&self.directory)?.lock().is_err();
+        let in_use = super::is_in_use(&self.directory)?;
         let (medium, mode) = super::mode_to_read(&self.directory)?;
         let options = self.identity.options(super::caller());
         let report = match mode {

@@ -145,7 +145,11 @@ fn xattrs(extra: &Extra) -> Vec<(Vec<u8>, Vec<u8>)> {
 /// The next header; `None` at the end of the archive.
 fn next_header(from: &mut dyn Read) -> io::Result<Option<[u8; BLOCK]>> {
     let mut header = [0; BLOCK];
-    from.read_exact(&mut header)?;
+    from.read_exact(&mut header)
+        .map_err(|error| match error.kind() {
+            io::ErrorKind::UnexpectedEof => damaged(),
+            _ => error,
+        })?;
     if header.iter().all(|byte| *byte == 0) {
         return Ok(None);
     }
