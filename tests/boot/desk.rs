@@ -13,7 +13,7 @@ const PASSWORD: &str = "biofuel";
 /// is written by root, so that it need not be typed.
 const SETUP: &str = r"set -e
 install -d -m 777 /srv/desk
-install -d /etc/ltsp /run/systemd/system/getty@tty2.service.d
+install -d /run/systemd/system/getty@tty2.service.d
 printf '[Service]\nExecStart=\nExecStart=-/sbin/agetty - $TERM\n' \
     > /run/systemd/system/getty@tty2.service.d/zz-ask.conf
 echo 'sh -eux /srv/desk/job > /srv/desk/said 2>&1; echo $? > /srv/desk/status' > /srv/desk/do
