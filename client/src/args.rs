@@ -247,7 +247,7 @@ pub struct Verify {
 #[derive(Debug, clap::Args)]
 pub struct Jobs {
     /// Stop this job
-    #[arg(long, value_name = "JOB")]
+    #[arg(long, value_name = "JOB", value_parser = job)]
     pub cancel: Option<u64>,
 }
 
@@ -255,7 +255,14 @@ pub struct Jobs {
 #[derive(Debug, clap::Args)]
 pub struct Watch {
     /// Number of a job, from `wendyctl jobs`
+    #[arg(value_parser = job)]
     pub job: Option<u64>,
+}
+
+/// The number of a job.
+fn job(text: &str) -> Result<u64, &'static str> {
+    let said = "a job is named by its number, 'wendyctl jobs' lists them";
+    text.parse().map_err(|_| said)
 }
 
 /// `completion`

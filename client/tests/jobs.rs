@@ -98,6 +98,17 @@ fn a_job_of_somebody_else_is_cancelled_by_number() {
     assert_eq!(fake.world().calls, ["Cancel /org/ubuntu/Wendy/jobs/3"]);
     fake.run(&["jobs", "--cancel", "4"])
         .failed(4, "there is no job 4");
+    let over = fake
+        .world()
+        .jobs
+        .get_mut("/org/ubuntu/Wendy/jobs/3")
+        .map(|job| {
+            job.state = "done".into();
+        });
+    assert!(over.is_some());
+    fake.run(&["jobs", "--cancel", "3"])
+        .failed(1, "job 3 is over already");
+    assert_eq!(fake.world().calls.len(), 1);
 }
 
 #[test]

@@ -50,12 +50,25 @@ pub async fn run(args: &args::Jobs, output: &Output) -> Result<(), Failure> {
 
 async fn cancel(bus: &Bus, number: u64) -> Result<(), Failure> {
     let path = JobPath(number).to_path();
-    if !bus.world().await?.jobs.iter().any(|job| job.path == path) {
+    let world = bus.world().await?;
+    let Some(known) = world.jobs.iter().find(|job| job.path == path) else {
         let message = format!("there is no job {number}");
         return Err(Failure::new(Exit::NotFound, message).advise("'wendyctl jobs' lists them"));
+    };
+    if is_over(known) {
+        let message = format!("job {number} is over already");
+        return Err(Failure::new(Exit::Failed, message).advise("'wendyctl jobs' says how it ended"));
     }
     let job = JobProxy::new(bus.connection(), &path).await?;
     Ok(job.cancel(&NoOptions::default()).await?)
+}
+
+fn is_over(job: &Job) -> bool {
+    use JobState::{Cancelled, Done, Failed};
+    matches!(
+        JobState::from_word(&job.state),
+        Some(Done | Cancelled | Failed)
+    )
 }
 
 fn table(world: &World) -> Table {
