@@ -5,6 +5,7 @@
 //! `first`, `update`, `unchanged`, `throttled` or `memory`, and all of them if none is named. Needs
 //! root, rsync, tar and e2fsprogs. The machine may be busy: the best of several rounds counts.
 
+mod links;
 mod memory;
 mod place;
 mod tools;
@@ -16,6 +17,7 @@ use std::time::{Duration, Instant};
 
 use wendy_layers::testing::{change_some, ordinary_upper, tmpfs};
 
+use links::bare_links;
 use place::{Medium, Visible, hide_mounts};
 use tools::{Tool, Wendy, rsync_beside};
 
@@ -85,14 +87,17 @@ fn first(source: &Source) -> Outcome<()> {
 
 /// One file of a hundred has changed: a new generation beside the last one, against rsync doing
 /// the same, and against rsync overwriting its only copy. Both believe the inodes, which wendy
-/// then does not leave it at: it reads all data as well.
+/// then does not leave it at: it reads all data as well. The links alone show how fast any copy
+/// beside the last one can be.
 fn update(source: &Source) -> Outcome<()> {
     let (mut beside, mut in_place) = (Best::default(), Best::default());
+    let mut links = Best::default();
     let (mut wendy, mut compared) = (Best::default(), Best::default());
     let save = Wendy::new(&source.upper());
     for _ in 0..ROUNDS {
-        let (theirs, ours) = (Medium::new()?, Medium::new()?);
+        let (theirs, ours, bare) = (Medium::new()?, Medium::new()?, Medium::new()?);
         theirs.synced(|to| Tool::Rsync.copy(&source.upper(), to))?;
+        bare.synced(|to| Tool::Rsync.copy(&source.upper(), to))?;
         let mut before = ours.synced(|to| save.first(to))?;
         change_some(&source.files)?;
         settle();
@@ -102,6 +107,7 @@ fn update(source: &Source) -> Outcome<()> {
         in_place.time("rsync in place", || {
             theirs.synced(|to| Tool::Rsync.copy(&source.upper(), to))
         })?;
+        links.time("links alone", || bare.synced(bare_links))?;
         let start = Instant::now();
         let saved = ours.synced(|to| save.update(to, &mut before))?;
         wendy.note("wendy", saved - start);
@@ -109,6 +115,7 @@ fn update(source: &Source) -> Outcome<()> {
     }
     report("update, 1 % changed", &beside, &wendy, "≥ 3");
     report("update, 1 % changed", &in_place, &wendy, "≥ 3");
+    report("no more than a link to each file", &in_place, &links, "");
     report("the same, and all data read", &in_place, &compared, "");
     Ok(())
 }
