@@ -118,8 +118,13 @@ impl Console {
             }
             let left = deadline.saturating_duration_since(Instant::now());
             if left.is_zero() || state.closed {
+                let why = if state.closed {
+                    "the machine ended"
+                } else {
+                    "it took too long"
+                };
                 let tail = String::from_utf8_lossy(tail(&state.text));
-                bail!("{text:?} did not come in {timeout:?}; the console's last words:\n{tail}");
+                bail!("{text:?} did not come, {why}; the console's last words:\n{tail}");
             }
             state = self
                 .heard

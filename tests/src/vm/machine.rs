@@ -43,9 +43,10 @@ pub(super) const HARDWARE: &[&str] = &[
 /// What every boot has on the kernel's command line, beside what its stack wants. The last one is for
 /// the emulator's sake only.
 const PARAMETERS: &str = "quiet console=ttyS0 mitigations=off";
-/// On a machine that has other things to do too, services and devices take longer than systemd waits.
-const PATIENCE: &str =
-    "systemd.default_timeout_start_sec=1800 systemd.default_device_timeout_sec=1800";
+/// A kernel that panics ends its machine, which may not reboot. On a machine that has other things to
+/// do too, services and devices take longer than systemd waits.
+pub(super) const UNATTENDED: &str =
+    "panic=-1 systemd.default_timeout_start_sec=1800 systemd.default_device_timeout_sec=1800";
 
 /// What a boot may take; with two idle processors it takes 80 s.
 const BOOT: Duration = Duration::from_secs(1800);
@@ -105,7 +106,7 @@ impl Vm {
         let mut prompt = vm.screen()?;
         vm.qmp.execute("cont", json!({}))?;
         read_up_to(&mut prompt, "boot:").with_context(|| vm.kernel_log())?;
-        prompt.write_all(format!("live {PATIENCE} {parameters}\r").as_bytes())?;
+        prompt.write_all(format!("live {UNATTENDED} {parameters}\r").as_bytes())?;
         vm.shell
             .take_over_login(BOOT)
             .with_context(|| vm.kernel_log())?;
@@ -252,7 +253,7 @@ fn emulator(image: &LiveImage, medium: bool, begin: Begin<'_>, dir: &Path) -> Co
             .arg(image.file("initrd.img"))
             .arg("-append")
             .arg(format!(
-                "{} {PARAMETERS} {PATIENCE} {parameters}",
+                "{} {PARAMETERS} {UNATTENDED} {parameters}",
                 image.parameters()
             )),
         Begin::Firmware => &mut command,

@@ -11,7 +11,7 @@ use std::time::{Duration, SystemTime};
 use anyhow::{Context, Result};
 
 use super::image::LiveImage;
-use super::machine::{EMULATOR, HARDWARE, Vm, program};
+use super::machine::{EMULATOR, HARDWARE, UNATTENDED, Vm, program};
 use super::scene::{begin, put_to_sleep, stick_in, wake};
 use super::stick::{Plug, Stick};
 
@@ -117,7 +117,7 @@ fn fingerprint(inputs: &[PathBuf]) -> Result<u64> {
         .output()
         .context(EMULATOR)?;
     let mut hasher = DefaultHasher::new();
-    (version.stdout, HARDWARE).hash(&mut hasher);
+    (version.stdout, HARDWARE, UNATTENDED).hash(&mut hasher);
     for input in inputs {
         fs::read(input)
             .with_context(|| input.display().to_string())?
