@@ -15,7 +15,7 @@
 //! | [`choose`] | which stick it is, or why it is none |
 //! | [`check`], [`lower`] | bringing its filesystem in order and mounting it |
 //! | [`open`](mod@open) | the home on it, in whichever mode |
-//! | [`plugged`], [`watch`] | a stick that is pulled and comes back |
+//! | [`watch`], [`in_use`], [`plugged`] | a stick that is pulled and comes back |
 //! | [`skel`] | what a new home begins with |
 //! | [`serve`] | all of that in order, until the last logout |
 //! | [`sessions`] | who is logged in, where systemd does not count |
@@ -31,6 +31,7 @@ pub mod choose;
 pub mod claims;
 pub mod holders;
 pub mod hook;
+pub mod in_use;
 pub mod look;
 pub mod lower;
 pub mod open;

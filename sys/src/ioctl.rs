@@ -52,6 +52,7 @@ mod raw {
     nix::ioctl_write_ptr_bad!(blkpg, nix::request_code_none!(0x12, 105), BlkpgArgument);
     nix::ioctl_readwrite!(fifreeze, b'X', 119, nix::libc::c_int);
     nix::ioctl_readwrite!(fithaw, b'X', 120, nix::libc::c_int);
+    nix::ioctl_read!(shutdown, b'X', 125, u32);
     nix::ioctl_read!(getfslabel, 0x94, 49, [u8; FSLABEL_MAX]);
     nix::ioctl_write_ptr!(setfslabel, 0x94, 50, [u8; FSLABEL_MAX]);
     nix::ioctl_write_ptr_bad!(loop_configure, 0x4C0A, loop_config);
@@ -125,6 +126,14 @@ pub(crate) fn thaw(fd: BorrowedFd<'_>) -> Result<()> {
     let mut unused = 0;
     // SAFETY: the kernel ignores the argument.
     unsafe { raw::fithaw(fd.as_raw_fd(), &raw mut unused) }.map(drop)
+}
+
+/// Lets everything done with the filesystem that holds `fd` fail, without writing anything more.
+pub(crate) fn shut_down(fd: BorrowedFd<'_>) -> Result<()> {
+    const WITHOUT_LOG: u32 = 2;
+    let mut flags = WITHOUT_LOG;
+    // SAFETY: the kernel reads the flags, although the request is declared the other way round.
+    unsafe { raw::shutdown(fd.as_raw_fd(), &raw mut flags) }.map(drop)
 }
 
 /// Label of the mounted filesystem that holds `fd`, zero-padded.

@@ -5,6 +5,7 @@
 
 mod context;
 mod device;
+mod filesystem;
 mod idmap;
 
 use std::{
@@ -20,9 +21,10 @@ use rustix::{
     },
 };
 
-use crate::{Error, Result, block::proc_path, error::Context as _, ioctl};
+use crate::{Result, block::proc_path, error::Context as _};
 
 pub use device::of_device;
+pub use filesystem::{Frozen, Space, freeze, label, set_label, shut_down, space, syncfs};
 pub use idmap::exchange_owner;
 
 /// What a mount forbids; everything is allowed by default.
@@ -122,28 +124,6 @@ pub struct OverlayDirs<'a> {
     pub upper_and_work: Option<(BorrowedFd<'a>, BorrowedFd<'a>)>,
 }
 
-/// Room on a filesystem, in bytes.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Space {
-    /// Size of the filesystem.
-    pub size: u64,
-    /// Free for anybody but root's reserve.
-    pub available: u64,
-    /// Free, root's reserve included.
-    pub free: u64,
-    /// Size of an allocation block.
-    pub block: u64,
-    /// Inodes that can still be made; 0 where the filesystem does not count them.
-    pub free_inodes: u64,
-}
-
-impl Space {
-    /// Bytes in use.
-    pub fn used(&self) -> u64 {
-        self.size.saturating_sub(self.free)
-    }
-}
-
 /// Mounts the filesystem `fs_type` on `source` with parameters such as `("noload", None)` or
 /// `("mode", Some("0700"))`. An error carries the kernel's explanation.
 pub fn detached(
@@ -218,81 +198,6 @@ pub fn detach(path: &Path, lazy: bool) -> Result<()> {
         UnmountFlags::empty()
     };
     unmount(path, flags | UnmountFlags::NOFOLLOW).during(|| format!("unmount {}", path.display()))
-}
-
-/// Waits until everything written to the filesystem that holds `fd` is on its device.
-///
-/// Reports write errors that happened since `fd` was opened (syncfs(2), Linux 5.8), so open it
-/// before the first write.
-pub fn syncfs(fd: impl AsFd) -> Result<()> {
-    fs::syncfs(fd).during(|| "write a filesystem back".into())
-}
-
-/// Stops writes to the filesystem that holds `fd` and makes its device consistent, until the
-/// result is dropped.
-pub fn freeze(fd: BorrowedFd<'_>) -> Result<Frozen<'_>> {
-    ioctl::freeze(fd).during(|| "freeze a filesystem".into())?;
-    Ok(Frozen(fd))
-}
-
-/// A frozen filesystem; it goes on when this is dropped.
-#[derive(Debug)]
-#[must_use = "the filesystem goes on when this is dropped"]
-pub struct Frozen<'fd>(BorrowedFd<'fd>);
-
-impl Frozen<'_> {
-    /// Lets the filesystem go on, and reports when it cannot.
-    pub fn thaw(self) -> Result<()> {
-        let fd = self.0;
-        std::mem::forget(self);
-        ioctl::thaw(fd).during(|| "thaw a filesystem".into())
-    }
-}
-
-impl Drop for Frozen<'_> {
-    fn drop(&mut self) {
-        if let Err(error) = ioctl::thaw(self.0) {
-            tracing::error!(%error, "filesystem stays frozen");
-        }
-    }
-}
-
-/// The label of the mounted filesystem that holds `fd`.
-pub fn label(fd: impl AsFd) -> Result<String> {
-    let label = ioctl::label(fd.as_fd()).during(|| "read a label".into())?;
-    let end = label
-        .iter()
-        .position(|&byte| byte == 0)
-        .unwrap_or(label.len());
-    Ok(String::from_utf8_lossy(&label[..end]).into_owned())
-}
-
-/// Changes the label of the mounted filesystem that holds `fd` (`FS_IOC_SETFSLABEL`).
-///
-/// How long it may be depends on the filesystem: 16 bytes on ext4; longer ones give `EINVAL`.
-pub fn set_label(fd: impl AsFd, label: &str) -> Result<()> {
-    let mut padded = [0; ioctl::FSLABEL_MAX];
-    let room = padded.len() - 1;
-    if label.len() > room || label.contains('\0') {
-        return Err(Error::invalid(
-            format!("label {label:?}"),
-            "too long for any filesystem",
-        ));
-    }
-    padded[..label.len()].copy_from_slice(label.as_bytes());
-    ioctl::set_label(fd.as_fd(), &padded).during(|| format!("set the label {label:?}"))
-}
-
-/// Room on the filesystem that holds `fd`.
-pub fn space(fd: impl AsFd) -> Result<Space> {
-    let stat = fs::fstatvfs(fd).during(|| "ask for free space".into())?;
-    Ok(Space {
-        size: stat.f_blocks * stat.f_frsize,
-        available: stat.f_bavail * stat.f_frsize,
-        free: stat.f_bfree * stat.f_frsize,
-        block: stat.f_bsize,
-        free_inodes: stat.f_favail,
-    })
 }
 
 /// Adds restrictions to a mount.

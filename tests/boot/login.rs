@@ -92,7 +92,9 @@ fn a_home_goes_from_one_computer_to_another() -> Result<()> {
         mount(&stick, "ro")
     ))?;
     vm.run("[ \"$(cat /mnt/pershome/later)\" = later ]; umount /mnt")?;
-    it_lets_go_of_a_stick_that_stays_away(&mut vm, &stick)
+    it_lets_go_of_a_stick_that_stays_away(&mut vm, &stick)?;
+    desk::log_out(&mut vm)?;
+    an_image_survives_a_pull_too(&mut vm, &stick)
 }
 
 fn computer(image: &LiveImage, uid: u32) -> Result<Vm> {
@@ -157,10 +159,10 @@ fn any_computer_can_read_it(vm: &mut Vm, stick: &Stick) -> Result<()> {
 fn it_survives_a_pull(vm: &mut Vm, stick: &Stick) -> Result<()> {
     desk::does(vm, "echo kept > kept; sync kept .; [ ! -e later ]")?;
     vm.pull(stick)?;
-    wait_for_words(vm, "pulled while in use")?;
+    wait_for_words(vm, "pulled while in use", 1)?;
     desk::does(vm, WITHOUT_STICK)?;
     vm.plug(stick, Plug::Fast)?;
-    wait_for_words(vm, "the home goes on")?;
+    wait_for_words(vm, "the home goes on", 1)?;
     desk::does(
         vm,
         "[ \"$(cat kept)\" = kept ]; echo later > later; sync later",
@@ -177,10 +179,36 @@ fn it_lets_go_of_a_stick_that_stays_away(vm: &mut Vm, stick: &Stick) -> Result<(
     desk::log_in_and_read(vm, "No stick with your home is plugged in")
 }
 
-fn wait_for_words(vm: &mut Vm, words: &str) -> Result<()> {
+/// The same with a home in an image, which is mounted anew: who was in it has to come in again.
+fn an_image_survives_a_pull_too(vm: &mut Vm, stick: &Stick) -> Result<()> {
+    vm.plug(stick, Plug::Fast)?;
+    vm.run(&format!(
+        "{}; rm -r /mnt/pershome; wendy-home create /mnt/pershome --mode image --size 64M; umount /mnt",
+        mount(stick, "rw")
+    ))?;
+    log_in_with_home(vm)?;
+    desk::does(vm, "[ -O . ]; mkdir paper; echo kept > kept; sync")?;
+    vm.pull(stick)?;
+    wait_for_words(vm, "pulled while in use", 3)?;
+    desk::does(vm, WITHOUT_STICK)?;
+    vm.plug(stick, Plug::Fast)?;
+    wait_for_words(vm, "the home goes on", 2)?;
+    let again = "cd; [ -O . ]; [ \"$(cat kept)\" = kept ]; echo later > later";
+    desk::does(vm, again)?;
+    log_out(vm, ELSEWHERE)?;
+    vm.run(&format!(
+        "{}; wendy-home fsck /mnt/pershome; umount /mnt",
+        mount(stick, "rw")
+    ))?;
+    log_in_with_home(vm)?;
+    desk::does(vm, "[ \"$(cat later)\" = later ]")
+}
+
+/// Waits until the server of the home has said these words so many times since the machine started.
+fn wait_for_words(vm: &mut Vm, words: &str, times: u32) -> Result<()> {
     let wait = format!(
-        "for i in $(seq 240); do ! journalctl -b -u 'wendy-home@*' | grep -q '{words}' || exit 0; \
-         sleep 0.5; done; exit 1"
+        "for i in $(seq 240); do [ $(journalctl -b -u 'wendy-home@*' | grep -c '{words}') -lt {times} ] \
+         || exit 0; sleep 0.5; done; exit 1"
     );
     let seen = vm.attempt(&format!("({wait})"))?;
     ensure!(seen.status == 0, "no {words:?}:\n{}", desk::journal(vm));

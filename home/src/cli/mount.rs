@@ -104,7 +104,9 @@ impl Mount {
         }
         let mounted = MountedImage::of(&image)?.owned_by((identity.uid, identity.gid))?;
         let busy = MountOptions::default().when_busy;
-        Ok(image::serve::serve(mounted, &self.target, busy, ready)?)
+        Ok(image::serve::serve(mounted, &self.target, busy, |_| {
+            ready()
+        })?)
     }
 }
 

@@ -74,14 +74,6 @@ impl MountedImage {
         Ok(self)
     }
 
-    /// Number of the loop device.
-    ///
-    /// # Errors
-    /// Those of fstat(2).
-    pub fn devnum(&self) -> Result<DevNum> {
-        Ok(DevNum::new(fstat(self.device.fd())?.st_rdev))
-    }
-
     /// Shows it at a directory; the device that stays must be kept as long as it is shown.
     ///
     /// # Errors

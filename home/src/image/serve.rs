@@ -3,17 +3,84 @@
 use super::mounting::is_used;
 use super::{MountedImage, Result};
 use crate::mount::block_signals;
-use rustix::fs::{Mode, OFlags};
+use rustix::fs::{Mode, OFlags, fstat};
+use rustix::io::Errno;
 use rustix::mount::{UnmountFlags, unmount};
 use std::io;
-use std::path::Path;
+use std::os::fd::OwnedFd;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::Duration;
 use wendy_sys::DevNum;
-use wendy_sys::mountinfo::Watch;
+use wendy_sys::loopdev::Loop;
+use wendy_sys::mount;
+use wendy_sys::mountinfo::{self, Mount, Watch};
 
 /// How often to ask whether files of a home that is unmounted are still open.
 const BETWEEN: Duration = Duration::from_millis(200);
+
+/// An image that is shown at a directory.
+///
+/// When its medium is gone it can be [shut down](Self::shut_down), and when that is back
+/// [replaced](Self::replace) by what is there now: the kernel cannot go on with a filesystem whose
+/// device was away.
+#[derive(Debug)]
+pub struct Shown {
+    target: PathBuf,
+    /// Held while the mount is exchanged, so that nobody sees the place without one.
+    device: Mutex<Loop>,
+}
+
+impl Shown {
+    /// Shows the image at `target`.
+    ///
+    /// # Errors
+    /// Those of move_mount(2).
+    pub fn at(target: &Path, mounted: MountedImage) -> Result<Self> {
+        Ok(Self {
+            target: target.to_owned(),
+            device: Mutex::new(mounted.attach(target)?),
+        })
+    }
+
+    /// Lets everything fail with `EIO` that is done there, instead of being kept in memory for a device
+    /// that will never take it.
+    ///
+    /// # Errors
+    /// Those of the filesystem.
+    pub fn shut_down(&self) -> Result<()> {
+        let _unchanged = self.device();
+        Ok(mount::shut_down(open(&self.target)?)?)
+    }
+
+    /// Shows the image as it is on the medium that is back. What was opened before stays dead.
+    ///
+    /// # Errors
+    /// `ENOENT` if the home was unmounted meanwhile, those of mounting.
+    pub fn replace(&self, mounted: MountedImage) -> Result<()> {
+        let mut device = self.device();
+        if !is_mounted(&device, &mountinfo::read()?)? {
+            return Err(Errno::NOENT.into());
+        }
+        mount::detach(&self.target, true)?;
+        *device = mounted.attach(&self.target)?;
+        Ok(())
+    }
+
+    fn is_there(&self, table: &mut Watch) -> Result<bool> {
+        let device = self.device();
+        is_mounted(&device, &table.read()?)
+    }
+
+    fn is_used(&self) -> bool {
+        is_used(self.device().node())
+    }
+
+    fn device(&self) -> MutexGuard<'_, Loop> {
+        self.device.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
 
 /// Shows the home at `target` until it is unmounted and nobody uses it any more. `ready` runs once it
 /// can be used, and fails or not as a whole with it. Asked to end while files are open, everything is
@@ -27,31 +94,32 @@ pub fn serve(
     mounted: MountedImage,
     target: &Path,
     when_busy: fn(&Path),
-    ready: impl FnOnce() -> io::Result<()>,
+    ready: impl FnOnce(&Arc<Shown>) -> io::Result<()>,
 ) -> Result<()> {
     let signals = block_signals()?;
-    let devnum = mounted.devnum()?;
     let mut table = Watch::open()?;
-    let device = mounted.attach(target)?;
-    let place = target.to_owned();
-    let asked = move || {
+    let shown = Arc::new(Shown::at(target, mounted)?);
+    let asked = Arc::clone(&shown);
+    let end = move || {
         while signals.wait().is_ok() {
-            unmount_or_flush(&place, when_busy);
+            let _unchanged = asked.device();
+            unmount_or_flush(&asked.target, when_busy);
         }
     };
-    thread::Builder::new().name("signals".into()).spawn(asked)?;
-    ready()?;
-    while is_mounted(&mut table, devnum)? {
+    thread::Builder::new().name("signals".into()).spawn(end)?;
+    ready(&shown)?;
+    while shown.is_there(&mut table)? {
         table.wait(None)?;
     }
-    while is_used(device.node()) {
+    while shown.is_used() {
         thread::sleep(BETWEEN);
     }
     Ok(())
 }
 
-fn is_mounted(table: &mut Watch, devnum: DevNum) -> Result<bool> {
-    Ok(table.read()?.iter().any(|mount| mount.devnum == devnum))
+fn is_mounted(device: &Loop, table: &[Mount]) -> Result<bool> {
+    let devnum = DevNum::new(fstat(device.fd())?.st_rdev);
+    Ok(table.iter().any(|mount| mount.devnum == devnum))
 }
 
 /// Unmounts, or makes everything durable where that is not possible now.
@@ -66,10 +134,10 @@ fn unmount_or_flush(place: &Path, when_busy: fn(&Path)) {
 }
 
 fn flush(place: &Path) -> io::Result<()> {
+    Ok(rustix::fs::syncfs(open(place)?)?)
+}
+
+fn open(place: &Path) -> rustix::io::Result<OwnedFd> {
     let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
-    Ok(rustix::fs::syncfs(rustix::fs::open(
-        place,
-        flags,
-        Mode::empty(),
-    )?)?)
+    rustix::fs::open(place, flags, Mode::empty())
 }

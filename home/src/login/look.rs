@@ -45,7 +45,7 @@ pub fn look(stick: &Stick) -> Content {
     };
     let driver = stick.filesystem.driver();
     match mount::detached(driver, Some(&stick.node), params, MountFlags::UNTRUSTED) {
-        Ok(mounted) => content(&mounted),
+        Ok(mounted) => content_below(&mounted),
         Err(error) => Content::Unusable(error.to_string()),
     }
 }
@@ -63,9 +63,9 @@ pub fn open_directory(root: impl AsFd) -> wendy_sys::Result<DirectoryMedium> {
     })
 }
 
-fn content(root: impl AsFd) -> Content {
+fn content_below(root: impl AsFd) -> Content {
     match open_directory(root) {
-        Ok(medium) => home_in(&medium).unwrap_or_else(Content::Unusable),
+        Ok(medium) => content(&medium).unwrap_or_else(Content::Unusable),
         Err(error) if error.errno() == Some(Errno::NOENT) => Content::None,
         Err(error) => match error.errno() {
             Some(Errno::LOOP | Errno::NOTDIR) => {
@@ -76,7 +76,11 @@ fn content(root: impl AsFd) -> Content {
     }
 }
 
-fn home_in(medium: &DirectoryMedium) -> Result<Content, String> {
+/// What is in the directory for a home.
+///
+/// # Errors
+/// Why it cannot be used, in words for a person.
+pub fn content(medium: &DirectoryMedium) -> Result<Content, String> {
     let words = |error: image::ImageError| error.to_string();
     Ok(match Standing::of(medium).map_err(words)?.mode {
         None => Content::Vacant,
@@ -135,7 +139,7 @@ mod tests {
     fn content_of(prepare: impl FnOnce(&std::path::Path)) -> Content {
         let dir = tempfile::tempdir().unwrap();
         prepare(dir.path());
-        content(File::open(dir.path()).unwrap())
+        content_below(File::open(dir.path()).unwrap())
     }
 
     #[test]

@@ -2,6 +2,7 @@
 
 use super::choose::{Found, choose};
 use super::claims::{Claims, Owner};
+use super::in_use::{Files, InImage, InUse};
 use super::look::{self, Content, HomeId};
 use super::open::{Opened, Terms, open};
 use super::person::Person;
@@ -11,7 +12,8 @@ use super::sticks::{self, Stick};
 use super::watch::{self, Watched};
 use super::{HERE, check, holders, lower};
 use crate::home::Home;
-use crate::image;
+use crate::image::serve::Shown;
+use crate::image::{self, MountedImage};
 use crate::mount::{self, MountOptions};
 use crate::sync;
 use rustix::fs::{Mode, OFlags};
@@ -44,7 +46,7 @@ pub fn serve(uid: u32, host: [u8; 16]) -> io::Result<()> {
     place.say("").map_err(io::Error::other)?;
     clear(&person, &place)?;
     let served = match arrive(&person, &place, host) {
-        Ok(arrived) => keep(arrived, &place),
+        Ok(arrived) => keep(arrived, &person, &place),
         Err(why) => {
             tracing::warn!(user = %person.name, why);
             place.say(&why).map_err(io::Error::other)?;
@@ -137,59 +139,81 @@ fn find(person: &Person, claims: &Claims) -> Result<Vec<Found>, String> {
 }
 
 /// Shows the home until the end.
-fn keep(arrived: Arrived, place: &Arc<Place>) -> io::Result<()> {
+fn keep(arrived: Arrived, person: &Person, place: &Arc<Place>) -> io::Result<()> {
     let Arrived {
         stick,
         id,
         home,
         target,
     } = arrived;
+    let source = Source {
+        stick,
+        id,
+        place: Arc::clone(place),
+    };
     match home {
-        Opened::Files(home) => keep_files(*home, &target, (stick, id), place),
-        Opened::FilesReadOnly(home) => keep_files(*home, &target, (stick, id), place),
-        // A filesystem of the kernel's cannot go on with a stick that was away.
-        Opened::Image(mounted) => {
-            image::serve::serve(mounted, &target, let_go, || begun(&stick, place))
-                .map_err(io::Error::other)
-        }
+        Opened::Files(home) => keep_files(*home, &target, &source),
+        Opened::FilesReadOnly(home) => keep_files(*home, &target, &source),
+        Opened::Image(mounted) => keep_image(mounted, &target, &source, (person.uid, person.gid)),
     }
 }
 
-fn keep_files<M: OnPlugged>(
-    home: Home<M>,
-    target: &Path,
-    (stick, id): (Stick, HomeId),
-    place: &Arc<Place>,
-) -> io::Result<()> {
+fn keep_files<M: OnPlugged>(home: Home<M>, target: &Path, source: &Source) -> io::Result<()> {
     let options = MountOptions {
         when_busy: let_go,
-        read_only: stick.read_only,
+        read_only: source.stick.read_only,
         ..MountOptions::default()
     };
-    let place = Arc::clone(place);
     mount::serve(home, target, options, |home, kernel| {
+        let home = Arc::clone(home);
+        source.begin(Files { home, kernel })
+    })
+}
+
+fn keep_image(
+    mounted: MountedImage,
+    target: &Path,
+    source: &Source,
+    owner: (u32, u32),
+) -> io::Result<()> {
+    let read_only = source.stick.read_only;
+    let begin = |shown: &Arc<Shown>| {
+        source.begin(InImage {
+            shown: Arc::clone(shown),
+            owner,
+            read_only,
+        })
+    };
+    image::serve::serve(mounted, target, let_go, begin).map_err(io::Error::other)
+}
+
+/// Where a home comes from.
+struct Source {
+    stick: Stick,
+    id: HomeId,
+    place: Arc<Place>,
+}
+
+impl Source {
+    /// Tells the login that the home is there, and watches the stick from now on.
+    fn begin(&self, home: impl InUse) -> io::Result<()> {
         let watched = Watched {
-            home: Arc::clone(home),
-            kernel,
-            stick: stick.clone(),
-            id,
-            place: Arc::clone(&place),
+            home,
+            stick: self.stick.clone(),
+            id: self.id,
+            place: Arc::clone(&self.place),
         };
         if let Err(error) = watch::start(watched) {
             tracing::warn!(%error, "a pulled stick will not be noticed");
         }
-        begun(&stick, &place)
-    })
-}
-
-/// Tells the login that the home is there.
-fn begun(stick: &Stick, place: &Place) -> io::Result<()> {
-    let mut said = format!("Your home is on the stick {}.", stick.name);
-    if stick.read_only {
-        said += " The stick is write-protected: you can read your home, but change nothing in it.";
+        let mut said = format!("Your home is on the stick {}.", self.stick.name);
+        if self.stick.read_only {
+            said +=
+                " The stick is write-protected: you can read your home, but change nothing in it.";
+        }
+        self.place.say(&said).map_err(io::Error::other)?;
+        tell_ready()
     }
-    place.say(&said).map_err(io::Error::other)?;
-    tell_ready()
 }
 
 /// At the last logout somebody still has files open: says who, and lets them keep these, while the

@@ -1,21 +1,16 @@
 //! A stick that is pulled while its home is in use, and the same one coming back.
 //!
-//! Until it is back everything that needs it fails with `EIO`. Then the home is read anew, as after
-//! any other interruption, and the kernel forgets what it remembers of it: all that was synced is
-//! there, and files can be opened again.
+//! Until it is back everything that needs it fails with `EIO`. Then all that was synced is there, and
+//! files can be opened again.
 
-use super::look::{self, HomeId};
+use super::in_use::InUse;
+use super::look::{self, Content, HomeId};
 use super::place::Place;
-use super::plugged::OnPlugged;
 use super::sticks::Stick;
 use super::{check, lower};
-use crate::home::{Home, Stale};
 use crate::medium::directory::DirectoryMedium;
-use fuser::{INodeNo, Notifier};
 use rustix::event::{PollFd, PollFlags, poll};
-use std::ffi::OsStr;
 use std::io;
-use std::os::unix::ffi::OsStrExt as _;
 use std::sync::Arc;
 use std::thread;
 use udev::{Event, EventType, MonitorBuilder, MonitorSocket};
@@ -23,11 +18,9 @@ use wendy_sys::DevNum;
 
 /// A home in use and the stick it is on.
 #[derive(Debug)]
-pub struct Watched<M: OnPlugged> {
+pub struct Watched<H> {
     /// The home.
-    pub home: Arc<Home<M>>,
-    /// The kernel that shows it.
-    pub kernel: Notifier,
+    pub home: H,
     /// The stick, as it was plugged in first.
     pub stick: Stick,
     /// Identity of the home.
@@ -40,7 +33,7 @@ pub struct Watched<M: OnPlugged> {
 ///
 /// # Errors
 /// Those of starting a thread.
-pub fn start<M: OnPlugged>(watched: Watched<M>) -> io::Result<()> {
+pub fn start<H: InUse>(watched: Watched<H>) -> io::Result<()> {
     let work = move || {
         // libudev's objects must not leave the thread that made them.
         if let Err(error) = watched.run() {
@@ -53,7 +46,7 @@ pub fn start<M: OnPlugged>(watched: Watched<M>) -> io::Result<()> {
         .map(drop)
 }
 
-impl<M: OnPlugged> Watched<M> {
+impl<H: InUse> Watched<H> {
     fn run(&self) -> io::Result<()> {
         let events = MonitorBuilder::new()?.match_subsystem("block")?.listen()?;
         let mut node = Some(self.stick.devnum);
@@ -92,7 +85,7 @@ impl<M: OnPlugged> Watched<M> {
     }
 
     fn pulled(&self) {
-        self.home.medium().plugged().pull();
+        self.home.pulled();
         tracing::warn!(stick = %self.stick.name, "pulled while in use: plug it in again to go on");
         if let Err(error) = lower::detach(&self.place) {
             tracing::error!(%error, "cannot unmount what was pulled");
@@ -104,32 +97,20 @@ impl<M: OnPlugged> Watched<M> {
         let medium = lower::mount(stick, &self.place)?;
         let resumed = self.resume(medium);
         if resumed.is_err() {
-            self.home.medium().plugged().pull();
             lower::detach(&self.place)?;
         }
-        self.forget(&resumed?);
+        resumed?;
         tracing::info!(stick = %stick.name, "back: the home goes on");
         Ok(())
     }
 
-    fn resume(&self, medium: DirectoryMedium) -> anyhow::Result<Stale> {
-        let id = look::identity(&medium).map_err(anyhow::Error::msg)?;
-        anyhow::ensure!(id == self.id, "it holds another home now");
-        medium.lock()?;
-        Ok(self.home.resume(|lower| lower.plugged().put(medium))?)
-    }
-
-    /// Makes the kernel ask again about what it may remember. That it remembers nothing of most of
-    /// it is no error.
-    fn forget(&self, stale: &Stale) {
-        for (dir, name) in &stale.names {
-            let _ = self
-                .kernel
-                .inval_entry(INodeNo(dir.0), OsStr::from_bytes(name));
-        }
-        for ino in &stale.inodes {
-            let _ = self.kernel.inval_inode(INodeNo(ino.0), 0, 0);
-        }
+    fn resume(&self, medium: DirectoryMedium) -> anyhow::Result<()> {
+        let content = look::content(&medium).map_err(anyhow::Error::msg)?;
+        anyhow::ensure!(
+            content == Content::Home(self.id),
+            "it holds another home now"
+        );
+        self.home.resume(medium)
     }
 }
 

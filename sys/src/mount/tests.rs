@@ -176,6 +176,23 @@ fn a_frozen_filesystem_goes_on_when_released() {
 }
 
 #[test]
+fn a_filesystem_that_was_shut_down_fails_and_keeps_what_was_synced() {
+    if !is_root() {
+        return;
+    }
+    let stick = ext4();
+    let mounted = || detached("ext4", Some(stick.node()), &[], MountFlags::STORE).unwrap();
+    let mount = mounted();
+    write_atomic(&mount, "file", b"synced", 0o600).unwrap();
+    syncfs(&mount).unwrap();
+    shut_down(&mount).unwrap();
+    let written = write_atomic(&mount, "file", b"lost", 0o600);
+    assert_eq!(written.unwrap_err().errno(), Some(Errno::IO));
+    drop(mount);
+    assert_eq!(read_small(mounted(), "file", 100).unwrap(), b"synced");
+}
+
+#[test]
 fn a_label_is_changed_while_mounted() {
     if !is_root() {
         return;

@@ -2,6 +2,8 @@
 
 #![allow(clippy::unwrap_used, reason = "helpers of tests fail as tests do")]
 
+mod away;
+#[path = "../common/mod.rs"]
 mod common;
 
 use common::{Mounted, PROGRAM, can_mount, command, skip, succeed, wendy_home};
