@@ -281,7 +281,7 @@ fn a_live_stick_is_added_to_unless_something_else_is_said() {
     let expected = "\
 sda (SanDisk Ultra, 16 GB), serial number 4C530001
 Nothing will be lost: what is on the device stays.
-This stays, with something added to it:
+This is added to, and what is there stays:
   the partition table dos
 This will be made:
   the partition 16 GB

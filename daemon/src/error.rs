@@ -4,6 +4,7 @@
 //! already checked ([`wendy_store::Name`]); texts of the kernel and of tools are carried as sources.
 
 use thiserror::Error;
+use wendy_dbus::units::size;
 use wendy_sys::Errno;
 
 use crate::jobs::{Failure, FailureKind, Refused};
@@ -26,7 +27,7 @@ pub enum Error {
     #[error("{0} is built into this computer, where wendy erases nothing; use a removable device")]
     SystemDisk(String),
     /// Something holds the device.
-    #[error("{what} is in use by {by}; stop that and try again")]
+    #[error("{what} is in use ({by}); unmount or stop that and try again")]
     InUse {
         /// The device.
         what: String,
@@ -37,7 +38,11 @@ pub enum Error {
     #[error("{0} is busy with another operation; wait until that is done")]
     Busy(String),
     /// The device or the free space on it is too small.
-    #[error("{what} has {have} bytes, {need} are needed; use a larger one")]
+    #[error(
+        "{what} has {}, {} are needed; use a larger one or ask for less",
+        size(*have),
+        size(*need)
+    )]
     TooSmall {
         /// The device or the space.
         what: String,
@@ -54,7 +59,9 @@ pub enum Error {
     Failing(String),
     /// The save does not fit beside what is there.
     #[error(
-        "{what} has {have} bytes free, {need} are needed; delete a session or use a larger one"
+        "{what} has {} free, {} are needed; delete a session or use a larger one",
+        size(*have),
+        size(*need)
     )]
     NoSpace {
         /// The store.

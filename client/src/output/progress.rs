@@ -87,7 +87,7 @@ pub fn phase(job: &Job) -> String {
         Some(Phase::Measuring) => "Measuring",
         Some(Phase::Copying) => "Copying",
         Some(Phase::SecondPass) => "Copying what changed meanwhile",
-        Some(Phase::Removing) => "Removing",
+        Some(Phase::Removing) => "Clearing up",
         Some(Phase::Comparing) => "Comparing",
         Some(Phase::Syncing) => "Writing to the medium",
         Some(Phase::Committing) => "Finishing",

@@ -19,7 +19,7 @@ pub fn plan(device: &Object<Device>, plan: &PreparePlan) -> Vec<String> {
         lines.extend(plan.lost.iter().map(|lost| format!("  {}", piece(lost))));
     }
     if !plan.changed.is_empty() {
-        lines.push("This stays, with something added to it:".into());
+        lines.push("This is added to, and what is there stays:".into());
         lines.extend(plan.changed.iter().map(|kept| format!("  {}", piece(kept))));
     }
     lines.push("This will be made:".into());
