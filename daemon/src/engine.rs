@@ -18,6 +18,7 @@ mod own_saves;
 pub mod prepare;
 mod publish;
 pub mod save;
+mod saving;
 mod source;
 mod token;
 mod watch;
@@ -40,7 +41,7 @@ pub use token::{LIFETIME, PER_CALLER, Token};
 pub use watch::{Unwatched, Watch};
 
 use prepare::PreparePlan;
-use save::Indexes;
+use save::{Indexes, Paces};
 use token::Tokens;
 
 /// What differs from one installation to another.
@@ -73,6 +74,7 @@ pub struct Engine {
     tokens: Arc<Tokens<PreparePlan>>,
     indexes: Indexes,
     own_saves: OwnSaves,
+    paces: Paces,
     settle: Duration,
 }
 
@@ -89,6 +91,7 @@ impl Engine {
             tokens: Arc::default(),
             indexes,
             own_saves,
+            paces: Paces::default(),
             settle: config.settle,
         }
     }

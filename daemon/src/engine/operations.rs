@@ -72,7 +72,9 @@ impl Operations for Engine {
         request: SaveRequest,
     ) -> Result<JobId, Failure> {
         // What can be refused at once is, rather than by a job that fails.
-        self.source.open()?;
+        let source = self.source.open()?;
+        let is_new = request.session.is_none();
+        save::check(&request.name, is_new, &request.exclude, &source)?;
         let device = self.device_of(store)?;
         let mut objects = vec![ObjectId::Store(store), ObjectId::Device(device)];
         objects.extend(request.session.map(ObjectId::Session));
@@ -213,76 +215,7 @@ impl Engine {
         Ok(Facts::new().with("store", Fact::Object(Some(ObjectId::Store(key)))))
     }
 
-    fn plan_save_in(
-        &self,
-        key: StoreKey,
-        store: &OpenStore,
-        request: &SaveRequest,
-        watch: &dyn super::Watch,
-    ) -> Result<Facts> {
-        let source = self.source.open()?;
-        let request_in = self.save_request(key, store, request)?;
-        let context = save::Context {
-            store,
-            source: &source,
-            indexes: &self.indexes,
-            ledger: &(),
-            watch,
-        };
-        let plan = save::plan(context, &request_in)?;
-        let session = request.session.map(ObjectId::Session);
-        Ok(plan.facts().with("session", Fact::Object(session)))
-    }
-
-    fn save_in(
-        &self,
-        key: StoreKey,
-        store: &OpenStore,
-        request: &SaveRequest,
-        job: &JobHandle,
-    ) -> Result<Facts> {
-        let source = self.source.open()?;
-        let request = self.save_request(key, store, request)?;
-        let context = save::Context {
-            store,
-            source: &source,
-            indexes: &self.indexes,
-            ledger: &self.own_saves,
-            watch: job,
-        };
-        let report = save::save(context, &request)?;
-        self.own_saves.note(report.session, &report.generation);
-        let saved = Saved::read(store.root())?;
-        let parameters =
-            publish::kernel_parameters(store, saved.get(report.session)?, report.default);
-        let session =
-            world::session_key(key, store.record().id, self.device_of(key)?, report.session);
-        Ok(report
-            .facts()
-            .with("session", Fact::Object(Some(ObjectId::Session(session))))
-            .with("store", Fact::Object(Some(ObjectId::Store(key))))
-            .with("kernel-parameters", parameters))
-    }
-
-    fn save_request(
-        &self,
-        key: StoreKey,
-        store: &OpenStore,
-        request: &SaveRequest,
-    ) -> Result<save::SaveRequest> {
-        let device = self.device_of(key)?;
-        let find = |session| world::session_id(&Saved::read(store.root())?, device, session);
-        Ok(save::SaveRequest {
-            name: request.name.clone(),
-            session: request.session.map(find).transpose()?,
-            default: request.default,
-            exclude: request.exclude.clone(),
-            second_pass: second_pass(request.quiesce.as_deref())?,
-            overwrite: request.overwrite,
-        })
-    }
-
-    fn device_of(&self, store: StoreKey) -> Result<DeviceId> {
+    pub(super) fn device_of(&self, store: StoreKey) -> Result<DeviceId> {
         let world = self.hub.snapshot();
         let found = world.stores.get(&store).map(|store| store.device);
         found.ok_or_else(|| Error::NotFound(format!("the store {store}")))
@@ -336,16 +269,6 @@ fn prepare_request(request: PrepareRequest) -> Result<prepare::PrepareRequest> {
         filesystem,
         token,
     })
-}
-
-fn second_pass(quiesce: Option<&str>) -> Result<bool> {
-    match quiesce {
-        None | Some("second-pass") => Ok(true),
-        Some("none") => Ok(false),
-        Some(other) => Err(Error::NotSupported(format!(
-            "there is no way {other:?} to quiesce; use second-pass or none"
-        ))),
-    }
 }
 
 fn check_in(

@@ -13,10 +13,11 @@ mod exclude;
 mod generation;
 mod indexes;
 mod overwrite;
+mod pace;
 mod plan;
 
 use wendy_layers::{Index, Look};
-use wendy_store::{GenerationRecord, SessionId};
+use wendy_store::{GenerationRecord, Name, SessionId};
 
 use super::{During, Error, Result, Source, Watch};
 use crate::{
@@ -26,6 +27,7 @@ use crate::{
 
 pub use generation::MANIFEST;
 pub use indexes::Indexes;
+pub use pace::{Disk, Paces};
 pub use plan::{SavePlan, Way};
 
 /// What a caller asks for.
@@ -92,6 +94,19 @@ pub struct SaveReport {
     pub default: bool,
     /// Whether all that was to be compared has been.
     pub compared: bool,
+}
+
+/// Refuses a name, and what is to be left out, for which no medium need be looked at.
+///
+/// # Errors
+/// [`Error::BadName`], [`Error::BadExclude`].
+pub fn check(name: &str, is_new: bool, exclude: &[String], source: &Source) -> Result<()> {
+    if is_new || !name.is_empty() {
+        Name::new(name)?;
+    }
+    let patterns = exclude::patterns(exclude, source)?;
+    wendy_layers::Exclude::new(patterns.iter().map(String::as_str))?;
+    Ok(())
 }
 
 /// Says what [`save`] would do. Writes nothing.

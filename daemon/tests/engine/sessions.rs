@@ -21,6 +21,7 @@ fn a_session_goes_its_whole_way() {
         .plan_save(&caller(":1.7"), store, session("Biofuel report"))
         .unwrap();
     assert_eq!(plan.get("fits"), Some(&Fact::Flag(true)));
+    assert!(number(&plan, "seconds") > 0);
     let facts = scene.save(store, session("Biofuel report")).unwrap();
     assert!(number(&facts, "entries") > 40 && number(&facts, "written-bytes") > 0);
     assert_eq!(
@@ -143,6 +144,8 @@ fn bad_input_gets_its_named_error() {
         refused(session(&"x".repeat(300))),
         FailureKind::InvalidArgument
     );
+    let at_once = |request| scene.engine.save(&caller(":1.7"), store, request);
+    assert!(at_once(session("")).is_err(), "a job that can only fail");
     let unknown = SaveRequest {
         session: Some(SessionKey::new(SessionId::random())),
         ..session("")
@@ -152,6 +155,7 @@ fn bad_input_gets_its_named_error() {
         exclude: vec!["all".to_owned()],
         ..session("Two")
     };
+    assert!(at_once(pattern.clone()).is_err());
     assert_eq!(refused(pattern), FailureKind::InvalidArgument);
     let quiesce = SaveRequest {
         quiesce: Some("sleep".to_owned()),
