@@ -4,6 +4,7 @@
 PREFIX ?= /usr
 DESTDIR ?=
 CARGO ?= cargo
+export PATH := $(or $(CARGO_HOME),$(HOME)/.cargo)/bin:$(PATH)
 CACHE := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/wendy
 TOOLS := $(addprefix $(CACHE)/tools/bin/,cargo-deny fsx pjdfstest)
 
@@ -50,8 +51,8 @@ deb: setup build
 vm: deb
 	$(CARGO) run --quiet --locked -p wendy-tests --bin try -- dist/*.deb
 
-# Installs what `make build` built.
-install:
+# Installs what is built; without it that is done first.
+install: $(if $(wildcard target/release/wendyd),,setup build)
 	packaging/install "$(DESTDIR)" "$(PREFIX)"
 
 clean:
