@@ -14,9 +14,12 @@ use crate::{
     tool::Tool,
 };
 
-/// Tells whether the test may use devices and mounts; says so when it may not.
+/// Tells whether the test may use devices and mounts; says so when it may not, and
+/// fails where `WENDY_TESTS_MUST_RUN` is set.
 pub(crate) fn is_root() -> bool {
     let root = rustix::process::geteuid().is_root();
+    let must = std::env::var_os("WENDY_TESTS_MUST_RUN").is_some();
+    assert!(root || !must, "cannot run without root");
     if !root {
         eprintln!("skipped: needs root for devices and mounts");
     }

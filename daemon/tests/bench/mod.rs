@@ -34,9 +34,12 @@ pub use stick::*;
 
 pub const MIB: u64 = 1 << 20;
 
-/// Whether there is root, without which nothing here can be done.
+/// Whether there is root, without which nothing here can be done; a failure where
+/// `WENDY_TESTS_MUST_RUN` is set.
 pub fn is_root() -> bool {
     let root = rustix::process::geteuid().is_root();
+    let must = std::env::var_os("WENDY_TESTS_MUST_RUN").is_some();
+    assert!(root || !must, "cannot run without root");
     if !root {
         eprintln!("skipped: loop devices and mounts need root");
     }
