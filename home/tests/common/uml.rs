@@ -1,6 +1,6 @@
 //! A user-mode Linux with a FAT medium: a real vfat driver without a real machine.
 //!
-//! Needs the Debian packages `user-mode-linux`, `busybox-static`, `dosfstools` and `gcc`, and root.
+//! Needs the Debian packages `user-mode-linux`, `busybox`, `dosfstools` and `gcc`, and root.
 
 use super::{command, find, skip, wait_until};
 use nix::sys::signal::{Signal, killpg};
@@ -33,7 +33,7 @@ impl Uml {
     pub fn new(size: u64) -> Option<Self> {
         for tool in ["linux.uml", "busybox", "mkfs.vfat", "fsck.vfat", "gcc"] {
             if find(tool).is_none() {
-                skip("install user-mode-linux, busybox-static, dosfstools and gcc");
+                skip("install user-mode-linux, busybox, dosfstools and gcc");
                 return None;
             }
         }

@@ -61,6 +61,18 @@ impl Stick {
         Ok(stick)
     }
 
+    /// A stick of that many bytes that is one NTFS, for a live system that could not make it.
+    pub fn ntfs(serial: &str, size: u64) -> Result<Stick> {
+        let stick = Stick::blank(serial, size)?;
+        let output = program("/usr/sbin/mkntfs")
+            .args(["--quiet", "--fast", "--force"])
+            .arg(stick.file())
+            .output()?;
+        let said = String::from_utf8_lossy(&output.stderr);
+        ensure!(output.status.success(), "mkntfs: {said}");
+        Ok(stick)
+    }
+
     /// A stick of that many bytes, a file written to its beginning: what `dd` does.
     pub fn written(serial: &str, size: u64, file: &Path) -> Result<Stick> {
         let stick = Stick {
