@@ -18,7 +18,6 @@ use fuser::{
 };
 use handles::Handles;
 use namespace::{new_node, tell_absence};
-use near::follow;
 use std::ffi::OsStr;
 use std::io;
 use std::os::unix::ffi::OsStrExt;
@@ -32,7 +31,6 @@ mod directories;
 mod files;
 mod handles;
 mod namespace;
-pub mod near;
 
 /// Capabilities asked for where the kernel has them.
 const WANTED: [InitFlags; 5] = [
@@ -88,8 +86,7 @@ impl<M: Medium> Filesystem for HomeFs<M> {
         Ok(())
     }
 
-    fn lookup(&self, req: &Request, parent: INodeNo, name: &OsStr, reply: ReplyEntry) {
-        follow(req.pid());
+    fn lookup(&self, _req: &Request, parent: INodeNo, name: &OsStr, reply: ReplyEntry) {
         match self.home.lookup(Ino(parent.0), name.as_bytes()) {
             Err(rustix::io::Errno::NOENT) => tell_absence(reply),
             found => self.tell_entry(reply, found),
@@ -100,8 +97,7 @@ impl<M: Medium> Filesystem for HomeFs<M> {
         self.home.forget(Ino(ino.0), nlookup);
     }
 
-    fn getattr(&self, req: &Request, ino: INodeNo, _fh: Option<FileHandle>, reply: ReplyAttr) {
-        follow(req.pid());
+    fn getattr(&self, _req: &Request, ino: INodeNo, _fh: Option<FileHandle>, reply: ReplyAttr) {
         self.tell_attributes(Ino(ino.0), reply);
     }
 
@@ -123,7 +119,6 @@ impl<M: Medium> Filesystem for HomeFs<M> {
         _flags: Option<BsdFileFlags>,
         reply: ReplyAttr,
     ) {
-        follow(req.pid());
         let nothing = mode.or(uid).or(gid).is_none() && size.is_none();
         let nothing = nothing && atime.or(mtime).is_none() && ctime.is_none();
         let change = Change {
@@ -140,8 +135,7 @@ impl<M: Medium> Filesystem for HomeFs<M> {
         self.change_attributes(Ino(ino.0), &change, reply);
     }
 
-    fn readlink(&self, req: &Request, ino: INodeNo, reply: ReplyData) {
-        follow(req.pid());
+    fn readlink(&self, _req: &Request, ino: INodeNo, reply: ReplyData) {
         match self.home.read_link(Ino(ino.0)) {
             Ok(target) => reply.data(&target),
             Err(error) => reply.error(fail(error)),
@@ -158,7 +152,6 @@ impl<M: Medium> Filesystem for HomeFs<M> {
         rdev: u32,
         reply: ReplyEntry,
     ) {
-        follow(req.pid());
         let Some(kind) = kind_of(mode) else {
             return reply.error(Errno::EINVAL);
         };
@@ -178,7 +171,6 @@ impl<M: Medium> Filesystem for HomeFs<M> {
         _umask: u32,
         reply: ReplyEntry,
     ) {
-        follow(req.pid());
         self.make(parent, name, &new_node(req, Kind::Directory, mode), reply);
     }
 
@@ -190,7 +182,6 @@ impl<M: Medium> Filesystem for HomeFs<M> {
         target: &Path,
         reply: ReplyEntry,
     ) {
-        follow(req.pid());
         let target = target.as_os_str().as_bytes().to_vec();
         let node = NewNode {
             target,
@@ -199,19 +190,17 @@ impl<M: Medium> Filesystem for HomeFs<M> {
         self.make(parent, link_name, &node, reply);
     }
 
-    fn unlink(&self, req: &Request, parent: INodeNo, name: &OsStr, reply: ReplyEmpty) {
-        follow(req.pid());
+    fn unlink(&self, _req: &Request, parent: INodeNo, name: &OsStr, reply: ReplyEmpty) {
         reply_empty(self.home.unlink(Ino(parent.0), name.as_bytes()), reply);
     }
 
-    fn rmdir(&self, req: &Request, parent: INodeNo, name: &OsStr, reply: ReplyEmpty) {
-        follow(req.pid());
+    fn rmdir(&self, _req: &Request, parent: INodeNo, name: &OsStr, reply: ReplyEmpty) {
         reply_empty(self.home.remove_dir(Ino(parent.0), name.as_bytes()), reply);
     }
 
     fn rename(
         &self,
-        req: &Request,
+        _req: &Request,
         parent: INodeNo,
         name: &OsStr,
         newparent: INodeNo,
@@ -219,27 +208,24 @@ impl<M: Medium> Filesystem for HomeFs<M> {
         flags: RenameFlags,
         reply: ReplyEmpty,
     ) {
-        follow(req.pid());
         self.rename_as((parent, name), (newparent, newname), flags, reply);
     }
 
     fn link(
         &self,
-        req: &Request,
+        _req: &Request,
         ino: INodeNo,
         newparent: INodeNo,
         newname: &OsStr,
         reply: ReplyEntry,
     ) {
-        follow(req.pid());
         let linked = self
             .home
             .link(Ino(ino.0), Ino(newparent.0), newname.as_bytes());
         self.tell_entry(reply, linked);
     }
 
-    fn open(&self, req: &Request, ino: INodeNo, flags: OpenFlags, reply: ReplyOpen) {
-        follow(req.pid());
+    fn open(&self, _req: &Request, ino: INodeNo, flags: OpenFlags, reply: ReplyOpen) {
         self.open_file(Ino(ino.0), flags.0, reply);
     }
 
@@ -253,7 +239,6 @@ impl<M: Medium> Filesystem for HomeFs<M> {
         flags: i32,
         reply: ReplyCreate,
     ) {
-        follow(req.pid());
         let node = new_node(req, Kind::File, mode);
         self.create_file((Ino(parent.0), name.as_bytes()), &node, flags, reply);
     }
@@ -278,7 +263,7 @@ impl<M: Medium> Filesystem for HomeFs<M> {
 
     fn write(
         &self,
-        req: &Request,
+        _req: &Request,
         ino: INodeNo,
         _fh: FileHandle,
         offset: u64,
@@ -288,7 +273,6 @@ impl<M: Medium> Filesystem for HomeFs<M> {
         _lock_owner: Option<LockOwner>,
         reply: ReplyWrite,
     ) {
-        follow(req.pid());
         let write = Write {
             unprivileged: write_flags.contains(WriteFlags::FUSE_WRITE_KILL_SUIDGID),
             synchronous: is_synchronous(flags.0),
@@ -380,7 +364,7 @@ impl<M: Medium> Filesystem for HomeFs<M> {
 
     fn setxattr(
         &self,
-        req: &Request,
+        _req: &Request,
         ino: INodeNo,
         name: &OsStr,
         value: &[u8],
@@ -388,12 +372,10 @@ impl<M: Medium> Filesystem for HomeFs<M> {
         _position: u32,
         reply: ReplyEmpty,
     ) {
-        follow(req.pid());
         self.change_xattr(Ino(ino.0), (name, value), flags, reply);
     }
 
-    fn getxattr(&self, req: &Request, ino: INodeNo, name: &OsStr, size: u32, reply: ReplyXattr) {
-        follow(req.pid());
+    fn getxattr(&self, _req: &Request, ino: INodeNo, name: &OsStr, size: u32, reply: ReplyXattr) {
         attributes::tell_xattr(self.home.xattr(Ino(ino.0), name.as_bytes()), size, reply);
     }
 

@@ -8,7 +8,6 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use fuser::*;
-use wendy_home::fs::near::follow;
 
 use crate::Outcome;
 
@@ -47,14 +46,12 @@ fn node(ino: u64, kind: FileType, mode: u32) -> Node {
 }
 
 impl Floor {
-    /// The inodes, to answer a request.
-    fn for_request(&self, req: &Request) -> MutexGuard<'_, HashMap<INodeNo, Node>> {
-        follow(req.pid());
+    fn nodes(&self) -> MutexGuard<'_, HashMap<INodeNo, Node>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn make(&self, req: &Request, dir: INodeNo, name: &OsStr, new: (FileType, u32)) -> FileAttr {
-        let mut nodes = self.for_request(req);
+        let mut nodes = self.nodes();
         // The root is 1, and the request's number is never used twice.
         let node = node(req.unique().0 + 1, new.0, new.1);
         let attr = node.attr;
@@ -65,8 +62,8 @@ impl Floor {
         attr
     }
 
-    fn remove(&self, req: &Request, dir: INodeNo, name: &OsStr, reply: ReplyEmpty) {
-        let mut nodes = self.for_request(req);
+    fn remove(&self, _req: &Request, dir: INodeNo, name: &OsStr, reply: ReplyEmpty) {
+        let mut nodes = self.nodes();
         if let Some(ino) = nodes.get_mut(&dir).and_then(|dir| dir.names.remove(name)) {
             nodes.remove(&ino);
         }
@@ -75,8 +72,8 @@ impl Floor {
 }
 
 impl Filesystem for Floor {
-    fn lookup(&self, req: &Request, dir: INodeNo, name: &OsStr, reply: ReplyEntry) {
-        let nodes = self.for_request(req);
+    fn lookup(&self, _req: &Request, dir: INodeNo, name: &OsStr, reply: ReplyEntry) {
+        let nodes = self.nodes();
         let ino = nodes.get(&dir).and_then(|dir| dir.names.get(name));
         match ino.and_then(|ino| nodes.get(ino)) {
             Some(node) => reply.entry(&TTL, &node.attr, Generation(0)),
@@ -85,8 +82,8 @@ impl Filesystem for Floor {
     }
 
     #[rustfmt::skip]
-    fn getattr(&self, req: &Request, ino: INodeNo, _: Option<FileHandle>, reply: ReplyAttr) {
-        match self.for_request(req).get(&ino) {
+    fn getattr(&self, _req: &Request, ino: INodeNo, _: Option<FileHandle>, reply: ReplyAttr) {
+        match self.nodes().get(&ino) {
             Some(node) => reply.attr(&TTL, &node.attr),
             None => reply.error(Errno::ENOENT),
         }
@@ -94,12 +91,12 @@ impl Filesystem for Floor {
 
     #[rustfmt::skip]
     fn setattr(
-        &self, req: &Request, ino: INodeNo, mode: Option<u32>, _: Option<u32>, _: Option<u32>,
+        &self, _req: &Request, ino: INodeNo, mode: Option<u32>, _: Option<u32>, _: Option<u32>,
         size: Option<u64>, _: Option<TimeOrNow>, mtime: Option<TimeOrNow>, _: Option<SystemTime>,
         _: Option<FileHandle>, _: Option<SystemTime>, _: Option<SystemTime>, _: Option<SystemTime>,
         _: Option<BsdFileFlags>, reply: ReplyAttr,
     ) {
-        let mut nodes = self.for_request(req);
+        let mut nodes = self.nodes();
         let Some(node) = nodes.get_mut(&ino) else { return reply.error(Errno::ENOENT) };
         if let Some(size) = size {
             node.data.resize(usize::try_from(size).unwrap_or(0), 0);
@@ -139,10 +136,10 @@ impl Filesystem for Floor {
 
     #[rustfmt::skip]
     fn read(
-        &self, req: &Request, ino: INodeNo, _: FileHandle, offset: u64, size: u32, _: OpenFlags,
+        &self, _req: &Request, ino: INodeNo, _: FileHandle, offset: u64, size: u32, _: OpenFlags,
         _: Option<LockOwner>, reply: ReplyData,
     ) {
-        let nodes = self.for_request(req);
+        let nodes = self.nodes();
         let data = nodes.get(&ino).map_or(&[][..], |node| &node.data);
         let from = usize::try_from(offset).unwrap_or(usize::MAX).min(data.len());
         reply.data(&data[from..data.len().min(from + size as usize)]);
@@ -150,10 +147,10 @@ impl Filesystem for Floor {
 
     #[rustfmt::skip]
     fn write(
-        &self, req: &Request, ino: INodeNo, _: FileHandle, offset: u64, data: &[u8], _: WriteFlags,
+        &self, _req: &Request, ino: INodeNo, _: FileHandle, offset: u64, data: &[u8], _: WriteFlags,
         _: OpenFlags, _: Option<LockOwner>, reply: ReplyWrite,
     ) {
-        if let Some(node) = self.for_request(req).get_mut(&ino) {
+        if let Some(node) = self.nodes().get_mut(&ino) {
             let from = usize::try_from(offset).unwrap_or(0);
             let end = (from + data.len()).max(node.data.len());
             node.data.resize(end, 0);
@@ -174,9 +171,9 @@ impl Filesystem for Floor {
     /// All names at once, numbered from 1.
     #[rustfmt::skip]
     fn readdir(
-        &self, req: &Request, dir: INodeNo, _: FileHandle, after: u64, mut reply: ReplyDirectory,
+        &self, _req: &Request, dir: INodeNo, _: FileHandle, after: u64, mut reply: ReplyDirectory,
     ) {
-        let nodes = self.for_request(req);
+        let nodes = self.nodes();
         let names = nodes.get(&dir).into_iter().flat_map(|dir| &dir.names);
         let behind = usize::try_from(after).unwrap_or(0);
         for (number, (name, ino)) in (1..).zip(names).skip(behind) {
