@@ -1,4 +1,4 @@
-//! FAT on a device that is not mounted: directories whose content never reached it.
+//! FAT on a device that is not mounted: what a pulled plug leaves and fsck.fat makes worse, or leaves.
 //!
 //! A driver writes a new directory's entry and its cluster in any order. When the plug is pulled in
 //! between, the entry leads to a cluster that still holds whatever was there before. No driver takes
@@ -9,6 +9,11 @@
 //! So such entries are removed before, which is what the medium would be had they not been written
 //! either. Nothing else is touched: the cluster may belong to another file by now.
 //!
+//! An entry and the pieces of its long name before it may be in two sectors, only one of which was
+//! written. All systems ignore pieces that do not belong to the entry after them (linux/fs/fat/dir.c,
+//! `fat_parse_long`), and fsck.fat leaves them: they stay when the entry is removed, and make the
+//! filesystem one that is not in order. They are removed too, which changes no name.
+//!
 //! Source of all facts: Microsoft, *FAT: General Overview of On-Disk Format*, 1.03.
 
 use std::fs::File;
@@ -17,25 +22,37 @@ use std::os::unix::fs::FileExt as _;
 
 mod entry;
 mod geometry;
+mod long_name;
 
 use entry::{Entry, SIZE};
 use geometry::Geometry;
+use long_name::Piece;
 
 /// First byte of an entry that is free.
 const DELETED: u8 = 0xe5;
 
-/// Removes the entries of directories that were never written; how many there were.
+/// What was removed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Removed {
+    /// Directories that were never written.
+    pub directories: usize,
+    /// Pieces of long names that belong to no entry.
+    pub pieces: usize,
+}
+
+/// Removes what was written in half: entries of directories that never were, and pieces of long names
+/// without their entry.
 ///
 /// # Errors
 /// Those of the device; `InvalidData` where there is no FAT on it.
-pub fn remove_unwritten_directories(device: &File) -> io::Result<usize> {
+pub fn remove_half_written(device: &File) -> io::Result<Removed> {
     let geometry = Geometry::read(device)?;
     let mut walk = Walk {
         device,
         seen: vec![0; geometry.clusters as usize / 64 + 1],
         geometry,
         open: Vec::new(),
-        removed: 0,
+        removed: Removed::default(),
     };
     let (root, in_clusters) = (walk.geometry.root_area(), walk.geometry.root_cluster);
     walk.part(root, &mut Vec::new())?;
@@ -43,7 +60,7 @@ pub fn remove_unwritten_directories(device: &File) -> io::Result<usize> {
     while let Some(cluster) = walk.open.pop() {
         walk.chain(cluster)?;
     }
-    if walk.removed > 0 {
+    if walk.removed != Removed::default() {
         device.sync_all()?;
     }
     Ok(walk.removed)
@@ -56,16 +73,16 @@ struct Walk<'a> {
     seen: Vec<u64>,
     /// First clusters of directories still to look at.
     open: Vec<u32>,
-    removed: usize,
+    removed: Removed,
 }
 
 impl Walk<'_> {
     /// Goes through a directory in clusters.
     fn chain(&mut self, first: u32) -> io::Result<()> {
-        let (mut cluster, mut slots) = (first, Vec::new());
+        let (mut cluster, mut pieces) = (first, Vec::new());
         loop {
             let at = self.geometry.offset(cluster);
-            self.part((at, self.geometry.cluster), &mut slots)?;
+            self.part((at, self.geometry.cluster), &mut pieces)?;
             cluster = self.geometry.next(self.device, cluster)?;
             if !self.is_new(cluster) {
                 return Ok(());
@@ -91,39 +108,43 @@ impl Walk<'_> {
         new
     }
 
-    /// Goes through a part of a directory. `slots` are where the long name of the next entry is.
-    fn part(&mut self, (at, length): (u64, usize), slots: &mut Vec<u64>) -> io::Result<()> {
+    /// Goes through a part of a directory. `pieces` are those of the long name of the next entry.
+    fn part(&mut self, (at, length): (u64, usize), pieces: &mut Vec<Piece>) -> io::Result<()> {
         let mut bytes = vec![0; length];
         self.device.read_exact_at(&mut bytes, at)?;
         for (raw, at) in bytes.chunks_exact(SIZE).zip((at..).step_by(SIZE)) {
             let entry = Entry(raw);
             if entry.is_free() {
-                slots.clear();
+                pieces.clear();
             } else if entry.is_long_name() {
-                slots.push(at);
+                pieces.push(Piece::of(&entry, at));
             } else {
-                slots.push(at);
-                self.look(&entry, slots)?;
-                slots.clear();
+                self.look(&entry, at, pieces)?;
+                pieces.clear();
             }
         }
         Ok(())
     }
 
-    fn look(&mut self, entry: &Entry<'_>, slots: &[u64]) -> io::Result<()> {
+    fn look(&mut self, entry: &Entry<'_>, at: u64, pieces: &[Piece]) -> io::Result<()> {
+        let (of_others, own) = long_name::split(pieces, entry);
+        self.remove(of_others.iter().map(|piece| piece.at))?;
+        self.removed.pieces += of_others.len();
         let first = self.geometry.first_cluster(entry);
         if !entry.is_directory() || entry.is_dots() || !self.geometry.holds(first) {
             return Ok(());
         }
         if self.is_unwritten(first)? {
-            for slot in slots {
-                self.device.write_all_at(&[DELETED], *slot)?;
-            }
-            self.removed += 1;
+            self.remove(own.iter().map(|piece| piece.at).chain([at]))?;
+            self.removed.directories += 1;
         } else {
             self.note(first);
         }
         Ok(())
+    }
+
+    fn remove(&self, mut entries: impl Iterator<Item = u64>) -> io::Result<()> {
+        entries.try_for_each(|at| self.device.write_all_at(&[DELETED], at))
     }
 
     /// Whether what is in a directory's first cluster was never written as a directory: it does not

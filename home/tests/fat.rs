@@ -1,4 +1,4 @@
-//! Directories on FAT that were never written, as a pulled plug leaves them.
+//! What was written in half on FAT, as a pulled plug leaves it.
 
 #![allow(clippy::unwrap_used, reason = "helpers of tests fail as tests do")]
 
@@ -8,6 +8,7 @@ use common::{command, find, skip};
 use std::fs::File;
 use std::os::unix::fs::FileExt as _;
 use std::path::PathBuf;
+use wendy_home::fat;
 use wendy_home::login::check::{self, Filesystem};
 
 /// A medium made by mkfs.fat with clusters of 512 bytes.
@@ -103,7 +104,7 @@ impl Medium {
     fn is_clean(&self) -> bool {
         let mut fsck = command("fsck.fat");
         let said = fsck.arg("-n").arg(&self.path).output().unwrap();
-        said.status.success() && !String::from_utf8_lossy(&said.stdout).contains("bad entries")
+        said.status.success() && !common::leaves_something(&said.stdout)
     }
 }
 
@@ -117,6 +118,13 @@ fn entry(name: &[u8; 11], cluster: u64) -> [u8; 32] {
     let cluster = u32::try_from(cluster).unwrap().to_le_bytes();
     entry[20..22].copy_from_slice(&cluster[2..]);
     entry[26..28].copy_from_slice(&cluster[..2]);
+    entry
+}
+
+/// The entry of an empty file.
+fn file_entry(name: &[u8; 11]) -> [u8; 32] {
+    let mut entry = entry(name, 0);
+    entry[11] = 0x20;
     entry
 }
 
@@ -168,6 +176,40 @@ fn directories_never_written_are_gone_and_all_others_stay() {
     }
 }
 
+/// What is left when the sectors of a directory were not all written.
+#[test]
+fn pieces_of_long_names_without_their_entry_are_gone_and_all_others_stay() {
+    for width in [12, 16, 32] {
+        let Some(medium) = Medium::new(width) else {
+            return;
+        };
+        let mut beginning = long_name(b"TWO~1      ");
+        beginning[0] = 1;
+        let mut end = long_name(b"TWO~1      ");
+        end[0] = 0x42;
+        let entries = [
+            long_name(b"OTHER~1    "),
+            file_entry(b"N15        "),
+            long_name(b"ONE~1      "),
+            file_entry(b"ONE~1      "),
+            long_name(b"OLD~1      "),
+            end,
+            beginning,
+            file_entry(b"TWO~1      "),
+            // The end of this one's name is missing.
+            beginning,
+            file_entry(b"TWO~2      "),
+        ];
+        medium.put(medium.root + 32, &entries.concat());
+
+        check::repair(Filesystem::Vfat, &medium.path).unwrap();
+        assert!(medium.is_clean(), "FAT{width}");
+        let first = |number: u64| medium.byte(medium.root + 32 * (number + 1));
+        let left: Vec<u8> = (0..10).map(first).collect();
+        assert_eq!(left, *b"\xe5N\x41O\xe5\x42\x01T\xe5T", "FAT{width}");
+    }
+}
+
 #[test]
 fn circles_and_nonsense_come_to_an_end() {
     let Some(medium) = Medium::new(16) else {
@@ -180,11 +222,9 @@ fn circles_and_nonsense_come_to_an_end() {
     medium.put(medium.cluster(100) + 96, &entry(b"BEYOND     ", 0xfff0));
     // The chain of the directory leads back to itself.
     medium.put(medium.table + 200, &[100, 0]);
-    assert_eq!(
-        wendy_home::fat::remove_unwritten_directories(file).unwrap(),
-        0
-    );
+    let removed = fat::remove_half_written(file).unwrap();
+    assert_eq!(removed, fat::Removed::default());
     medium.put(11, &[1, 0]);
-    let refused = wendy_home::fat::remove_unwritten_directories(file).unwrap_err();
+    let refused = fat::remove_half_written(file).unwrap_err();
     assert_eq!(refused.kind(), std::io::ErrorKind::InvalidData);
 }

@@ -8,7 +8,7 @@
 
 use std::hint::black_box;
 use std::os::unix::fs::FileExt as _;
-use wendy_home::fat;
+use wendy_home::fat::{self, Removed};
 use wendy_home::home::new_root;
 use wendy_home::import::archive;
 use wendy_home::names;
@@ -114,16 +114,23 @@ fn archives() {
 #[test]
 fn directories_on_fat() {
     let file = tempfile::tempfile_in("/dev/shm").unwrap();
-    let mut removed = 0;
+    let mut removed = Removed::default();
     fuzz(&fat(), |bytes, _| {
         file.set_len(bytes.len() as u64).unwrap();
         file.write_all_at(bytes, 0).unwrap();
-        removed += fat::remove_unwritten_directories(&file).unwrap_or_default();
+        let now = fat::remove_half_written(&file).unwrap_or_default();
+        removed.directories += now.directories;
+        removed.pieces += now.pieces;
     });
-    assert!(removed > 0, "nothing was ever removed");
+    let Removed {
+        directories,
+        pieces,
+    } = removed;
+    assert!(directories > 0 && pieces > 0, "never removed: {removed:?}");
 }
 
-/// FAT12 with a chain of directories, the last of which was never written.
+/// FAT12 with a chain of directories, the last of which was never written, and the entry of each comes
+/// after a piece of another's long name.
 fn fat() -> Vec<u8> {
     const SECTOR: usize = 512;
     let mut bytes = vec![0; 10 * SECTOR];
@@ -141,14 +148,19 @@ fn fat() -> Vec<u8> {
     }
     overwrite(&mut bytes[SECTOR..], 0, &[0xff; 15]);
     for (cluster, directory) in (2..6u8).zip([2, 3, 4, 5]) {
-        let names: [&[u8; 11]; 3] = [b".          ", b"..         ", b"BELOW      "];
-        let below = names.map(|name| {
+        let entries: [(&[u8; 11], u8, u8); 4] = [
+            (b".          ", 0x10, 0),
+            (b"..         ", 0x10, 0),
+            (b"\x41l\0o\0n\0g\0\0\0", 0x0f, 0),
+            (b"BELOW      ", 0x10, cluster),
+        ];
+        let below = entries.map(|(name, attributes, cluster)| {
             let mut entry = [0; 32];
             entry[..11].copy_from_slice(name);
-            (entry[11], entry[26]) = (0x10, if name[0] == b'B' { cluster } else { 0 });
+            (entry[11], entry[26]) = (attributes, cluster);
             entry
         });
-        let from = if directory == 2 { 64..96 } else { 0..96 };
+        let from = if directory == 2 { 64..128 } else { 0..128 };
         overwrite(&mut bytes[directory * SECTOR..], 0, &below.concat()[from]);
     }
     bytes[6 * SECTOR..7 * SECTOR].fill(b'n');

@@ -1,7 +1,7 @@
 //! Bringing the stick's own filesystem in order before it is used: people pull sticks.
 
 use super::sticks::Stick;
-use crate::fat;
+use crate::fat::{self, Removed};
 use rustix::fs::{Mode, OFlags};
 use std::fs::File;
 use std::io;
@@ -91,10 +91,10 @@ pub fn check(stick: &Stick) -> wendy_sys::Result<()> {
 /// As [`check`].
 pub fn repair(filesystem: Filesystem, node: &Path) -> wendy_sys::Result<()> {
     if filesystem == Filesystem::Vfat {
-        match remove_unwritten_directories(node) {
-            Ok(0) => {}
-            Ok(count) => tracing::info!(count, "removed directories that were never written"),
-            Err(error) => tracing::warn!(%error, "cannot look for directories never written"),
+        match remove_half_written(node) {
+            Ok(removed) if removed == Removed::default() => {}
+            Ok(removed) => tracing::info!(?removed, "removed what was written in half"),
+            Err(error) => tracing::warn!(%error, "cannot look for what was written in half"),
         }
     }
     for _ in 0..MOST_RUNS {
@@ -112,11 +112,11 @@ pub fn repair(filesystem: Filesystem, node: &Path) -> wendy_sys::Result<()> {
     Ok(())
 }
 
-/// Before fsck.fat, which takes what they hold for entries.
-fn remove_unwritten_directories(node: &Path) -> io::Result<usize> {
+/// Before fsck.fat, which takes what is in directories never written for entries.
+fn remove_half_written(node: &Path) -> io::Result<Removed> {
     let flags = OFlags::RDWR | OFlags::EXCL | OFlags::CLOEXEC;
     let device = rustix::fs::open(node, flags, Mode::empty())?;
-    fat::remove_unwritten_directories(&File::from(device))
+    fat::remove_half_written(&File::from(device))
 }
 
 /// Whether the filesystem says that it was not unmounted. ext looks at that by itself.

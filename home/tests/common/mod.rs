@@ -66,6 +66,12 @@ pub fn wait_until(what: &str, limit: Duration, mut holds: impl FnMut() -> bool) 
     }
 }
 
+/// Whether fsck.fat, going by what it says, leaves as it is what it does not call wrong.
+pub fn leaves_something(said: &[u8]) -> bool {
+    let said = String::from_utf8_lossy(said);
+    said.contains("bad entries") || said.contains("Not auto-correcting")
+}
+
 /// A mounted home, unmounted when dropped.
 #[derive(Debug)]
 pub struct Mounted {
