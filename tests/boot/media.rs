@@ -135,13 +135,18 @@ fn copy(stick: &Stick) -> Result<TempPath> {
 fn work_until_pulled(vm: &mut Vm, format: Format, stick: &Stick, trial: u64) -> Result<()> {
     let seed = trial * 7919;
     vm.run(&mount(format, stick, "--commit 1 --settle-now"))?;
+    // Counted in what is promised: a busy machine gets to little in any given time.
+    let enough = 6 + seed % 19;
     vm.run(&format!(
         "rm -rf /run/home/w* /run/ledger\n\
          /run/tools/crash_workload work /run/home/w{trial} /run/ledger {seed} > /run/said 2>&1 &\n\
-         until [ -s /run/ledger ]; do sleep 0.1; done"
+         until [ \"$(grep -c ^done /run/ledger)\" -ge {enough} ]; do\n\
+             kill -0 $! || {{ cat /run/said; exit 1; }}\n\
+             sleep 0.1\n\
+         done 2> /dev/null"
     ))?;
     // Any moment will do, but another one each time, with and without settling going on.
-    std::thread::sleep(Duration::from_millis(4000 + seed % 6661));
+    std::thread::sleep(Duration::from_millis(seed % 1999));
     vm.pull(stick)?;
     // It ends because nothing can be synced any more.
     vm.run("for i in $(seq 300); do pgrep -x crash_workload || exit 0; sleep 0.2; done; exit 1")
