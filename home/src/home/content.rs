@@ -75,6 +75,8 @@ impl<M: Medium> Home<M> {
         };
         let written = file.write_at(bytes, offset).map_err(errno);
         let mut state = self.state();
+        // Who recorded or synced the file meanwhile may have done so before the bytes were there.
+        state.mark_written(ino)?;
         let inode = state.table.inode_mut(ino).ok_or(Errno::NOENT)?;
         if let Err(error) = written {
             // What got onto the medium before is no part of the file.

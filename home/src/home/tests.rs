@@ -4,6 +4,7 @@ use crate::names;
 
 mod foreign;
 mod lazy;
+mod meanwhile;
 mod model;
 mod random;
 mod readers;

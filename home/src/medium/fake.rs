@@ -13,9 +13,11 @@ use std::sync::{Arc, Mutex, MutexGuard};
 
 mod disk;
 mod file;
+mod others;
 mod power;
 
 pub use file::FakeFile;
+use others::Others;
 
 /// See the [module](self). Clones share the disk.
 #[derive(Clone, Debug)]
@@ -23,6 +25,7 @@ pub struct Fake {
     disk: Arc<Mutex<Disk>>,
     part_size: u64,
     boot: u64,
+    others: Others,
 }
 
 impl Fake {
@@ -32,6 +35,7 @@ impl Fake {
             disk: Arc::new(Mutex::new(Disk::new())),
             part_size,
             boot: 0,
+            others: Others::default(),
         }
     }
 
@@ -51,6 +55,7 @@ impl Fake {
             disk: Arc::clone(&self.disk),
             part_size: self.part_size,
             boot: disk.boots,
+            others: Others::default(),
         }
     }
 
@@ -63,6 +68,7 @@ impl Fake {
             disk: Arc::clone(&self.disk),
             part_size: self.part_size,
             boot: disk.boots,
+            others: Others::default(),
         }
     }
 
@@ -94,6 +100,15 @@ impl Fake {
     pub fn leave_free(&self, bytes: u64) {
         let mut disk = self.disk();
         disk.capacity = disk.used() + bytes;
+    }
+
+    /// Lets others act before and after the bytes of the next write arrive.
+    pub fn during_next_write(
+        &self,
+        before: impl FnOnce() + Send + 'static,
+        after: impl FnOnce() + Send + 'static,
+    ) {
+        self.others.expect(Box::new(before), Box::new(after));
     }
 
     /// Number of changes so far.
@@ -141,6 +156,7 @@ impl Fake {
             disk: Arc::clone(&self.disk),
             id,
             boot: self.boot,
+            others: self.others.clone(),
         }
     }
 }

@@ -2,6 +2,7 @@
 
 use super::super::{Facts, MediumFile};
 use super::disk::{Disk, Id, errno};
+use super::others::Others;
 use std::io;
 use std::os::fd::BorrowedFd;
 use std::sync::{Arc, Mutex};
@@ -12,6 +13,7 @@ pub struct FakeFile {
     pub(super) disk: Arc<Mutex<Disk>>,
     pub(super) id: Id,
     pub(super) boot: u64,
+    pub(super) others: Others,
 }
 
 impl FakeFile {
@@ -53,10 +55,11 @@ impl MediumFile for FakeFile {
 
     fn write_at(&self, bytes: &[u8], offset: u64) -> io::Result<()> {
         let start = usize::try_from(offset).unwrap();
-        self.change(|live| {
+        let write = |live: &mut Vec<u8>| {
             live.resize(live.len().max(start + bytes.len()), 0);
             live[start..start + bytes.len()].copy_from_slice(bytes);
-        })
+        };
+        self.others.around(|| self.change(write))
     }
 
     fn set_len(&self, length: u64) -> io::Result<()> {
