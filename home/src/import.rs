@@ -49,7 +49,7 @@ pub enum What {
     Symlink(Vec<u8>),
     /// Another name of what came earlier under this path.
     HardLink(Vec<u8>),
-    /// A pipe or device, with its device number.
+    /// A pipe, socket or device, with its device number.
     Special(Kind, u32),
 }
 

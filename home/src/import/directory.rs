@@ -28,8 +28,7 @@ pub fn import<M: Medium>(
     walk(top, Importer::new(home, tell))
 }
 
-/// Makes the new home `home` what the directory `top` is: with the attributes of the top itself,
-/// and with sockets.
+/// Makes the new home `home` what the directory `top` is: with the attributes of the top itself.
 ///
 /// # Errors
 /// As [`import`].
@@ -99,12 +98,8 @@ impl<M: Medium> Walk<'_, M> {
             FileType::Fifo => What::Special(Kind::Fifo, 0),
             FileType::CharacterDevice => special(Kind::CharDevice, stat),
             FileType::BlockDevice => special(Kind::BlockDevice, stat),
-            FileType::Socket if self.importer.replicates => What::Special(Kind::Socket, 0),
-            // A socket without who listens on it is nothing.
-            _ => {
-                self.importer.leave_out(path);
-                return Ok(());
-            }
+            FileType::Socket => What::Special(Kind::Socket, 0),
+            FileType::Unknown => return Err(io::ErrorKind::Unsupported.into()),
         };
         let mut incoming = incoming(path, what, stat);
         match incoming.what {

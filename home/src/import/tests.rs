@@ -5,6 +5,7 @@ use crate::home::{Options, create};
 use crate::medium::fake::Fake;
 use proptest::prelude::*;
 use std::os::unix::fs::{PermissionsExt as _, symlink};
+use std::os::unix::net::UnixListener;
 
 fn new_home(uid: u32) -> Home<Fake> {
     let fake = Fake::new(1 << 40);
@@ -74,6 +75,23 @@ fn a_directory_comes_in_with_all_it_has() {
     assert_eq!(home.read_link(soft.ino).unwrap(), b"a/b/file");
     let again = import_directory(&home, &dir);
     assert_eq!((again.names, again.same, again.beside.len()), (0, 4, 0));
+}
+
+#[test]
+fn pipes_and_sockets_come_in() {
+    let (home, dir) = (new_home(1000), tempfile::tempdir().unwrap());
+    let _listens = UnixListener::bind(dir.path().join("socket")).unwrap();
+    let permissions = rustix::fs::Mode::from(0o640);
+    let (pipe, kind) = (dir.path().join("pipe"), rustix::fs::FileType::Fifo);
+    rustix::fs::mknodat(rustix::fs::CWD, pipe, kind, permissions, 0).unwrap();
+    let imported = import_directory(&home, &dir);
+    assert_eq!((imported.names, imported.left_out.len()), (2, 0));
+    for (name, kind) in [("socket", Kind::Socket), ("pipe", Kind::Fifo)] {
+        let there = home.lookup(Ino::ROOT, name.as_bytes()).unwrap();
+        assert_eq!(there.kind, kind);
+    }
+    let again = import_directory(&home, &dir);
+    assert_eq!((again.names, again.same), (0, 2));
 }
 
 #[test]
