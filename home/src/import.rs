@@ -14,7 +14,10 @@ use std::io::{self, Read};
 
 pub mod archive;
 pub mod directory;
+mod left_out;
 mod making;
+
+pub use left_out::{LeftOut, Why};
 
 /// Permission bits of directories a source forgot to mention.
 const UNMENTIONED_MODE: u16 = 0o700;
@@ -51,6 +54,8 @@ pub enum What {
     HardLink(Vec<u8>),
     /// A pipe, socket or device, with its device number.
     Special(Kind, u32),
+    /// Something this knows nothing of.
+    Unknown,
 }
 
 /// What an import did.
@@ -64,8 +69,8 @@ pub struct Imported {
     pub same: u64,
     /// Names the home has for what differs from what it had: both are kept.
     pub beside: Vec<String>,
-    /// Objects left out, because no home can hold them.
-    pub left_out: Vec<String>,
+    /// Objects left out.
+    pub left_out: Vec<LeftOut>,
     /// Extended attributes left out, because no home can hold them: path and name.
     pub attributes_left_out: Vec<String>,
 }
@@ -113,9 +118,13 @@ impl<'a, M: Medium> Importer<'a, M> {
     /// Those of the home and of `content`.
     pub fn add(&mut self, incoming: &Incoming, content: &mut dyn Read) -> io::Result<()> {
         let Some(components) = components(&incoming.path) else {
-            self.leave_out(&incoming.path);
+            self.leave_out(&incoming.path, Why::Path);
             return Ok(());
         };
+        if incoming.what == What::Unknown {
+            self.leave_out(&incoming.path, Why::Kind);
+            return Ok(());
+        }
         let Some((name, above)) = components.split_last() else {
             self.me = Some(incoming.owner);
             if self.replicates {
@@ -124,7 +133,10 @@ impl<'a, M: Medium> Importer<'a, M> {
             }
             return Ok(());
         };
-        let dir = self.directory(above)?;
+        let Some(dir) = self.directory(above)? else {
+            self.leave_out(&incoming.path, Why::Above);
+            return Ok(());
+        };
         let path = components.join(&b'/');
         let ino = match &incoming.what {
             What::Directory => self.add_directory(dir, name, incoming)?,
@@ -149,25 +161,28 @@ impl<'a, M: Medium> Importer<'a, M> {
     }
 
     /// Notes what cannot be taken in.
-    pub fn leave_out(&mut self, path: &[u8]) {
-        self.imported
-            .left_out
-            .push(String::from_utf8_lossy(path).into_owned());
+    pub fn leave_out(&mut self, path: &[u8], why: Why) {
+        let path = String::from_utf8_lossy(path).into_owned();
+        self.imported.left_out.push(LeftOut { path, why });
     }
 
-    /// The directory at a path, made if the source has not mentioned it.
-    fn directory(&mut self, components: &[&[u8]]) -> io::Result<Ino> {
+    /// The directory at a path, made if the source has not mentioned it; `None` if the source has
+    /// something else there, such as a symbolic link, which nobody follows.
+    fn directory(&mut self, components: &[&[u8]]) -> io::Result<Option<Ino>> {
         let (mut at, mut path) = (Ino::ROOT, Vec::new());
         for name in components {
             path.extend((!path.is_empty()).then_some(b'/'));
             path.extend_from_slice(name);
             at = match self.came.get(&path) {
+                Some(ino) if self.home.attributes(*ino)?.kind != Kind::Directory => {
+                    return Ok(None);
+                }
                 Some(ino) => *ino,
                 None => self.merged_directory(at, name, UNMENTIONED_MODE)?,
             };
             self.came.insert(path.clone(), at);
         }
-        Ok(at)
+        Ok(Some(at))
     }
 
     fn add_directory(
@@ -213,7 +228,7 @@ impl<'a, M: Medium> Importer<'a, M> {
             Err(_) => name.to_vec(),
         };
         if let What::HardLink(earlier) = &incoming.what {
-            return self.add_link(dir, &name, earlier);
+            return self.add_link(dir, &name, (earlier, &incoming.path));
         }
         let ino = self.make(dir, &name, incoming, content)?;
         self.describe(ino, incoming)?;
@@ -222,16 +237,27 @@ impl<'a, M: Medium> Importer<'a, M> {
         Ok(Some(ino))
     }
 
-    fn add_link(&mut self, dir: Ino, name: &[u8], earlier: &[u8]) -> io::Result<Option<Ino>> {
+    fn add_link(
+        &mut self,
+        dir: Ino,
+        name: &[u8],
+        (earlier, path): (&[u8], &[u8]),
+    ) -> io::Result<Option<Ino>> {
         let earlier = components(earlier).map(|components| components.join(&b'/'));
         let Some(ino) = earlier.and_then(|path| self.came.get(&path).copied()) else {
-            self.leave_out(name);
+            self.leave_out(path, Why::Link);
             return Ok(None);
         };
         self.home.link(ino, dir, name)?;
         self.imported.names += 1;
         Ok(Some(ino))
     }
+}
+
+/// An error with the path of what it happened to.
+fn at(path: &[u8], error: &io::Error) -> io::Error {
+    let path = String::from_utf8_lossy(path);
+    io::Error::new(error.kind(), format!("{path}: {error}"))
 }
 
 fn times(incoming: &Incoming) -> Change {

@@ -9,7 +9,7 @@ use std::io::BufReader;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use wendy_home::home::Home;
-use wendy_home::import::{Imported, archive, directory};
+use wendy_home::import::{Imported, LeftOut, archive, directory};
 use wendy_home::mode::Mode;
 
 /// Bring a directory or an exported archive into a home that is not mounted.
@@ -34,8 +34,11 @@ impl Import {
             anyhow::bail!("a home kept as an image takes files while it is shown: copy them there");
         }
         let (home, _) = Home::open(medium, options)?;
-        let mut progress = Progress::new("brought in");
-        let mut tell = |so_far: &Imported| progress.show(so_far.names, so_far.bytes);
+        let (mut progress, mut names) = (Progress::new("brought in"), 0);
+        let mut tell = |so_far: &Imported| {
+            names = so_far.names;
+            progress.show(so_far.names, so_far.bytes);
+        };
         let source = self.source.display();
         let imported = if self.source.as_os_str() == "-" {
             archive::import(&home, &mut std::io::stdin().lock(), &mut tell)
@@ -46,7 +49,10 @@ impl Import {
             archive::import(&home, &mut BufReader::new(file), &mut tell)
         };
         progress.end();
-        let imported = imported.with_context(|| format!("cannot bring in all of {source}"));
+        let imported = imported.with_context(|| {
+            let so_far = format!("{names} names came in, and the next import leaves them out");
+            format!("cannot bring in all of {source} ({so_far})")
+        });
         // What has come in by then is whole, file by file.
         home.close()
             .context("cannot write everything to the stick")?;
@@ -69,8 +75,8 @@ impl Import {
                 "Differs from what was there, so both are kept: {path}"
             ))?;
         }
-        for path in &imported.left_out {
-            say::line(format!("Left out, because no home can hold it: {path}"))?;
+        for LeftOut { path, why } in &imported.left_out {
+            say::line(format!("Left out: {path} ({why})"))?;
         }
         for attribute in &imported.attributes_left_out {
             say::line(format!(

@@ -61,7 +61,8 @@ fn copy(
         }
     })?;
     failed?;
-    match imported.left_out.iter().chain(&imported.beside).next() {
+    let left_out = imported.left_out.iter().map(|it| &it.path);
+    match left_out.chain(&imported.beside).next() {
         Some(path) => Err(ConvertError::Incomplete(path.clone())),
         None => Ok(imported),
     }

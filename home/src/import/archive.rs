@@ -1,7 +1,7 @@
 //! A tar archive as the source of an import: what [`export`](crate::export) writes, and what GNU
 //! tar, bsdtar and star write (POSIX.1-2001 `pax`, utility *pax*; GNU tar manual, *Basic Tar Format*).
 
-use super::{Imported, Importer, Incoming, What};
+use super::{Imported, Importer, Incoming, What, at};
 use crate::home::Home;
 use crate::ids::Time;
 use crate::medium::Medium;
@@ -14,6 +14,9 @@ const BLOCK: usize = 512;
 const EXTRA_MAX: u64 = 17 << 20;
 /// Prefix of extended attributes in pax headers.
 const XATTR: &[u8] = b"SCHILY.xattr.";
+
+/// Prefix of what GNU tar says of files with holes, whose content is not as it stands then.
+const SPARSE: &[u8] = b"GNU.sparse.";
 
 /// What pax headers and GNU long names say of the next member.
 type Extra = HashMap<Vec<u8>, Vec<u8>>;
@@ -29,7 +32,8 @@ pub fn import<M: Medium>(
 ) -> io::Result<Imported> {
     let mut importer = Importer::new(home, tell);
     read(from, &mut |incoming, content| {
-        importer.add(incoming, content)
+        let added = importer.add(incoming, content);
+        added.map_err(|error| at(&incoming.path, &error))
     })?;
     importer.finish()
 }
@@ -78,16 +82,33 @@ fn member(
     } else {
         0
     };
-    let mut content = from.take(held);
+    let mut content = Content { from, left: held };
     take(&incoming, &mut content)?;
-    let unread = content.limit();
+    let unread = content.left;
     let padded = size
         .checked_next_multiple_of(BLOCK as u64)
         .ok_or_else(damaged)?;
     skip(from, padded - held + unread)
 }
 
-/// `None` for what is damaged, `Some(None)` for a kind nobody needs.
+/// The content of a member, which does not end before it is complete.
+struct Content<'a> {
+    from: &'a mut dyn Read,
+    left: u64,
+}
+
+impl Read for Content<'_> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let count = (&mut *self.from).take(self.left).read(buffer)?;
+        if count == 0 && self.left > 0 && !buffer.is_empty() {
+            return Err(io::ErrorKind::UnexpectedEof.into());
+        }
+        self.left -= count as u64;
+        Ok(count)
+    }
+}
+
+/// `None` for what is damaged, `Some(None)` for what is no object.
 fn incoming(header: &[u8; BLOCK], extra: &Extra, size: u64) -> Option<Option<Incoming>> {
     let said = |key: &[u8]| extra.get(key);
     let path = said(b"path").cloned().unwrap_or_else(|| old_path(header));
@@ -112,6 +133,7 @@ fn incoming(header: &[u8; BLOCK], extra: &Extra, size: u64) -> Option<Option<Inc
         Some(u32::try_from(device).unwrap_or(0))
     };
     let what = match header[156] {
+        _ if extra.keys().any(|key| key.starts_with(SPARSE)) => What::Unknown,
         b'0' | 0 | b'7' => What::File(size),
         b'1' => What::HardLink(link),
         b'2' => What::Symlink(link),
@@ -119,7 +141,9 @@ fn incoming(header: &[u8; BLOCK], extra: &Extra, size: u64) -> Option<Option<Inc
         b'4' => What::Special(Kind::BlockDevice, device()?),
         b'5' => What::Directory,
         b'6' => What::Special(Kind::Fifo, 0),
-        _ => return Some(None),
+        // The name of a volume.
+        b'V' => return Some(None),
+        _ => What::Unknown,
     };
     Some(Some(Incoming {
         path,

@@ -2,7 +2,7 @@
 //!
 //! Symbolic links are never followed and other filesystems below are not entered.
 
-use super::{Imported, Importer, Incoming, What};
+use super::{Imported, Importer, Incoming, What, at};
 use crate::home::Home;
 use crate::ids::Time;
 use crate::medium::Medium;
@@ -71,7 +71,7 @@ impl<M: Medium> Walk<'_, M> {
         let fd = match self.open(dir, OFlags::RDONLY | OFlags::DIRECTORY) {
             // The top of another filesystem.
             Err(Errno::XDEV) => return Ok(Vec::new()),
-            other => other?,
+            other => other.map_err(|error| at(dir, &error.into()))?,
         };
         let mut below = Vec::new();
         for entry in fs::Dir::read_from(&fd)? {
@@ -82,7 +82,7 @@ impl<M: Medium> Walk<'_, M> {
             }
             let path = join(dir, name);
             let stat = fs::statat(&fd, entry.file_name(), fs::AtFlags::SYMLINK_NOFOLLOW)?;
-            self.add(&path, &stat)?;
+            self.add(&path, &stat).map_err(|error| at(&path, &error))?;
             if FileType::from_raw_mode(stat.st_mode) == FileType::Directory {
                 below.push(path);
             }

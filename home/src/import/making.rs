@@ -27,7 +27,9 @@ impl<M: Medium> Importer<'_, M> {
             What::File(_) => return self.make_file(dir, name, incoming, content),
             What::Symlink(target) => (Kind::Symlink, 0, target.clone()),
             What::Special(kind, device) => (*kind, *device, Vec::new()),
-            What::Directory | What::HardLink(_) => return Err(Errno::INVAL.into()),
+            What::Directory | What::HardLink(_) | What::Unknown => {
+                return Err(Errno::INVAL.into());
+            }
         };
         let node = NewNode {
             device,
@@ -48,6 +50,10 @@ impl<M: Medium> Importer<'_, M> {
         let ino = self.home.create(dir, name, &node)?.0.ino;
         let written = self.copy(ino, incoming, content);
         self.home.release(ino)?;
+        if written.is_err() {
+            // The first error is the one to tell. The next import would take half a file for another.
+            let _ = self.home.unlink(dir, name);
+        }
         written.map(|()| ino)
     }
 
@@ -140,7 +146,7 @@ impl<M: Medium> Importer<'_, M> {
                 earlier.and_then(|path| self.came.get(&path)) == Some(&there.ino)
             }
             What::Special(kind, device) => there.kind == *kind && there.device == *device,
-            What::Directory => false,
+            What::Directory | What::Unknown => false,
         }
     }
 

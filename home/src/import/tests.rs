@@ -4,6 +4,7 @@ use crate::home::{NewNode, SetXattr};
 use crate::home::{Options, create};
 use crate::medium::fake::Fake;
 use proptest::prelude::*;
+use rustix::io::Errno;
 use std::os::unix::fs::{PermissionsExt as _, symlink};
 use std::os::unix::net::UnixListener;
 
@@ -131,6 +132,67 @@ fn paths_do_not_lead_out() {
     for path in [&b"../a"[..], b"a/../../b", b"a/..", b"a\0b"] {
         assert_eq!(components(path), None);
     }
+}
+
+/// An archive of members with a path, a type flag and a link each, and a content.
+fn archive_with(members: &[(&str, u8, &str, &[u8])]) -> Vec<u8> {
+    let mut archive = Vec::new();
+    for (path, flag, link, content) in members {
+        let mut header = [0; 512];
+        header[..path.len()].copy_from_slice(path.as_bytes());
+        for field in [100..108, 108..116, 116..124, 136..148] {
+            header[field.start..field.end - 1].fill(b'0');
+        }
+        header[124..135].copy_from_slice(format!("{:011o}", content.len()).as_bytes());
+        header[156] = *flag;
+        header[157..157 + link.len()].copy_from_slice(link.as_bytes());
+        header[257..262].copy_from_slice(b"ustar");
+        archive.extend(header);
+        archive.extend(*content);
+        archive.resize(archive.len().next_multiple_of(512), 0);
+    }
+    repair_sums(&mut archive);
+    archive.resize(archive.len() + 1024, 0);
+    archive
+}
+
+#[test]
+fn what_cannot_come_in_is_said_and_the_rest_comes() {
+    let home = new_home(1);
+    let archive = archive_with(&[
+        ("link", b'2', "/elsewhere", b""),
+        ("link/below", b'0', "", b"text"),
+        ("../out", b'0', "", b"text"),
+        ("again", b'1', "never", b""),
+        ("holes", b'S', "", b"map"),
+        ("last", b'0', "", b"text"),
+    ]);
+    let imported = import_archive(&home, &archive).unwrap();
+    let left_out = imported.left_out.iter();
+    let left_out: Vec<_> = left_out.map(|it| (it.path.as_str(), it.why)).collect();
+    let expected = [
+        ("link/below", Why::Above),
+        ("../out", Why::Path),
+        ("again", Why::Link),
+        ("holes", Why::Kind),
+    ];
+    assert_eq!(left_out, expected);
+    assert_eq!((imported.names, imported.bytes), (2, 4));
+    assert_eq!(home.lookup(Ino::ROOT, b"last").unwrap().size, 4);
+}
+
+#[test]
+fn an_archive_that_ends_too_early_leaves_no_half_of_a_file() {
+    let home = new_home(1);
+    let members: [(&str, u8, &str, &[u8]); 2] =
+        [("whole", b'0', "", b"text"), ("half", b'0', "", &[7; 4096])];
+    let archive = archive_with(&members);
+    let error = import_archive(&home, &archive[..3000]).unwrap_err();
+    assert!(error.to_string().starts_with("half: "), "{error}");
+    assert_eq!(home.lookup(Ino::ROOT, b"whole").unwrap().size, 4);
+    assert_eq!(home.lookup(Ino::ROOT, b"half"), Err(Errno::NOENT));
+    let again = import_archive(&home, &archive).unwrap();
+    assert_eq!((again.same, again.names), (1, 1));
 }
 
 #[test]
