@@ -121,7 +121,26 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
 }
 
 fn open_medium(path: &Path) -> anyhow::Result<DirectoryMedium> {
-    DirectoryMedium::open(path).with_context(|| format!("cannot open {}", path.display()))
+    let opened = DirectoryMedium::open(path).map_err(anyhow::Error::from);
+    let opened = opened.map_err(|error| not_allowed(error, path));
+    opened.with_context(|| format!("cannot open {}", path.display()))
+}
+
+/// What is to be done where somebody may not see into the home at `path`; any other error as it is.
+fn not_allowed(error: anyhow::Error, path: &Path) -> anyhow::Error {
+    if !error.chain().any(is_denial) {
+        return error;
+    }
+    let shown = path.display();
+    // Which of its files it was is no matter of theirs.
+    anyhow::Error::from(std::io::Error::from(std::io::ErrorKind::PermissionDenied)).context(
+        format!("you may not use the home in {shown}: that needs its owner or root"),
+    )
+}
+
+fn is_denial(error: &(dyn std::error::Error + 'static)) -> bool {
+    let error = error.downcast_ref::<std::io::Error>();
+    error.is_some_and(|error| error.kind() == std::io::ErrorKind::PermissionDenied)
 }
 
 /// Opens a medium for ourselves alone.
@@ -145,16 +164,26 @@ fn is_in_use(path: &Path) -> anyhow::Result<bool> {
 }
 
 /// Opens the home of a locked medium to change it, after a conversion that was interrupted.
-fn mode_to_write(medium: &DirectoryMedium, options: Options) -> anyhow::Result<Mode> {
-    resume::resume(medium, options)?.ok_or_else(|| OpenError::Missing.into())
+fn mode_to_write(path: &Path, medium: &DirectoryMedium, options: Options) -> anyhow::Result<Mode> {
+    let mode = resume::resume(medium, options).map_err(|error| not_allowed(error.into(), path))?;
+    mode.ok_or_else(|| missing(path))
+}
+
+/// Looks at what is in the directory `path`.
+fn standing(path: &Path, medium: &DirectoryMedium) -> anyhow::Result<Standing> {
+    Standing::of(medium).map_err(|error| not_allowed(error.into(), path))
+}
+
+/// Says that there is no home in the directory `path`.
+fn missing(path: &Path) -> anyhow::Error {
+    anyhow::Error::from(OpenError::Missing).context(path.display().to_string())
 }
 
 /// Opens a medium to look at the home in it only, also while it is in use.
 fn mode_to_read(path: &Path) -> anyhow::Result<(DirectoryMedium, Mode)> {
     let medium = open_medium(path)?;
-    let standing = Standing::of(&medium)?;
-    let mode = standing.mode.ok_or(OpenError::Missing);
-    let mode = mode.with_context(|| path.display().to_string())?;
+    let standing = standing(path, &medium)?;
+    let mode = standing.mode.ok_or_else(|| missing(path))?;
     Ok((standing.of_home(medium)?, mode))
 }
 

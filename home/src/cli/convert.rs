@@ -53,6 +53,8 @@ impl Convert {
         };
         let converted = convert::convert(&medium, self.to.into(), self.size, options, &mut tell);
         progress.end();
+        let converted =
+            converted.map_err(|error| super::not_allowed(error.into(), &self.directory));
         self.print(&converted?)?;
         Ok(ExitCode::SUCCESS)
     }

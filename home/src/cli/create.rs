@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use wendy_home::image::making::{self, Plan};
 use wendy_home::medium::directory::DirectoryMedium;
-use wendy_home::mode::{Mode, Standing};
+use wendy_home::mode::Mode;
 use wendy_home::readme::{self, Readme};
 use wendy_home::{home, names};
 
@@ -72,7 +72,7 @@ impl Create {
             _ => {}
         }
         let medium = super::locked(&self.directory)?;
-        if Standing::of(&medium)?.mode.is_some() {
+        if super::standing(&self.directory, &medium)?.mode.is_some() {
             anyhow::bail!("there is a home in {shown} already");
         }
         making::clear(&medium)?;

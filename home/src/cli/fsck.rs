@@ -205,7 +205,7 @@ impl Fsck {
     fn repair(&self, directory: &Path) -> anyhow::Result<Report> {
         let medium = super::locked(directory)?;
         let options = self.identity.options(super::caller());
-        if super::mode_to_write(&medium, options)? == Mode::Image {
+        if super::mode_to_write(directory, &medium, options)? == Mode::Image {
             return repair_image(&medium);
         }
         let checked = self.check(directory)?;

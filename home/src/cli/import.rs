@@ -30,7 +30,7 @@ impl Import {
     pub fn run(&self) -> anyhow::Result<ExitCode> {
         let medium = super::locked(&self.directory)?;
         let options = self.identity.options(super::caller());
-        if super::mode_to_write(&medium, options)? == Mode::Image {
+        if super::mode_to_write(&self.directory, &medium, options)? == Mode::Image {
             anyhow::bail!("a home kept as an image takes files while it is shown: copy them there");
         }
         let (home, _) = Home::open(medium, options)?;

@@ -60,7 +60,7 @@ impl Mount {
             return super::mode_to_read(&self.directory);
         }
         let medium = super::locked(&self.directory)?;
-        let mode = super::mode_to_write(&medium, identity)?;
+        let mode = super::mode_to_write(&self.directory, &medium, identity)?;
         Ok((medium, mode))
     }
 

@@ -27,8 +27,19 @@ pub fn object(value: &impl Serialize) -> io::Result<()> {
 /// Why something did not work; nothing if it was a reader that left.
 pub fn failure(error: &anyhow::Error) {
     if !is_left_alone(error) {
-        eprintln!("wendy-home: {}", safe(&format!("{error:#}")));
+        eprintln!("wendy-home: {}", safe(&sentence(error)));
     }
+}
+
+/// An error with its causes, without those that it tells in its own words already.
+fn sentence(error: &anyhow::Error) -> String {
+    let mut sentence = error.to_string();
+    for cause in error.chain().skip(1).map(ToString::to_string) {
+        if !sentence.contains(&cause) {
+            sentence = format!("{sentence}: {cause}");
+        }
+    }
+    sentence
 }
 
 fn is_left_alone(error: &anyhow::Error) -> bool {
@@ -58,6 +69,13 @@ fn is_invisible(c: char) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn no_cause_is_told_twice() {
+        let error = wendy_home::image::ImageError::Io(io::ErrorKind::NotFound.into());
+        let error = anyhow::Error::from(error).context("cannot look");
+        assert_eq!(sentence(&error), "cannot look: home.img: entity not found");
+    }
 
     #[test]
     fn a_terminal_is_never_told_what_to_do() {
