@@ -174,8 +174,20 @@ fn standing(path: &Path, medium: &DirectoryMedium) -> anyhow::Result<Standing> {
     Standing::of(medium).map_err(|error| not_allowed(error.into(), path))
 }
 
-/// Says that there is no home in the directory `path`.
+/// Says that there is no home in the directory `path`, or that one is only shown there.
 fn missing(path: &Path) -> anyhow::Error {
+    let shown = path.display();
+    if let Ok(Some(home)) = wendy_home::sync::shown_at(path) {
+        return match wendy_home::sync::directory_of(&home) {
+            Some(directory) => {
+                let directory = directory.display();
+                anyhow::anyhow!("{shown} only shows a home: name {directory}, where it is kept")
+            }
+            None => anyhow::anyhow!(
+                "{shown} only shows a home: name the directory on the stick that holds it, usually pershome"
+            ),
+        };
+    }
     anyhow::Error::from(OpenError::Missing).context(path.display().to_string())
 }
 

@@ -33,11 +33,10 @@ pub fn all() -> io::Result<()> {
 /// # Errors
 /// `NotFound` if it is no home, those of the medium.
 pub fn one(path: &Path) -> io::Result<()> {
-    let real = path.canonicalize()?;
-    if shown()?.any(|home| home.mount_point == real) {
-        return mounted(&real);
+    if let Some(home) = shown_at(path)? {
+        return mounted(&home.mount_point);
     }
-    let medium = DirectoryMedium::open(&real)?;
+    let medium = DirectoryMedium::open(path)?;
     let mode = Standing::of(&medium).map_err(io::Error::other)?.mode;
     let none = || io::Error::new(io::ErrorKind::NotFound, "there is no home");
     for place in places(&medium, mode.ok_or_else(none)?)? {
@@ -65,6 +64,24 @@ fn places(medium: &DirectoryMedium, mode: Mode) -> io::Result<Vec<PathBuf>> {
             Ok(homes.map(|home| home.mount_point).collect())
         }
     }
+}
+
+/// The home that is shown at the directory `path`, if one is.
+///
+/// # Errors
+/// Those of reading the mount table, and of finding the directory.
+pub fn shown_at(path: &Path) -> io::Result<Option<Mount>> {
+    let real = path.canonicalize()?;
+    Ok(shown()?.find(|home| home.mount_point == real))
+}
+
+/// The directory that holds the home of a mount, where the kernel tells: of an image, unless the
+/// stick is mounted where nobody sees it.
+#[must_use]
+pub fn directory_of(home: &Mount) -> Option<PathBuf> {
+    let file = backing_file(home.devnum).ok()?;
+    let directory = file.is_file().then(|| file.parent())??;
+    Some(directory.to_owned())
 }
 
 /// The homes in the mount table.

@@ -143,48 +143,6 @@ fn what_cannot_be_done_is_said_in_words() {
 }
 
 #[test]
-fn who_may_not_see_a_home_is_told_what_it_takes() {
-    use std::os::unix::fs::PermissionsExt as _;
-    use std::os::unix::process::CommandExt as _;
-    if !rustix::process::getuid().is_root() {
-        return common::skip("becoming another user needs root");
-    }
-    let dir = tempfile::tempdir().unwrap();
-    let (home, place) = (dir.path().join("home"), dir.path().join("place"));
-    let open_to_all = || fs::Permissions::from_mode(0o755);
-    fs::set_permissions(dir.path(), open_to_all()).unwrap();
-    fs::create_dir(&place).unwrap();
-    std::os::unix::fs::chown(&place, Some(4242), None).unwrap();
-    succeed(&["create", text(&home)]);
-    let program = dir.path().join("wendy-home");
-    fs::copy(PROGRAM, &program).unwrap();
-    let arguments = [
-        vec!["status", text(&home)],
-        vec!["fsck", text(&home)],
-        vec!["export", text(&home), "-"],
-        vec!["mount", text(&home), text(&place)],
-    ];
-    // Either the home may be entered or not even that.
-    for permissions in [0o755, 0o700] {
-        fs::set_permissions(&home, fs::Permissions::from_mode(permissions)).unwrap();
-        for arguments in &arguments {
-            let output = command(&program)
-                .args(arguments)
-                .uid(4242)
-                .gid(4242)
-                .output();
-            let output = output.unwrap();
-            let said = String::from_utf8_lossy(&output.stderr);
-            assert!(!output.status.success(), "{arguments:?}");
-            let told = format!("you may not use the home in {}: that needs", text(&home));
-            assert!(said.contains(&told), "{arguments:?}: {said}");
-            assert_eq!(said.matches("ermission denied").count(), 1, "{said}");
-            assert!(!said.contains("home.img"), "{said}");
-        }
-    }
-}
-
-#[test]
 fn fsck_says_what_to_do_and_what_it_did() {
     let dir = tempfile::tempdir().unwrap();
     succeed(&["create", text(dir.path())]);

@@ -75,6 +75,9 @@ impl Create {
         if super::standing(&self.directory, &medium)?.mode.is_some() {
             anyhow::bail!("there is a home in {shown} already");
         }
+        if wendy_home::sync::shown_at(&self.directory)?.is_some() {
+            anyhow::bail!("{shown} shows a home already");
+        }
         making::clear(&medium)?;
         match self.mode {
             ModeName::Files => make_files(&medium)?,

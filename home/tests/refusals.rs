@@ -1,0 +1,98 @@
+//! What the tools say when something cannot be done, and that they leave nothing behind then.
+
+#![allow(clippy::unwrap_used, reason = "helpers of tests fail as tests do")]
+
+mod common;
+
+use common::{Mounted, PROGRAM, can_mount, command, skip, succeed, wendy_home};
+use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
+use std::os::unix::process::CommandExt as _;
+use std::path::Path;
+
+fn text(path: &Path) -> &str {
+    path.to_str().unwrap()
+}
+
+#[test]
+fn who_may_not_see_a_home_is_told_what_it_takes() {
+    if !rustix::process::getuid().is_root() {
+        return skip("becoming another user needs root");
+    }
+    let dir = tempfile::tempdir().unwrap();
+    let (home, place) = (dir.path().join("home"), dir.path().join("place"));
+    let open_to_all = || fs::Permissions::from_mode(0o755);
+    fs::set_permissions(dir.path(), open_to_all()).unwrap();
+    fs::create_dir(&place).unwrap();
+    std::os::unix::fs::chown(&place, Some(4242), None).unwrap();
+    succeed(&["create", text(&home)]);
+    let program = dir.path().join("wendy-home");
+    fs::copy(PROGRAM, &program).unwrap();
+    let arguments = [
+        vec!["status", text(&home)],
+        vec!["fsck", text(&home)],
+        vec!["export", text(&home), "-"],
+        vec!["mount", text(&home), text(&place)],
+    ];
+    // Either the home may be entered or not even that.
+    for permissions in [0o755, 0o700] {
+        fs::set_permissions(&home, fs::Permissions::from_mode(permissions)).unwrap();
+        for arguments in &arguments {
+            let output = command(&program)
+                .args(arguments)
+                .uid(4242)
+                .gid(4242)
+                .output();
+            let output = output.unwrap();
+            let said = String::from_utf8_lossy(&output.stderr);
+            assert!(!output.status.success(), "{arguments:?}");
+            let told = format!("you may not use the home in {}: that needs", text(&home));
+            assert!(said.contains(&told), "{arguments:?}: {said}");
+            assert_eq!(said.matches("ermission denied").count(), 1, "{said}");
+            assert!(!said.contains("home.img"), "{said}");
+        }
+    }
+}
+
+#[test]
+fn where_a_home_is_only_shown_that_is_said() {
+    if !can_mount() {
+        return skip("mounting needs root and /dev/fuse");
+    }
+    let dir = tempfile::tempdir().unwrap();
+    let (stick, home) = (dir.path().join("stick"), dir.path().join("home"));
+    fs::create_dir(&home).unwrap();
+    succeed(&["create", text(&stick)]);
+    let mounted = Mounted::new(&stick, &home, &[]);
+    let place = text(&home);
+    for arguments in [
+        &["status", place][..],
+        &["fsck", place],
+        &["export", place, "-"],
+    ] {
+        let output = wendy_home(arguments);
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert!(!output.status.success(), "{arguments:?}");
+        assert!(said.contains("name the directory on the stick"), "{said}");
+    }
+    let refused = wendy_home(&["create", place]);
+    assert!(String::from_utf8_lossy(&refused.stderr).contains("shows a home already"));
+    mounted.end();
+}
+
+#[test]
+fn where_an_image_is_shown_its_directory_is_named() {
+    if !can_mount() || !Path::new("/dev/loop-control").exists() {
+        return skip("mounting an image needs root and loop devices");
+    }
+    let dir = tempfile::tempdir().unwrap();
+    let (stick, home) = (dir.path().join("stick"), dir.path().join("home"));
+    fs::create_dir(&home).unwrap();
+    succeed(&["create", "--mode", "image", "--size", "20M", text(&stick)]);
+    let mounted = Mounted::new(&stick, &home, &[]);
+    let output = wendy_home(&["status", text(&home)]);
+    let said = String::from_utf8_lossy(&output.stderr);
+    let named = format!("name {}, where it is kept", text(&stick));
+    assert!(said.contains(&named), "{said}");
+    mounted.end();
+}
