@@ -16,6 +16,7 @@ use wendy_home::store::superblock::Superblock;
 use wendy_home::store::{OpenError, Store};
 use wendy_home::tree::Tree;
 use wendy_home::tree::directory::DirectoryTree;
+use wendy_home::units::things;
 
 mod completion;
 mod convert;
@@ -225,21 +226,26 @@ fn superblock(medium: &DirectoryMedium) -> anyhow::Result<Superblock> {
 
 fn print_reconciled(found: &Reconciled) -> std::io::Result<()> {
     let counts = [
-        (found.adopted, "appeared"),
-        (found.edited, "changed"),
-        (found.renamed, "got another name"),
-        (found.missing, "disappeared"),
-        (found.returned, "came back"),
+        (found.adopted, "appeared", "appeared"),
+        (found.edited, "changed", "changed"),
+        (found.renamed, "got another name", "got other names"),
+        (found.missing, "disappeared", "disappeared"),
+        (found.returned, "came back", "came back"),
         (
             found.relocated,
-            "moved to their place after an interruption",
+            "moved to its place after an interruption",
+            "moved to their places after an interruption",
         ),
-        (found.lost, "have no name and are kept in .wendy/lost"),
+        (
+            found.lost,
+            "has no name and is kept in .wendy/lost",
+            "have no name and are kept in .wendy/lost",
+        ),
     ];
-    for (count, what) in counts.into_iter().filter(|(count, _)| *count > 0) {
-        say::line(format!(
-            "Since the last use {count} files or directories {what}."
-        ))?;
+    for (count, one, many) in counts.into_iter().filter(|(count, ..)| *count > 0) {
+        let one = format!("file or directory {one}");
+        let what = things(count, &one, &format!("files or directories {many}"));
+        say::line(format!("Since the last use {what}."))?;
     }
     Ok(())
 }

@@ -18,6 +18,7 @@
 
 use crate::medium::directory::DirectoryMedium;
 use crate::medium::{FactKind, Medium as _};
+use crate::units::two_sizes as sizes;
 use rustix::fs::{FileType, OFlags, fstat};
 use std::fs::File;
 use std::io;
@@ -54,7 +55,7 @@ pub enum ImageError {
     #[error("{0}")]
     Size(String),
     /// The medium is too full.
-    #[error("not enough room on the stick: {needed} bytes are needed, {free} are free")]
+    #[error("not enough room on the stick: {} needed, {} free", sizes(*needed, *free).0, sizes(*needed, *free).1)]
     NoRoom {
         /// Bytes.
         needed: u64,

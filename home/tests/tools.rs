@@ -37,6 +37,14 @@ fn status_and_fsck_tell_and_change_nothing() {
         serde_json::from_str(&succeed(&["status", "--json", text(dir.path())])).unwrap();
     assert_eq!(status["since_last_use"]["adopted"], 1);
     assert_eq!(status["files"], 1);
+    let status = succeed(&["status", text(dir.path())]);
+    for told in [
+        "\n1 file with 12 bytes, 1 directory, 0 links and others.\n",
+        "B free on the stick.\n",
+        "Since the last use 1 file or directory appeared.\n",
+    ] {
+        assert!(status.contains(told), "{status}");
+    }
     assert_eq!(
         wendy_home(&["fsck", text(dir.path())]).status.code(),
         Some(4)

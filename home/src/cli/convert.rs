@@ -7,6 +7,7 @@ use clap::Args;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use wendy_home::convert::{self, Converted, Step};
+use wendy_home::units;
 
 /// What the manual says beside the usage.
 const MANUAL: &str = "\
@@ -68,8 +69,9 @@ impl Convert {
             ModeName::Files => "files",
             ModeName::Image => "an image",
         };
+        let (names, bytes) = (units::names(*names), units::size(*bytes));
         say::line(format!(
-            "The home is kept as {what} now: {names} names with {bytes} bytes."
+            "The home is kept as {what} now: {names} with {bytes}."
         ))?;
         for attribute in lost {
             say::line(format!(

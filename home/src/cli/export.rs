@@ -9,6 +9,7 @@ use std::io::{BufWriter, IsTerminal as _};
 use std::path::PathBuf;
 use std::process::ExitCode;
 use wendy_home::export::export;
+use wendy_home::units;
 
 /// Write a home as a tar archive, with all that the stick cannot hold by itself.
 #[derive(Debug, Args)]
@@ -45,7 +46,8 @@ impl Export {
             .map_err(std::io::IntoInnerError::into_error)?
             .sync_all()?;
         say::line(format!(
-            "Wrote {count} names to {}.",
+            "Wrote {} to {}.",
+            units::names(count),
             self.archive.display()
         ))?;
         Ok(ExitCode::SUCCESS)

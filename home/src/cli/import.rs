@@ -11,6 +11,7 @@ use std::process::ExitCode;
 use wendy_home::home::Home;
 use wendy_home::import::{Imported, LeftOut, archive, directory};
 use wendy_home::mode::Mode;
+use wendy_home::units;
 
 /// Bring a directory or an exported archive into a home that is not mounted.
 #[derive(Debug, Args)]
@@ -50,7 +51,10 @@ impl Import {
         };
         progress.end();
         let imported = imported.with_context(|| {
-            let so_far = format!("{names} names came in, and the next import leaves them out");
+            let so_far = format!(
+                "{} came in so far; the next import goes on there",
+                units::names(names)
+            );
             format!("cannot bring in all of {source} ({so_far})")
         });
         // What has come in by then is whole, file by file.
@@ -67,8 +71,10 @@ impl Import {
         let Imported {
             names, bytes, same, ..
         } = imported;
+        let (names, bytes) = (units::names(*names), units::size(*bytes));
+        let same = units::things(*same, "was", "were");
         say::line(format!(
-            "Brought in {names} names with {bytes} bytes; {same} were there already."
+            "Brought in {names} with {bytes}; {same} there already."
         ))?;
         for path in &imported.beside {
             say::line(format!(

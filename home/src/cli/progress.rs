@@ -2,6 +2,7 @@
 
 use std::io::{IsTerminal as _, Write as _};
 use std::time::{Duration, Instant};
+use wendy_home::units;
 
 /// Time between two looks at the clock's face.
 const STEP: Duration = Duration::from_millis(200);
@@ -26,16 +27,16 @@ impl Progress {
     /// So many names and bytes are done.
     pub fn show(&mut self, names: u64, bytes: u64) {
         if self.is_due() {
-            let (what, megabytes) = (self.what, bytes / 1_000_000);
-            line(&format!("{names} names, {megabytes} MB {what}"));
+            let (names, bytes) = (units::names(names), units::size(bytes));
+            line(&format!("{names}, {bytes} {}", self.what));
         }
     }
 
     /// So many bytes are written, of so many.
     pub fn show_part(&mut self, done: u64, all: u64) {
         if self.is_due() {
-            let (done, all) = (done / 1_000_000, all / 1_000_000);
-            line(&format!("{done} of {all} MB written"));
+            let (done, all) = (units::size(done), units::size(all));
+            line(&format!("{done} of {all} written"));
         }
     }
 

@@ -12,6 +12,7 @@ use wendy_home::medium::directory::DirectoryMedium;
 use wendy_home::medium::{Medium as _, Space};
 use wendy_home::mode::Mode;
 use wendy_home::record::Kind;
+use wendy_home::units::{size, things};
 
 /// Say what a home holds and how it is, changing nothing.
 #[derive(Debug, Args)]
@@ -138,8 +139,11 @@ fn print_files(report: &OfFiles) -> io::Result<()> {
     let state = state(report.in_use, report.clean);
     say::line(format!("Home {}, kept as files: {state}.", report.home))?;
     say::line(format!(
-        "{} files with {} bytes, {} directories, {} links and others.",
-        report.files, report.bytes, report.directories, report.others
+        "{} with {}, {}, {}.",
+        things(report.files, "file", "files"),
+        size(report.bytes),
+        things(report.directories, "directory", "directories"),
+        things(report.others, "link or other", "links and others"),
     ))?;
     print_stick(&report.space)?;
     super::print_reconciled(&report.since_last_use)
@@ -152,15 +156,22 @@ fn print_image(report: &OfImage) -> io::Result<()> {
         say::line(format!("It is shown at {}.", place.display()))?;
     }
     say::line(format!(
-        "{} files, directories and others, {} of {} bytes free in the image.",
-        report.inodes, report.free, report.size
+        "{}, {} of {} free in the image.",
+        things(
+            report.inodes.into(),
+            "file or directory",
+            "files, directories and others"
+        ),
+        size(report.free),
+        size(report.size),
     ))?;
     print_stick(&report.space)
 }
 
 fn print_stick(space: &Space) -> io::Result<()> {
     say::line(format!(
-        "{} of {} bytes free on the stick.",
-        space.free, space.size
+        "{} of {} free on the stick.",
+        size(space.free),
+        size(space.size),
     ))
 }
