@@ -96,3 +96,39 @@ fn where_an_image_is_shown_its_directory_is_named() {
     assert!(said.contains(&named), "{said}");
     mounted.end();
 }
+
+#[test]
+fn a_home_that_is_not_made_leaves_nothing() {
+    let dir = tempfile::tempdir().unwrap();
+    let home = dir.path().join("home");
+    let image = ["create", "--mode", "image", "--size", "9000T", text(&home)];
+    assert!(!wendy_home(&image).status.success());
+    assert!(!home.exists());
+    // What was there stays.
+    fs::create_dir(&home).unwrap();
+    assert!(!wendy_home(&image).status.success());
+    assert_eq!(fs::read_dir(&home).unwrap().count(), 0);
+}
+
+/// In a filesystem that is too small for the logs of a home.
+#[test]
+fn a_home_that_does_not_fit_leaves_nothing() {
+    if !rustix::process::getuid().is_root() {
+        return skip("mounting needs root");
+    }
+    let dir = tempfile::tempdir().unwrap();
+    let mount = ["-t", "tmpfs", "-o", "size=6m", "stick", text(dir.path())];
+    assert!(command("mount").args(mount).status().unwrap().success());
+    let home = dir.path().join("home");
+    let output = wendy_home(&["create", text(&home)]);
+    let (exists, said) = (home.exists(), String::from_utf8_lossy(&output.stderr));
+    assert!(
+        command("umount")
+            .arg(dir.path())
+            .status()
+            .unwrap()
+            .success()
+    );
+    assert!(said.contains("No space left"), "{said}");
+    assert!(!exists && !output.status.success());
+}

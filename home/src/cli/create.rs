@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use wendy_home::image::making::{self, Plan};
 use wendy_home::medium::directory::DirectoryMedium;
+use wendy_home::medium::{FactKind, Medium as _};
 use wendy_home::mode::Mode;
 use wendy_home::readme::{self, Readme};
 use wendy_home::{home, names};
@@ -64,14 +65,29 @@ impl Create {
         if self.size.is_some() && self.mode == ModeName::Files {
             anyhow::bail!("a home of files has no size");
         }
-        let shown = self.directory.display();
-        match std::fs::create_dir(&self.directory) {
-            Err(error) if error.kind() != std::io::ErrorKind::AlreadyExists => {
-                anyhow::bail!("cannot make {shown}: {error}");
-            }
-            _ => {}
+        let is_new = self.make_directory()?;
+        let made = self.make_home();
+        if made.is_err() && is_new {
+            // The first error is the one to tell. What is not empty stays.
+            let _ = std::fs::remove_dir(&self.directory);
         }
+        made?;
+        super::say::line(format!("Made a home in {}.", self.directory.display()))?;
+        Ok(ExitCode::SUCCESS)
+    }
+
+    /// Makes the directory if it is not there; whether it was not.
+    fn make_directory(&self) -> anyhow::Result<bool> {
+        match std::fs::create_dir(&self.directory) {
+            Ok(()) => Ok(true),
+            Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => Ok(false),
+            Err(error) => anyhow::bail!("cannot make {}: {error}", self.directory.display()),
+        }
+    }
+
+    fn make_home(&self) -> anyhow::Result<()> {
         let medium = super::locked(&self.directory)?;
+        let shown = self.directory.display();
         if super::standing(&self.directory, &medium)?.mode.is_some() {
             anyhow::bail!("there is a home in {shown} already");
         }
@@ -79,13 +95,17 @@ impl Create {
             anyhow::bail!("{shown} shows a home already");
         }
         making::clear(&medium)?;
-        match self.mode {
-            ModeName::Files => make_files(&medium)?,
-            ModeName::Image => self.make_image(&medium)?,
+        let private_is_new = medium.facts(names::PRIVATE_DIR).is_err();
+        let made = match self.mode {
+            ModeName::Files => make_files(&medium),
+            ModeName::Image => self.make_image(&medium),
+        };
+        if made.is_err() && private_is_new {
+            let _ = clear_private(&medium);
         }
+        made?;
         medium.hide(names::PRIVATE_DIR);
-        super::say::line(format!("Made a home in {shown}."))?;
-        Ok(ExitCode::SUCCESS)
+        Ok(())
     }
 
     fn make_image(&self, medium: &DirectoryMedium) -> anyhow::Result<()> {
@@ -106,4 +126,17 @@ impl Create {
 fn make_files(medium: &DirectoryMedium) -> anyhow::Result<()> {
     home::create(medium, uuid::Uuid::new_v4().into_bytes())?;
     Ok(readme::write(medium, Readme::Files)?)
+}
+
+/// Removes what a creation that failed has left; there was nothing before it.
+fn clear_private(medium: &DirectoryMedium) -> std::io::Result<()> {
+    let private = names::PRIVATE_DIR;
+    for (name, facts) in medium.list(private)? {
+        let path = format!("{private}/{name}");
+        match facts.kind {
+            FactKind::Directory => medium.remove_dir(&path)?,
+            _ => medium.unlink(&path)?,
+        }
+    }
+    medium.remove_dir(private)
 }
