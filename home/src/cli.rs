@@ -158,10 +158,7 @@ fn locked(path: &Path) -> anyhow::Result<DirectoryMedium> {
 
 /// Whether somebody else has the home open for themselves alone.
 fn is_in_use(path: &Path) -> anyhow::Result<bool> {
-    match open_medium(path)?.lock() {
-        Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => Ok(true),
-        other => Ok(other.map(|()| false)?),
-    }
+    Ok(open_medium(path)?.is_locked()?)
 }
 
 /// Opens the home of a locked medium to change it, after a conversion that was interrupted.

@@ -58,7 +58,7 @@ fn places(medium: &DirectoryMedium, mode: Mode) -> io::Result<Vec<PathBuf>> {
                 .collect())
         }
         // Nobody can tell which of them it is. Unless it is locked it is none.
-        Mode::Files if medium.lock().is_ok() => Ok(Vec::new()),
+        Mode::Files if !medium.is_locked()? => Ok(Vec::new()),
         Mode::Files => {
             let homes = shown()?.filter(|home| home.source == SOURCE);
             Ok(homes.map(|home| home.mount_point).collect())

@@ -5,14 +5,19 @@
 
 use super::{Facts, Limits, Medium, Space};
 use resolve::{fat_hide, open_at, open_long, split_long, statx};
-use rustix::fs::{self, AtFlags, Mode, OFlags, RenameFlags};
+use rustix::fs::{self, AtFlags, FlockOperation, Mode, OFlags, RenameFlags};
+use rustix::io::Errno;
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::Path;
+use std::thread::sleep;
+use std::time::Duration;
 
 mod file;
 mod resolve;
 mod shown;
+#[cfg(test)]
+mod tests;
 
 pub use file::DirectoryFile;
 pub use shown::Shown;
@@ -23,6 +28,10 @@ const FAT_MAGIC: i64 = 0x4d44;
 const FAT_PART: u64 = (4 << 30) - (64 << 10);
 /// The longest file FAT can hold.
 const FAT_FILE: u64 = u32::MAX as u64;
+
+/// Time that a look at a lock takes at most, and how many of them in a row are waited for.
+const LOOK: Duration = Duration::from_millis(10);
+const LOOKS: u32 = 20;
 
 /// See the [module](self).
 #[derive(Debug)]
@@ -85,15 +94,34 @@ impl DirectoryMedium {
         self.root.as_fd()
     }
 
-    /// Keeps all others out who ask, until the medium is dropped.
+    /// Keeps all others out who ask, until the medium is dropped. A [look](Self::is_locked) that
+    /// happens just then is waited for.
     ///
     /// # Errors
     /// `WouldBlock` when someone else has it.
     pub fn lock(&self) -> io::Result<()> {
-        Ok(fs::flock(
-            &self.root,
-            fs::FlockOperation::NonBlockingLockExclusive,
-        )?)
+        let mut looks = LOOKS;
+        loop {
+            match fs::flock(&self.root, FlockOperation::NonBlockingLockExclusive) {
+                Err(Errno::WOULDBLOCK) if looks > 0 => looks -= 1,
+                other => return Ok(other?),
+            }
+            sleep(LOOK);
+        }
+    }
+
+    /// Whether anybody has it [locked](Self::lock). For the instant of the look nobody can
+    /// lock it, but anybody can look.
+    ///
+    /// # Errors
+    /// Those of flock(2).
+    pub fn is_locked(&self) -> io::Result<bool> {
+        // Not on the descriptor that may hold a lock of our own: that would be weakened.
+        let apart = open_at(self.root(), ".", OFlags::DIRECTORY, Mode::empty())?;
+        match fs::flock(&apart, FlockOperation::NonBlockingLockShared) {
+            Err(Errno::WOULDBLOCK) => Ok(true),
+            other => Ok(other.map(|()| false)?),
+        }
     }
 
     /// Hides an object from other systems' users, where the filesystem knows how.
