@@ -2,6 +2,7 @@
 
 use anyhow::Context as _;
 use clap::{Args, Parser, Subcommand};
+use failure::Refusal;
 use nix::unistd::Group;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
@@ -23,6 +24,7 @@ mod convert;
 mod create;
 mod dump;
 mod export;
+mod failure;
 mod fsck;
 mod import;
 mod login;
@@ -35,7 +37,10 @@ mod status;
 mod sync;
 
 const EXIT_STATUS: &str = "\
-Exit status: 0 it worked, 1 it failed, 2 the command line was wrong; of fsck see wendy-home fsck --help.";
+Exit status: 0 it worked, 1 it failed, 2 the command line was wrong; of fsck see wendy-home fsck --help.
+
+With --json a failure is one JSON object on standard error, as of wendyctl: error, one of failed, \
+not-authorized, not-found, no-space, busy, impossible and damaged; exit_status; message; advice.";
 
 /// A home directory on an ordinary FAT stick.
 #[derive(Debug, Parser)]
@@ -100,6 +105,22 @@ impl Identity {
     }
 }
 
+impl Arguments {
+    /// Whether a program reads what is said.
+    pub fn is_json(&self) -> bool {
+        match &self.command {
+            Command::Create(create) => create.json,
+            Command::Status(status) => status.json,
+            Command::Fsck(fsck) => fsck.json,
+            Command::Export(export) => export.json,
+            Command::Import(import) => import.json,
+            Command::Convert(convert) => convert.json,
+            Command::Sync(sync) => sync.json,
+            _ => false,
+        }
+    }
+}
+
 /// Does what the command line asks.
 ///
 /// # Errors
@@ -132,11 +153,7 @@ fn not_allowed(error: anyhow::Error, path: &Path) -> anyhow::Error {
     if !error.chain().any(is_denial) {
         return error;
     }
-    let shown = path.display();
-    // Which of its files it was is no matter of theirs.
-    anyhow::Error::from(std::io::Error::from(std::io::ErrorKind::PermissionDenied)).context(
-        format!("you may not use the home in {shown}: that needs its owner or root"),
-    )
+    Refusal::NotAllowed(path.to_owned()).into()
 }
 
 fn is_denial(error: &(dyn std::error::Error + 'static)) -> bool {
@@ -149,7 +166,7 @@ fn locked(path: &Path) -> anyhow::Result<DirectoryMedium> {
     let medium = open_medium(path)?;
     match medium.lock() {
         Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => {
-            anyhow::bail!("{} is in use already: unmount it before", path.display())
+            return Err(Refusal::InUse(path.to_owned()).into());
         }
         other => other.with_context(|| format!("cannot lock {}", path.display()))?,
     }
@@ -174,17 +191,10 @@ fn standing(path: &Path, medium: &DirectoryMedium) -> anyhow::Result<Standing> {
 
 /// Says that there is no home in the directory `path`, or that one is only shown there.
 fn missing(path: &Path) -> anyhow::Error {
-    let shown = path.display();
     if let Ok(Some(home)) = wendy_home::sync::shown_at(path) {
-        return match wendy_home::sync::directory_of(&home) {
-            Some(directory) => {
-                let directory = directory.display();
-                anyhow::anyhow!("{shown} only shows a home: name {directory}, where it is kept")
-            }
-            None => anyhow::anyhow!(
-                "{shown} only shows a home: name the directory on the stick that holds it, usually pershome"
-            ),
-        };
+        let directory = wendy_home::sync::directory_of(&home);
+        let shown = path.to_owned();
+        return Refusal::OnlyShown { shown, directory }.into();
     }
     anyhow::Error::from(OpenError::Missing).context(path.display().to_string())
 }

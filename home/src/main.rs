@@ -10,10 +10,11 @@ fn main() -> ExitCode {
         .with_env_filter(tracing_subscriber::EnvFilter::from_default_env())
         .with_writer(std::io::stderr)
         .init();
-    match cli::run(&cli::Arguments::parse()) {
+    let arguments = cli::Arguments::parse();
+    match cli::run(&arguments) {
         Ok(code) => code,
         Err(error) => {
-            cli::say::failure(&error);
+            cli::say::failure(&error, 1, arguments.is_json());
             ExitCode::FAILURE
         }
     }

@@ -19,31 +19,35 @@ use wendy_sys::mountinfo::{self, Mount};
 /// Name of the extended attribute.
 pub const REQUEST: &str = "wendy.sync";
 
-/// Syncs every home this process sees.
+/// Syncs every home this process sees; where they are shown.
 ///
 /// # Errors
 /// Those of the media; all are tried.
-pub fn all() -> io::Result<()> {
-    let synced: Vec<_> = shown()?.map(|home| mounted(&home.mount_point)).collect();
+pub fn all() -> io::Result<Vec<PathBuf>> {
+    let synced = shown()?.map(|home| mounted(&home.mount_point).map(|()| home.mount_point));
+    let synced: Vec<_> = synced.collect();
     synced.into_iter().collect()
 }
 
-/// Syncs the home that is shown at, or kept in, the directory `path`.
+/// Syncs the home that is shown at, or kept in, the directory `path`; where it may be shown.
 ///
 /// # Errors
 /// `NotFound` if it is no home, those of the medium.
-pub fn one(path: &Path) -> io::Result<()> {
+pub fn one(path: &Path) -> io::Result<Vec<PathBuf>> {
     if let Some(home) = shown_at(path)? {
-        return mounted(&home.mount_point);
+        mounted(&home.mount_point)?;
+        return Ok(vec![home.mount_point]);
     }
     let medium = DirectoryMedium::open(path)?;
     let mode = Standing::of(&medium).map_err(io::Error::other)?.mode;
     let none = || io::Error::new(io::ErrorKind::NotFound, "there is no home");
-    for place in places(&medium, mode.ok_or_else(none)?)? {
-        mounted(&place)?;
+    let places = places(&medium, mode.ok_or_else(none)?)?;
+    for place in &places {
+        mounted(place)?;
     }
     // What the server has written is in the kernel's memory at worst.
-    Ok(syncfs(medium.root())?)
+    syncfs(medium.root())?;
+    Ok(places)
 }
 
 /// Where the home on a medium may be shown.

@@ -39,7 +39,7 @@ pub struct Convert {
     identity: Identity,
     /// Print one JSON object
     #[arg(long)]
-    json: bool,
+    pub json: bool,
 }
 
 impl Convert {

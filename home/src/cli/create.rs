@@ -1,10 +1,12 @@
 //! `wendy-home create`.
 
 use super::progress::Progress;
-use super::{Identity, size};
+use super::{Identity, say, size};
 use clap::{Args, ValueEnum};
+use serde::Serialize;
 use std::path::PathBuf;
 use std::process::ExitCode;
+use uuid::Uuid;
 use wendy_home::image::making::{self, Plan};
 use wendy_home::medium::directory::DirectoryMedium;
 use wendy_home::medium::{FactKind, Medium as _};
@@ -40,6 +42,16 @@ pub struct Create {
     size: Option<u64>,
     #[command(flatten)]
     identity: Identity,
+    /// Print one JSON object
+    #[arg(long)]
+    pub json: bool,
+}
+
+#[derive(Debug, Serialize)]
+struct Report {
+    directory: String,
+    mode: Mode,
+    home: String,
 }
 
 /// A mode as people type it.
@@ -71,8 +83,17 @@ impl Create {
             // The first error is the one to tell. What is not empty stays.
             let _ = std::fs::remove_dir(&self.directory);
         }
-        made?;
-        super::say::line(format!("Made a home in {}.", self.directory.display()))?;
+        let id = made?;
+        let directory = self.directory.display().to_string();
+        if !self.json {
+            say::line(format!("Made a home in {directory}."))?;
+            return Ok(ExitCode::SUCCESS);
+        }
+        say::object(&Report {
+            directory,
+            mode: self.mode.into(),
+            home: id.to_string(),
+        })?;
         Ok(ExitCode::SUCCESS)
     }
 
@@ -85,7 +106,8 @@ impl Create {
         }
     }
 
-    fn make_home(&self) -> anyhow::Result<()> {
+    fn make_home(&self) -> anyhow::Result<Uuid> {
+        let id = Uuid::new_v4();
         let medium = super::locked(&self.directory)?;
         let shown = self.directory.display();
         if super::standing(&self.directory, &medium)?.mode.is_some() {
@@ -97,22 +119,22 @@ impl Create {
         making::clear(&medium)?;
         let private_is_new = medium.facts(names::PRIVATE_DIR).is_err();
         let made = match self.mode {
-            ModeName::Files => make_files(&medium),
-            ModeName::Image => self.make_image(&medium),
+            ModeName::Files => make_files(&medium, id),
+            ModeName::Image => self.make_image(&medium, id),
         };
         if made.is_err() && private_is_new {
             let _ = clear_private(&medium);
         }
         made?;
         medium.hide(names::PRIVATE_DIR);
-        Ok(())
+        Ok(id)
     }
 
-    fn make_image(&self, medium: &DirectoryMedium) -> anyhow::Result<()> {
+    fn make_image(&self, medium: &DirectoryMedium, id: Uuid) -> anyhow::Result<()> {
         let options = self.identity.options(super::person());
         let plan = Plan {
             size: self.size.unwrap_or_default(),
-            id: uuid::Uuid::new_v4().into_bytes(),
+            id: id.into_bytes(),
             owner: (options.uid, options.gid),
             inodes: 0,
         };
@@ -123,8 +145,8 @@ impl Create {
     }
 }
 
-fn make_files(medium: &DirectoryMedium) -> anyhow::Result<()> {
-    home::create(medium, uuid::Uuid::new_v4().into_bytes())?;
+fn make_files(medium: &DirectoryMedium, id: Uuid) -> anyhow::Result<()> {
+    home::create(medium, id.into_bytes())?;
     Ok(readme::write(medium, Readme::Files)?)
 }
 

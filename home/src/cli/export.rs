@@ -4,6 +4,7 @@ use super::progress::Progress;
 use super::{Identity, say};
 use anyhow::Context as _;
 use clap::Args;
+use serde::Serialize;
 use std::fs::File;
 use std::io::{BufWriter, IsTerminal as _};
 use std::path::PathBuf;
@@ -20,6 +21,15 @@ pub struct Export {
     archive: PathBuf,
     #[command(flatten)]
     identity: Identity,
+    /// Print one JSON object; with - for the archive only where it fails
+    #[arg(long)]
+    pub json: bool,
+}
+
+#[derive(Debug, Serialize)]
+struct Report {
+    archive: String,
+    names: u64,
 }
 
 impl Export {
@@ -37,19 +47,20 @@ impl Export {
             .with_context(|| format!("cannot make {}", self.archive.display()))?;
         let mut out = BufWriter::new(file);
         let mut progress = Progress::new("written");
-        let count = export(&*home, &mut out, &mut |names, bytes| {
+        let names = export(&*home, &mut out, &mut |names, bytes| {
             progress.show(names, bytes)
         });
         progress.end();
-        let count = count.context("cannot write the archive")?;
+        let names = names.context("cannot write the archive")?;
         out.into_inner()
             .map_err(std::io::IntoInnerError::into_error)?
             .sync_all()?;
-        say::line(format!(
-            "Wrote {} to {}.",
-            units::names(count),
-            self.archive.display()
-        ))?;
+        let archive = self.archive.display().to_string();
+        if self.json {
+            say::object(&Report { archive, names })?;
+        } else {
+            say::line(format!("Wrote {} to {archive}.", units::names(names)))?;
+        }
         Ok(ExitCode::SUCCESS)
     }
 }

@@ -24,6 +24,9 @@ use wendy_home::readme::{self, Readme};
 use wendy_home::store::OpenError;
 use wendy_sys::mount::DetachedMount;
 
+/// Exit status where nothing could be said.
+const NOT_LOOKED_AT: u8 = 8;
+
 /// What the manual says beside the usage.
 const MANUAL: &str = "\
 Exit status, as of fsck(8):
@@ -52,7 +55,7 @@ pub struct Fsck {
     repair: bool,
     /// Print one JSON object
     #[arg(long)]
-    json: bool,
+    pub json: bool,
 }
 
 #[derive(Debug, Default, Serialize)]
@@ -90,8 +93,8 @@ struct LookedAt {
 impl Fsck {
     pub fn run(&self) -> anyhow::Result<ExitCode> {
         Ok(self.look().unwrap_or_else(|error| {
-            say::failure(&error);
-            ExitCode::from(8)
+            say::failure(&error, NOT_LOOKED_AT, self.json);
+            ExitCode::from(NOT_LOOKED_AT)
         }))
     }
 

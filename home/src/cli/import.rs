@@ -24,7 +24,7 @@ pub struct Import {
     identity: Identity,
     /// Print one JSON object
     #[arg(long)]
-    json: bool,
+    pub json: bool,
 }
 
 impl Import {

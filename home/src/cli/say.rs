@@ -3,6 +3,7 @@
 //! Everything a person reads passes here: no name from a stick or an archive steers the terminal, and
 //! a reader that leaves is no trouble.
 
+use super::failure::Failure;
 use serde::Serialize;
 use std::io::{self, Write as _};
 
@@ -25,9 +26,16 @@ pub fn object(value: &impl Serialize) -> io::Result<()> {
 }
 
 /// Why something did not work; nothing if it was a reader that left.
-pub fn failure(error: &anyhow::Error) {
-    if !is_left_alone(error) {
-        eprintln!("wendy-home: {}", safe(&sentence(error)));
+pub fn failure(error: &anyhow::Error, exit_status: u8, json: bool) {
+    if is_left_alone(error) {
+        return;
+    }
+    let message = sentence(error);
+    if json {
+        let failure = Failure::new(error, exit_status, message);
+        eprintln!("{}", serde_json::to_string(&failure).unwrap_or_default());
+    } else {
+        eprintln!("wendy-home: {}", safe(&message));
     }
 }
 

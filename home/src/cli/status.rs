@@ -23,7 +23,7 @@ pub struct Status {
     identity: Identity,
     /// Print one JSON object
     #[arg(long)]
-    json: bool,
+    pub json: bool,
 }
 
 #[derive(Debug, Serialize)]

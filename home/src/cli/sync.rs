@@ -1,7 +1,9 @@
 //! `wendy-home sync`.
 
+use super::say;
 use anyhow::Context as _;
 use clap::Args;
+use serde::Serialize;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use wendy_home::sync;
@@ -13,15 +15,30 @@ use wendy_home::sync;
 pub struct Sync {
     /// Where a home is shown, or the directory on the stick that holds it [default: all that are shown]
     directory: Option<PathBuf>,
+    /// Print one JSON object
+    #[arg(long)]
+    pub json: bool,
+}
+
+#[derive(Debug, Serialize)]
+struct Report {
+    /// Where the homes are shown.
+    synced: Vec<String>,
 }
 
 impl Sync {
     pub fn run(&self) -> anyhow::Result<ExitCode> {
-        match &self.directory {
+        let synced = match &self.directory {
             None => sync::all()?,
             Some(path) => {
-                sync::one(path).with_context(|| format!("cannot sync {}", path.display()))?;
+                sync::one(path).with_context(|| format!("cannot sync {}", path.display()))?
             }
+        };
+        if self.json {
+            let synced = synced.iter().map(|place| place.display().to_string());
+            say::object(&Report {
+                synced: synced.collect(),
+            })?;
         }
         Ok(ExitCode::SUCCESS)
     }
