@@ -163,6 +163,29 @@ fn fsck_says_what_to_do_and_what_it_did() {
 }
 
 #[test]
+fn fsck_shows_on_a_terminal_what_it_does() {
+    let dir = tempfile::tempdir().unwrap();
+    succeed(&["create", text(dir.path())]);
+    fs::write(dir.path().join("new"), "from outside").unwrap();
+    let run = format!("{PROGRAM} fsck --repair {}", text(dir.path()));
+    // script(1) is what makes a terminal of a pipe.
+    let shown = command("script").args(["-qec", &run, "/dev/null"]).output();
+    let shown = String::from_utf8(shown.unwrap().stdout).unwrap();
+    assert!(shown.contains("\rlooking at the home: "), "{shown:?}");
+    assert!(
+        shown.contains("\rbringing the home in order: "),
+        "{shown:?}"
+    );
+    // The line is gone before anything else is said.
+    assert!(
+        shown.contains("\r\x1b[KThe home was closed in order."),
+        "{shown:?}"
+    );
+    let fsck = wendy_home(&["fsck", text(dir.path())]);
+    assert_eq!(fsck.stderr, b"", "nobody looks at a pipe");
+}
+
+#[test]
 fn no_name_steers_the_terminal() {
     let dir = tempfile::tempdir().unwrap();
     let (home, source) = (dir.path().join("home"), dir.path().join("source"));

@@ -2,6 +2,7 @@
 //!
 //! Exit codes as fsck(8).
 
+use super::progress::Waiting;
 use super::{Identity, preview, print_reconciled, say};
 use anyhow::Context as _;
 use clap::Args;
@@ -13,16 +14,16 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use wendy_home::home;
 use wendy_home::home::{Home, Reconciled};
-use wendy_home::image::Image;
 use wendy_home::image::check::Found;
 use wendy_home::login::DIRECTORY;
 use wendy_home::login::check::{self, Filesystem};
 use wendy_home::login::lower;
-use wendy_home::medium::directory::DirectoryMedium;
 use wendy_home::mode::Mode;
 use wendy_home::readme::{self, Readme};
 use wendy_home::store::OpenError;
 use wendy_sys::mount::DetachedMount;
+
+mod image;
 
 /// Exit status where nothing could be said.
 const NOT_LOOKED_AT: u8 = 8;
@@ -177,7 +178,9 @@ impl Fsck {
         if !self.repair {
             return Ok(FilesystemState::Dirty);
         }
+        let shown = Waiting::new("checking the filesystem of the stick", None);
         check::repair(filesystem, node)?;
+        drop(shown);
         let by_journal = filesystem == Filesystem::Ext;
         Ok(if by_journal {
             FilesystemState::Clean
@@ -189,8 +192,9 @@ impl Fsck {
     fn check(&self, directory: &Path) -> anyhow::Result<Report> {
         let (medium, mode) = super::mode_to_read(directory)?;
         if mode == Mode::Image {
-            return check_image(&medium);
+            return image::check(&medium);
         }
+        let _shown = Waiting::new("looking at the home", Some(medium.seen()));
         let superblock = super::superblock(&medium);
         match preview(medium, self.identity.options(super::caller())) {
             Ok((_, found)) => Ok(Report {
@@ -209,7 +213,7 @@ impl Fsck {
         let medium = super::locked(directory)?;
         let options = self.identity.options(super::caller());
         if super::mode_to_write(directory, &medium, options)? == Mode::Image {
-            return repair_image(&medium);
+            return image::repair(&medium);
         }
         let checked = self.check(directory)?;
         if checked.damage.is_some() {
@@ -218,6 +222,7 @@ impl Fsck {
             readme::write(&medium, Readme::Files)?;
         }
         let rebuilt = checked.damage.is_some();
+        let _shown = Waiting::new("bringing the home in order", Some(medium.seen()));
         let (home, found) = Home::open(medium, options)?;
         home.close().context("cannot finish the repair")?;
         Ok(Report {
@@ -226,43 +231,6 @@ impl Fsck {
             ..checked
         })
     }
-}
-
-/// An image that is mounted changes under the eyes of who looks.
-fn idle_image(medium: &DirectoryMedium, read_only: bool) -> anyhow::Result<Image> {
-    let image = Image::open(medium, read_only)?;
-    match image.shown_at()? {
-        Some(place) => anyhow::bail!("it is shown at {}: unmount it before", place.display()),
-        None => Ok(image),
-    }
-}
-
-fn check_image(medium: &DirectoryMedium) -> anyhow::Result<Report> {
-    let image = idle_image(medium, true)?;
-    Ok(match image.superblock() {
-        Ok(superblock) => Report {
-            clean: superblock.clean,
-            image: Some(image.look()?),
-            ..Report::default()
-        },
-        Err(error) => Report {
-            damage: Some(error.to_string()),
-            image: Some(Found::Wrong),
-            ..Report::default()
-        },
-    })
-}
-
-fn repair_image(medium: &DirectoryMedium) -> anyhow::Result<Report> {
-    let image = idle_image(medium, false)?;
-    let clean = image.superblock().is_ok_and(|superblock| superblock.clean);
-    let found = image.repair()?;
-    // What a power failure leaves in the journal alone is brought to its place by that.
-    Ok(Report {
-        clean,
-        image: Some(found),
-        ..Report::default()
-    })
 }
 
 /// What is damaged, if that is why a home does not open.

@@ -1,6 +1,10 @@
 //! How far long work has got, on a terminal.
 
 use std::io::{IsTerminal as _, Write as _};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
+use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 use wendy_home::units;
 
@@ -60,6 +64,51 @@ impl Progress {
             self.shown = Some(Instant::now());
         }
         due
+    }
+}
+
+/// A line that shows that something goes on, of which nobody hears how far it is, until it is dropped.
+#[derive(Debug)]
+pub struct Waiting(Option<(Sender<()>, JoinHandle<()>)>);
+
+impl Waiting {
+    /// Says `what` goes on, for how long, and how many names were `seen` if they are counted.
+    pub fn new(what: &'static str, seen: Option<Arc<AtomicU64>>) -> Self {
+        if !std::io::stderr().is_terminal() {
+            return Self(None);
+        }
+        let (stop, stopped) = channel();
+        let keep_on = move || {
+            let begun = Instant::now();
+            loop {
+                line(&waiting(what, begun.elapsed(), seen.as_deref()));
+                if stopped.recv_timeout(STEP) != Err(RecvTimeoutError::Timeout) {
+                    return line("");
+                }
+            }
+        };
+        Self(Some((stop, thread::spawn(keep_on))))
+    }
+}
+
+impl Drop for Waiting {
+    fn drop(&mut self) {
+        if let Some((stop, shows)) = self.0.take() {
+            drop(stop);
+            // A progress line that fails is no reason to stop.
+            let _ = shows.join();
+        }
+    }
+}
+
+fn waiting(what: &str, since: Duration, seen: Option<&AtomicU64>) -> String {
+    let (seconds, seen) = (
+        since.as_secs(),
+        seen.map(|seen| seen.load(Ordering::Relaxed)),
+    );
+    match seen {
+        Some(seen) if seen > 0 => format!("{what}: {}, {seconds} s", units::names(seen)),
+        _ => format!("{what}: {seconds} s"),
     }
 }
 

@@ -10,6 +10,8 @@ use rustix::io::Errno;
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread::sleep;
 use std::time::Duration;
 
@@ -39,6 +41,8 @@ pub struct DirectoryMedium {
     root: OwnedFd,
     part_size: u64,
     shown: Shown,
+    /// Entries of directories that were read.
+    seen: Arc<AtomicU64>,
 }
 
 impl DirectoryMedium {
@@ -61,6 +65,7 @@ impl DirectoryMedium {
             root,
             part_size: if is_fat { FAT_PART } else { u64::MAX },
             shown: Shown::All,
+            seen: Arc::default(),
         })
     }
 
@@ -74,6 +79,7 @@ impl DirectoryMedium {
             root: rustix::io::fcntl_dupfd_cloexec(&self.root, 0)?,
             part_size: self.part_size,
             shown,
+            seen: Arc::clone(&self.seen),
         })
     }
 
@@ -86,6 +92,12 @@ impl DirectoryMedium {
         } else {
             u64::MAX
         }
+    }
+
+    /// How many entries of directories have been read so far, for those who show how far it is.
+    #[must_use]
+    pub fn seen(&self) -> Arc<AtomicU64> {
+        Arc::clone(&self.seen)
     }
 
     /// The directory itself.
@@ -245,6 +257,7 @@ impl Medium for DirectoryMedium {
         let mut listed = Vec::new();
         for entry in fs::Dir::read_from(&dir)? {
             let entry = entry?;
+            self.seen.fetch_add(1, Ordering::Relaxed);
             match entry.file_name().to_str() {
                 Ok("." | "..") => {}
                 Ok(name) if path.is_empty() && !self.shown.includes(name) => {}
