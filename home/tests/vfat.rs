@@ -105,15 +105,58 @@ fn what_strangers_change_on_vfat_is_taken_over() {
         "cd /mnt/stick/pershome\n\
          [ \"$(cat two)\" = two ]\n[ \"$(cat Makefile)\" = 1 ]\n\
          mv dir folder\nmv folder/one 'one more'\necho longer than before > two\nrm three\n\
-         mkdir new\necho new > new/file\n",
+         mkdir new\necho new > new/file\necho accents > 'Été à Zürich 報告書 😀'\n\
+         echo ascii > $(printf 'x%.0s' $(seq 255))\necho bytes > $(printf '報%.0s' $(seq 85))\n\
+         echo units > $(printf '告%.0s' $(seq 255))\n",
     );
     uml.run(&format!(
         "{mount}cd /mnt/home\n[ \"$(cat 'one more')\" = one ]\n[ -d folder ]\n[ ! -e dir ]\n\
          [ ! -e three ]\n[ \"$(cat two)\" = 'longer than before' ]\n[ \"$(stat -c %a two)\" = 750 ]\n\
          [ \"$(readlink link)\" = two ]\n[ \"$(cat new/file)\" = new ]\n[ \"$(cat makefile)\" = 2 ]\n\
-         [ \"$(cat 'a:b. ')\" = 3 ]\n[ \"$(cat CON)\" = 4 ]\ncd /\n{END}"
+         [ \"$(cat 'a:b. ')\" = 3 ]\n[ \"$(cat CON)\" = 4 ]\n\
+         [ \"$(cat 'Été à Zürich 報告書 😀')\" = accents ]\n\
+         [ \"$(cat $(printf 'x%.0s' $(seq 255)))\" = ascii ]\n\
+         [ \"$(cat $(printf '報%.0s' $(seq 85)))\" = bytes ]\n\
+         [ \"$(cat 告*)\" = units ]\nmv 告* short\nmv short Été\ncd /\n{END}"
     ));
+    uml.run(
+        "cd /mnt/stick/pershome\n[ \"$(cat Été)\" = units ]\n\
+         [ \"$(cat $(printf 'x%.0s' $(seq 255)))\" = ascii ]\n",
+    );
     assert!(!uml.fsck());
+}
+
+/// What was synced before is whole, also after the next mount; what is removed gives its room back.
+#[test]
+fn a_full_stick_says_so_and_keeps_what_it_has() {
+    let Some(uml) = Uml::new(48 * MIB) else {
+        return;
+    };
+    let (mount, sums) = (mount_home(program(), "--commit 1"), uml.file("sums"));
+    let (sums, program) = (sums.display(), program().display());
+    let said = uml.run(&format!(
+        "{mount}cd /mnt/home\nmkdir kept\n\
+         for i in $(seq 20); do dd if=/dev/urandom of=kept/$i bs=10k count=1 conv=fsync; done\n\
+         chmod 640 kept/1\nln -s 1 kept/link\nsync kept\nmd5sum kept/[0-9]* > {sums}\n\
+         if dd if=/dev/zero of=big bs=64k conv=fsync; then exit 1; fi\ni=0\n\
+         while dd if=/dev/zero of=small$i bs=1 count=1; do i=$((i + 1)); done\n\
+         md5sum --quiet -c {sums}\ncd /\n{END}"
+    ));
+    let full = "'big': No space left on device";
+    assert!(said.contains(full) && !said.contains("small0'"), "{said}");
+    assert!(!uml.fsck());
+    uml.run(&format!(
+        "{mount}cd /mnt/home\nmd5sum --quiet -c {sums}\n[ \"$(readlink kept/link)\" = 1 ]\n\
+         mv kept/link kept/other\nrm big small*\n\
+         dd if=/dev/urandom of=again bs=1M count=8 conv=fsync\nmd5sum again >> {sums}\n\
+         cd /\n{END}{program} fsck /mnt/stick/pershome\n"
+    ));
+    let said = uml.run(&format!(
+        "{program} fsck /mnt/stick/pershome\n{mount}cd /mnt/home\nmd5sum --quiet -c {sums}\n\
+         [ \"$(stat -c %a kept/1)\" = 640 ]\n[ \"$(readlink kept/other)\" = 1 ]\n[ ! -e big ]\n\
+         cd /\n{END}"
+    ));
+    assert!(!uml.fsck(), "{said}");
 }
 
 #[test]
