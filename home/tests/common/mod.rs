@@ -100,7 +100,10 @@ impl Mounted {
 
     /// Unmounts and waits for the orderly end.
     pub fn end(mut self) {
-        self.unmount();
+        // The kernel closes some files only a moment after their program has.
+        wait_until("the home is unmounted", Duration::from_secs(60), || {
+            self.unmount()
+        });
         assert!(self.server.wait().unwrap().success());
     }
 
@@ -124,8 +127,9 @@ impl Mounted {
         });
     }
 
-    fn unmount(&self) {
-        let _ = command("umount").arg(&self.target).status();
+    fn unmount(&self) -> bool {
+        let status = command("umount").arg(&self.target).status();
+        status.unwrap().success()
     }
 }
 
