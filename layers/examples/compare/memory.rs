@@ -24,10 +24,10 @@ pub fn measure() -> Outcome<()> {
     }
     let medium = Medium::with(8 << 30, &["-N", "1200000"])?;
     let save = Wendy::new(&upper);
-    let mut before = grow(|| medium.synced(|to| save.first(to)), "first save")?;
+    let mut before = grow(|| medium.synced(|to| save.first(to)), "a first save")?;
     grow(
         || medium.synced(|to| save.update(to, &mut before)),
-        "update",
+        "an update",
     )?;
     Ok(())
 }
@@ -39,7 +39,7 @@ fn grow<T>(save: impl FnOnce() -> Outcome<T>, what: &str) -> Outcome<T> {
     let done = save()?;
     let growth = resident("VmHWM:")?.saturating_sub(before);
     println!(
-        "| memory of a {what}, a million entries | | {} MB | | < 64 MB |",
+        "| memory of {what}, a million entries | | {} MB | | < 64 MB |",
         growth / 1024
     );
     Ok(done)
