@@ -21,6 +21,16 @@ pub fn size(bytes: u64) -> String {
     }
 }
 
+/// Two sizes to be compared: in bytes where rounded they look the same.
+#[must_use]
+pub fn sizes(one: u64, other: u64) -> (String, String) {
+    let rounded = (size(one), size(other));
+    if rounded.0 != rounded.1 {
+        return rounded;
+    }
+    (format!("{one} bytes"), format!("{other} bytes"))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -42,5 +52,15 @@ mod tests {
         for (bytes, text) in cases {
             assert_eq!(size(bytes), text);
         }
+    }
+
+    #[test]
+    fn sizes_that_differ_look_different() {
+        let text = |one: &str, other: &str| (one.to_owned(), other.to_owned());
+        assert_eq!(sizes(20_000_001, 7), text("20 MB", "7 bytes"));
+        assert_eq!(
+            sizes(20_000_001, 20_000_000),
+            text("20000001 bytes", "20000000 bytes")
+        );
     }
 }
