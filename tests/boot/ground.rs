@@ -95,23 +95,17 @@ impl Ground<'_> {
         person::prepare(vm, &self.target(stick), self.options()).map(drop)
     }
 
-    /// Makes it after an attempt that was interrupted. That may have left a partition behind the two
-    /// of an image, complete but for the store in it, and a filesystem of photos in need of repair.
+    /// Makes it after an attempt that was interrupted, which may have left a filesystem of photos in
+    /// need of repair.
     pub fn prepare_again(self, vm: &mut Vm, stick: &Stick) -> Result<()> {
-        let left = format!("{}-part3", stick.node());
-        let is_left = vm.attempt(&format!("[ -b {left} ]"))?.status == 0;
-        match self {
-            Ground::Image(_) if is_left => person::prepare(vm, &left, "--mode partition").map(drop),
-            Ground::Photos(format) => {
-                vm.run(&format!(
-                    "{} {} || [ $? = 1 ]",
-                    format.repair,
-                    self.target(stick)
-                ))?;
-                self.prepare(vm, stick)
-            }
-            _ => self.prepare(vm, stick),
+        if let Ground::Photos(format) = self {
+            vm.run(&format!(
+                "{} {} || [ $? = 1 ]",
+                format.repair,
+                self.target(stick)
+            ))?;
         }
+        self.prepare(vm, stick)
     }
 
     /// Whether what was there still is. The stick is plugged in.

@@ -30,6 +30,7 @@ pub(super) fn whole_device(work: &Work<'_>, disk: BlockDevice) -> Result<BlockDe
         &disk,
         &[&signatures[..], &ends_of_place(work)].concat(),
     )?;
+    work.watch.phase(Phase::Partitioning);
     let written = write_new_table(work, &disk);
     let disk = disk
         .share(Access::Write)
@@ -62,14 +63,14 @@ pub(super) fn partition(
     in_partition(work, &held, format::make_store)
 }
 
-/// Adds a partition in the room behind the others. It is listed when all but the marker is in it:
+/// Adds a partition in the room behind the others. It is listed when the store in it is complete:
 /// interrupted before, the disk is what it was.
 ///
 /// The disk may be in use, as the one is that the system was started from: then the kernel would
 /// not read its table again, but takes one more partition when it is told.
 pub(super) fn free_space(work: &Work<'_>, disk: BlockDevice) -> Result<BlockDevice> {
     wipe(work, &disk, &ends_of_place(work))?;
-    make_in_place(work, &disk)?;
+    in_place(work, &disk, format::make_unlisted)?;
     let kept = disk.partitions().during("listing the partitions")?;
     let appended = append_partition(work, &disk);
     let disk = disk
@@ -78,16 +79,23 @@ pub(super) fn free_space(work: &Work<'_>, disk: BlockDevice) -> Result<BlockDevi
     let made = appended
         .and_then(|()| check_kept(work, &disk))
         .and_then(|()| announce(work, &disk, &kept))
-        .and_then(|partition| in_partition(work, &partition, format::mark_store));
+        .and_then(|partition| keep_open(&partition));
     if made.is_err() {
         let _ = disk.tell_partitions(&kept);
         let _ = remove_appended(work, &disk);
+        let _ = in_place(work, &disk, |_, store| {
+            store.wipe_signatures().during("wiping the store")
+        });
     }
     made
 }
 
-/// Makes what will be in the partition where that will be, before anybody knows of it.
-fn make_in_place(work: &Work<'_>, disk: &BlockDevice) -> Result<()> {
+/// Does something with the place of the partition, of which nobody knows.
+fn in_place(
+    work: &Work<'_>,
+    disk: &BlockDevice,
+    act: impl FnOnce(&Work<'_>, &BlockDevice) -> Result<()>,
+) -> Result<()> {
     let what = "opening the free space";
     let options = LoopOptions {
         offset: work.plan.place.start,
@@ -100,7 +108,7 @@ fn make_in_place(work: &Work<'_>, disk: &BlockDevice) -> Result<()> {
     let shared = BlockDevice::open(&disk.proc_path(), Access::Write).during(what)?;
     let place = Loop::attach(shared.fd(), options).during(what)?;
     let device = BlockDevice::open(place.node(), Access::Write).during(what)?;
-    format::make_unmarked(work, &device)
+    act(work, &device)
 }
 
 /// Whether every partition that was there is listed as before.
@@ -150,8 +158,7 @@ fn announce(work: &Work<'_>, disk: &BlockDevice, kept: &[PartitionExtent]) -> Re
     Ok(partition)
 }
 
-/// Calls `make` with the partition, and keeps that open afterwards, so that nobody who reads the
-/// partition table again takes it away for a moment.
+/// Calls `make` with the partition, and keeps that open afterwards.
 fn in_partition(
     work: &Work<'_>,
     partition: &BlockDevice,
@@ -164,6 +171,11 @@ fn in_partition(
             make(work, &device.during("opening the partition")?)?;
         }
     }
+    keep_open(partition)
+}
+
+/// As long as it is open, nobody who reads the partition table again takes it away for a moment.
+fn keep_open(partition: &BlockDevice) -> Result<BlockDevice> {
     BlockDevice::open(&partition.proc_path(), Access::Read).during("opening the partition")
 }
 
@@ -257,7 +269,6 @@ const QUIETLY: [&str; 4] = ["--quiet", "--lock=no", "--no-reread", "--no-tell-ke
 fn edit_table(work: &Work<'_>, disk: &BlockDevice, options: &[&str], script: &str) -> Result<()> {
     let what = "writing the partition table";
     step("prepare.table").during(what)?;
-    work.watch.phase(Phase::Partitioning);
     let tool = Tool::new("sfdisk")
         .args(QUIETLY)
         .args(options)

@@ -27,20 +27,20 @@ const FEATURES: &str = "none,has_journal,ext_attr,resize_inode,dir_index,filetyp
 
 /// Puts a store on `device`, which nobody else uses. On failure nothing recognisable is left.
 pub(super) fn make_store(work: &Work<'_>, device: &BlockDevice) -> Result<()> {
-    or_wipe(work, device, || mark(work, lay_out(work, device)?, device))
-}
-
-/// Puts everything on `device` but the marker. On failure nothing recognisable is left.
-pub(super) fn make_unmarked(work: &Work<'_>, device: &BlockDevice) -> Result<()> {
     or_wipe(work, device, || {
-        drop(lay_out(work, device)?);
-        device.fsync().during("flushing the device")
+        let mounted = lay_out(work, device)?;
+        begin_to_commit(work)?;
+        mark(work, mounted, device)
     })
 }
 
-/// Makes a store of what [`make_unmarked`] has made.
-pub(super) fn mark_store(work: &Work<'_>, device: &BlockDevice) -> Result<()> {
-    or_wipe(work, device, || mark(work, mount(device)?, device))
+/// Puts a store on `device`, where nobody finds it until that is listed, which is the next thing to
+/// do. On failure nothing recognisable is left.
+pub(super) fn make_unlisted(work: &Work<'_>, device: &BlockDevice) -> Result<()> {
+    or_wipe(work, device, || {
+        mark(work, lay_out(work, device)?, device)?;
+        begin_to_commit(work)
+    })
 }
 
 fn or_wipe(work: &Work<'_>, device: &BlockDevice, make: impl FnOnce() -> Result<()>) -> Result<()> {
@@ -70,10 +70,13 @@ fn mount(device: &BlockDevice) -> Result<DetachedMount> {
     .during("mounting the new filesystem")
 }
 
-/// Lets it count, and waits until it is on the medium.
-fn mark(work: &Work<'_>, mounted: DetachedMount, device: &BlockDevice) -> Result<()> {
+fn begin_to_commit(work: &Work<'_>) -> Result<()> {
     work.watch.phase(Phase::Committing);
-    work.watch.point_of_no_return()?;
+    work.watch.point_of_no_return()
+}
+
+/// Writes the marker, and waits until all is on the medium.
+fn mark(work: &Work<'_>, mounted: DetachedMount, device: &BlockDevice) -> Result<()> {
     step("prepare.marker").during("writing the marker")?;
     write_marker(&mounted, &work.record(None))?;
     drop(mounted);
