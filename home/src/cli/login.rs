@@ -21,9 +21,9 @@ The first user of a home on a computer keeps it there: no other user is shown it
 its file in /var/lib/wendy-home. Over the network only such a known home is taken.
 
 A home kept as an image (wendy-home create --mode image) comes and goes in the same way. One that was \
-never used here by this user is checked as a whole first. A stick with an image that was pulled in use \
-cannot go on when it comes back: log out and in again. Of a write-protected stick the home is shown, but \
-nothing in it can be changed, and the login says so.
+never used here by this user is checked as a whole first. When its stick comes back after it was pulled in \
+use, files have to be opened and directories entered (cd) again. Of a write-protected stick the home is \
+shown, but nothing in it can be changed, and the login says so.
 
 The package adds the hook to PAM with pam-auth-update(8). The unit wendy-home@UID.service keeps the \
 home; it ends with the user's last session, and its journal names the programs that were still using \
