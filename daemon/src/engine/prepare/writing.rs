@@ -27,9 +27,11 @@ pub(super) fn watched<T>(
     thread::scope(|scope| {
         scope.spawn(move || {
             let before = written(device);
+            // It is not over before the tool says so, whatever has been written.
+            let most = total - total / 50;
             let mut told = 0;
             while is_over.recv_timeout(PAUSE) == Err(RecvTimeoutError::Timeout) {
-                let now = written(device).saturating_sub(before).min(total);
+                let now = written(device).saturating_sub(before).min(most);
                 watch.advance(now.saturating_sub(told), 0);
                 told = told.max(now);
             }
