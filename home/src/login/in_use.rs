@@ -86,7 +86,8 @@ impl InUse for InImage {
     fn resume(&self, medium: DirectoryMedium) -> anyhow::Result<()> {
         medium.lock()?;
         let image = Image::open(&medium, self.read_only)?;
-        let found = image.check(Thoroughness::AsNeeded)?;
+        // It was not unmounted, and nobody knows where it has been.
+        let found = image.check(Thoroughness::Full)?;
         tracing::info!(?found, "checked the image");
         let mounted = MountedImage::of(&image)?.owned_by(self.owner)?;
         Ok(self.shown.replace(mounted)?)
