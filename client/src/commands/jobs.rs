@@ -55,20 +55,12 @@ async fn cancel(bus: &Bus, number: u64) -> Result<(), Failure> {
         let message = format!("there is no job {number}");
         return Err(Failure::new(Exit::NotFound, message).advise("'wendyctl jobs' lists them"));
     };
-    if is_over(known) {
+    if JobState::from_word(&known.state).is_some_and(JobState::is_final) {
         let message = format!("job {number} is over already");
         return Err(Failure::new(Exit::Failed, message).advise("'wendyctl jobs' says how it ended"));
     }
     let job = JobProxy::new(bus.connection(), &path).await?;
     Ok(job.cancel(&NoOptions::default()).await?)
-}
-
-fn is_over(job: &Job) -> bool {
-    use JobState::{Cancelled, Done, Failed};
-    matches!(
-        JobState::from_word(&job.state),
-        Some(Done | Cancelled | Failed)
-    )
 }
 
 fn table(world: &World) -> Table {
