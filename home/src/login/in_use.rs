@@ -1,10 +1,11 @@
 //! A home in use that its stick may leave, and come back to.
 
+use super::open::mount_image;
 use super::plugged::OnPlugged;
 use crate::home::{Home, Stale};
+use crate::image::Image;
 use crate::image::check::Thoroughness;
 use crate::image::serve::Shown;
-use crate::image::{Image, MountedImage};
 use crate::medium::directory::DirectoryMedium;
 use fuser::{INodeNo, Notifier};
 use std::ffi::OsStr;
@@ -16,7 +17,7 @@ pub trait InUse: Send + 'static {
     /// The stick was pulled: until it is back everything that needs it fails with `EIO`.
     fn pulled(&self);
 
-    /// The stick is back, with the same home in the directory for it.
+    /// The stick is back, with the same home in the directory for it, which is locked.
     ///
     /// # Errors
     /// Why it cannot go on.
@@ -39,7 +40,6 @@ impl<M: OnPlugged> InUse for Files<M> {
     }
 
     fn resume(&self, medium: DirectoryMedium) -> anyhow::Result<()> {
-        medium.lock()?;
         let resumed = self.home.resume(|lower| lower.plugged().put(medium));
         if resumed.is_err() {
             self.pulled();
@@ -84,12 +84,9 @@ impl InUse for InImage {
     }
 
     fn resume(&self, medium: DirectoryMedium) -> anyhow::Result<()> {
-        medium.lock()?;
         let image = Image::open(&medium, self.read_only)?;
         // It was not unmounted, and nobody knows where it has been.
-        let found = image.check(Thoroughness::Full)?;
-        tracing::info!(?found, "checked the image");
-        let mounted = MountedImage::of(&image)?.owned_by(self.owner)?;
+        let mounted = mount_image(&image, Thoroughness::Full, self.owner)?;
         Ok(self.shown.replace(mounted)?)
     }
 }

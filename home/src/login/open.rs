@@ -7,7 +7,7 @@ use super::skel;
 use crate::convert::resume;
 use crate::home::{self, Home, Options};
 use crate::image::check::Thoroughness;
-use crate::image::{Image, MountedImage, making};
+use crate::image::{self, Image, MountedImage, making};
 use crate::medium::directory::DirectoryMedium;
 use crate::medium::preview::Preview;
 use crate::mode::{Mode, Standing};
@@ -108,8 +108,20 @@ fn open_image(medium: &DirectoryMedium, terms: Terms<'_>) -> anyhow::Result<(Hom
     } else {
         Thoroughness::Full
     };
+    let mounted = mount_image(&image, how, (terms.person.uid, terms.person.gid))?;
+    Ok((image.superblock()?.uuid, Opened::Image(mounted)))
+}
+
+/// Checks an image and mounts it for a user and a group of this machine.
+///
+/// # Errors
+/// Those of [`Image::check`] and of mounting.
+pub fn mount_image(
+    image: &Image,
+    how: Thoroughness,
+    owner: (u32, u32),
+) -> image::Result<MountedImage> {
     let found = image.check(how)?;
     tracing::info!(?found, "checked the image");
-    let mounted = MountedImage::of(&image)?.owned_by((terms.person.uid, terms.person.gid))?;
-    Ok((image.superblock()?.uuid, Opened::Image(mounted)))
+    MountedImage::of(image)?.owned_by(owner)
 }

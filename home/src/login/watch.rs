@@ -110,6 +110,7 @@ impl<H: InUse> Watched<H> {
             content == Content::Home(self.id),
             "it holds another home now"
         );
+        medium.lock()?;
         self.home.resume(medium)
     }
 }
