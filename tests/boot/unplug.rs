@@ -37,7 +37,7 @@ const OF_A_WHOLE_STICK: &[(Plug, Moment)] = &[
 ];
 const OF_A_LIVE_STICK: &[(Plug, Moment)] = &[
     (STEPS, Moment::Phase("formatting")),
-    (STEPS, Moment::Phase("partitioning")),
+    (STEPS, Moment::Bytes(MIB / 4)),
     (STEPS, Moment::Phase("committing")),
 ];
 const OF_A_STICK_WITH_PHOTOS: &[(Plug, Moment)] = &[
