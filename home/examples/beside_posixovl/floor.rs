@@ -62,10 +62,19 @@ impl Floor {
         attr
     }
 
+    fn name(&self, ino: INodeNo, dir: INodeNo, name: &OsStr) {
+        if let Some(dir) = self.nodes().get_mut(&dir) {
+            dir.names.insert(name.to_owned(), ino);
+        }
+    }
+
+    fn unname(&self, dir: INodeNo, name: &OsStr) -> Option<INodeNo> {
+        self.nodes().get_mut(&dir)?.names.remove(name)
+    }
+
     fn remove(&self, _req: &Request, dir: INodeNo, name: &OsStr, reply: ReplyEmpty) {
-        let mut nodes = self.nodes();
-        if let Some(ino) = nodes.get_mut(&dir).and_then(|dir| dir.names.remove(name)) {
-            nodes.remove(&ino);
+        if let Some(ino) = self.unname(dir, name) {
+            self.nodes().remove(&ino);
         }
         reply.ok();
     }
@@ -166,6 +175,20 @@ impl Filesystem for Floor {
 
     fn rmdir(&self, req: &Request, dir: INodeNo, name: &OsStr, reply: ReplyEmpty) {
         self.remove(req, dir, name, reply);
+    }
+
+    #[rustfmt::skip]
+    fn rename(
+        &self, _req: &Request, dir: INodeNo, name: &OsStr, new_dir: INodeNo, new_name: &OsStr,
+        _: RenameFlags, reply: ReplyEmpty,
+    ) {
+        match self.unname(dir, name) {
+            Some(ino) => {
+                self.name(ino, new_dir, new_name);
+                reply.ok();
+            }
+            None => reply.error(Errno::ENOENT),
+        }
     }
 
     /// All names at once, numbered from 1.

@@ -45,7 +45,7 @@ impl Table {
                     ours / ext4,
                     row.goal,
                     posixovl / ours,
-                    verdict(met(ours), floor.map(|floor| met(least(row, floor, ext4)))),
+                    verdict(met(ours), met(least(row, floor, ext4))),
                 );
             }
         }
@@ -65,27 +65,27 @@ fn medians(line: &Line) -> [Option<f64>; CONTENDERS] {
     })
 }
 
-/// What a filesystem that keeps its files below needs at least.
-fn least(row: &Row, floor: f64, ext4: f64) -> f64 {
-    match row.floor {
-        Floor::AndLower => floor + ext4,
-        Floor::Unknown | Floor::Alone => floor,
+/// What a filesystem that keeps its files below needs at least, as far as is known.
+fn least(row: &Row, floor: Option<f64>, ext4: f64) -> f64 {
+    match (row.floor, floor) {
+        (Floor::AndLower, Some(floor)) => floor + ext4,
+        (Floor::Alone, Some(floor)) => floor,
+        _ => ext4,
     }
 }
 
-/// Which of the two goals are met, and which of those that are not no FUSE filesystem can meet here.
-fn verdict(ours: [bool; 2], floor: Option<[bool; 2]>) -> String {
+/// Which of the two goals are met, and which of those that are not nobody could meet here.
+fn verdict(ours: [bool; 2], least: [bool; 2]) -> String {
     let met = match ours {
         [true, true] => "yes",
         [true, false] => "beside ext4",
         [false, true] => "beside posixovl",
         [false, false] => "no",
     };
-    let out_of_reach = |goal: usize| !ours[goal] && floor.is_some_and(|floor| !floor[goal]);
-    match [out_of_reach(0), out_of_reach(1)] {
+    match [0, 1].map(|goal| !ours[goal] && !least[goal]) {
         [false, false] => met.into(),
-        [true, false] => format!("{met} (beyond FUSE: beside ext4)"),
-        [false, true] => format!("{met} (beyond FUSE: beside posixovl)"),
-        [true, true] => format!("{met} (beyond FUSE)"),
+        [true, false] => format!("{met} (out of reach: beside ext4)"),
+        [false, true] => format!("{met} (out of reach: beside posixovl)"),
+        [true, true] => format!("{met} (out of reach)"),
     }
 }

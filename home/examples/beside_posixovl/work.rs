@@ -46,7 +46,7 @@ pub enum Floor {
 /// files from the medium some seconds later, beside whatever is measured then.
 pub const ROWS: [Row; 13] = [
     preparing("write 1 GiB and fsync", 1.1, write_large),
-    row("read 1 GiB cold", 1.1, read_cold),
+    row("read 1 GiB cold, five times", 1.1, read_cold),
     row("read 1 GiB warm", 1.1, read_warm),
     row("100,000 writes of 4 KiB anywhere", 1.25, write_pages),
     bare(Floor::AndLower, row("create 5000 × 1 KiB", 5.0, create)),
@@ -57,10 +57,10 @@ pub const ROWS: [Row; 13] = [
     row("ls -lR warm", 1.3, list_warm),
     row("ls -lR cold", 1.5, list_cold),
     bare(Floor::Alone, row("cat all files warm", 5.0, cat)),
-    preparing("git add -A", 2.5, git_add),
+    bare(Floor::Alone, preparing("git add -A", 2.5, git_add)),
     row("git status warm", 2.0, git_status_warm),
     row("git status cold", 4.0, git_status_cold),
-    bare(Floor::Alone, row("rm -rf", 3.0, remove)),
+    bare(Floor::Alone, row("rm -rf 6200 files", 3.0, remove)),
 ];
 
 const fn row(name: &'static str, goal: f64, run: fn(&Work<'_>) -> Outcome<Duration>) -> Row {
@@ -182,16 +182,22 @@ fn git_status_cold(work: &Work<'_>) -> Outcome<Duration> {
     work.time_cold(|| work.git("status"))
 }
 
+/// Removes what was just unpacked.
 fn remove(work: &Work<'_>) -> Outcome<Duration> {
-    work.time(|| work.shell("rm -rf \"$1\""))
+    work.shell("mkdir \"${1%/*}/again\" && tar -xf \"$2\" -C \"${1%/*}/again\"")?;
+    work.time(|| work.shell("rm -rf \"${1%/*}/again\""))
 }
 
 fn write_large(work: &Work<'_>) -> Outcome<Duration> {
     work.time(|| write(&work.place.path("large"), LARGE))
 }
 
+/// The median of five: an emulated machine may have given memory back that it needs again.
 fn read_cold(work: &Work<'_>) -> Outcome<Duration> {
-    work.time_cold(|| read(&work.place.path("large")))
+    let once = |_| work.time_cold(|| read(&work.place.path("large")));
+    let mut times = (0..5).map(once).collect::<Outcome<Vec<_>>>()?;
+    times.sort_unstable();
+    Ok(times[2])
 }
 
 fn read_warm(work: &Work<'_>) -> Outcome<Duration> {
