@@ -36,6 +36,7 @@ use std::sync::Arc;
 mod checkpoint;
 pub mod log;
 mod open;
+mod room;
 pub mod superblock;
 
 pub use checkpoint::Checkpoint;
@@ -90,6 +91,10 @@ pub struct Store<M: Medium> {
     other_is_free: bool,
     /// The checkpoint being written, with the superblock that will put it in force.
     writing: Option<(Arc<Outcome>, Superblock)>,
+    /// Bytes that each checkpoint file has room for.
+    rooms: [u64; 2],
+    /// Bytes that the next checkpoint has at most.
+    at_most: u64,
 }
 
 /// A promise of durability to be kept without holding the store.
@@ -137,7 +142,7 @@ impl<M: Medium> Store<M> {
 
     /// Whether a change of `bytes` fits the log.
     #[must_use]
-    pub fn has_room(&self, bytes: usize) -> bool {
+    pub fn has_room(&self, bytes: u64) -> bool {
         self.log.has_room(bytes)
     }
 
@@ -147,7 +152,7 @@ impl<M: Medium> Store<M> {
     /// `StorageFull` without [room](Self::has_room), else those of pwrite(2).
     pub fn append(&mut self, records: &[Record]) -> io::Result<()> {
         let file = &self.logs[self.active];
-        self.log.append(&**file, self.sequence + 1, records)?;
+        self.at_most += self.log.append(&**file, self.sequence + 1, records)?;
         self.sequence += 1;
         Ok(())
     }

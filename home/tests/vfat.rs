@@ -13,7 +13,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 const MIB: u64 = 1 << 20;
-const END: &str = "umount /mnt/home\nwait\n";
+const END: &str = "umount /mnt/home\nwait $!\n";
 
 fn program() -> &'static Path {
     Path::new(PROGRAM)
@@ -140,6 +140,8 @@ fn a_full_stick_says_so_and_keeps_what_it_has() {
          chmod 640 kept/1\nln -s 1 kept/link\nsync kept\nmd5sum kept/[0-9]* > {sums}\n\
          if dd if=/dev/zero of=big bs=64k conv=fsync; then exit 1; fi\ni=0\n\
          while dd if=/dev/zero of=small$i bs=1 count=1; do i=$((i + 1)); done\n\
+         i=0\nwhile ln -s $(printf 'x%.0s' $(seq 3000)) link$i; do i=$((i + 1)); done\n\
+         rm link*\n[ $i -gt 20 ]\nln -s $i link\n\
          md5sum --quiet -c {sums}\ncd /\n{END}"
     ));
     let full = "'big': No space left on device";

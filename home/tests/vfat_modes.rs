@@ -13,7 +13,7 @@ use std::time::Duration;
 
 const MIB: u64 = 1 << 20;
 const HOME: &str = "/mnt/stick/pershome";
-const END: &str = "umount /mnt/home\nwait\n";
+const END: &str = "umount /mnt/home\nwait $!\n";
 
 /// Everything lstat(2) says about what is in the home, and its content.
 const LIST: &str = "list() { (cd /mnt/home

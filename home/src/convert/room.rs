@@ -130,7 +130,9 @@ pub(super) fn files(medium: &DirectoryMedium, top: impl AsFd) -> Result<()> {
     let space = medium.space()?;
     let cluster = u64::from(space.block).max(512);
     let top = openat(top, ".", OFlags::RDONLY | OFlags::DIRECTORY, Mode::empty())?;
-    let needed = tree(top, cluster)? + 2 * LOG_SIZE + SPARE;
+    // Each checkpoint file has room for what its log may add.
+    let store = 2 * (LOG_SIZE + LOG_SIZE);
+    let needed = tree(top, cluster)? + store + SPARE;
     if needed > space.free {
         let free = space.free;
         return Err(ImageError::NoRoom { needed, free }.into());

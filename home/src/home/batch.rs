@@ -1,9 +1,13 @@
 //! Batches: records applied one by one and logged together, so they come back together or not at all.
 
 use super::{Errno, Ino, Medium, Record, Result, State, Time, errno, inode_record};
+use crate::store::LOG_SIZE;
 
 /// More than any one operation logs: the largest xattr and a dozen small records.
-const ROOM: usize = 96 << 10;
+const ROOM: u64 = 96 << 10;
+/// Bytes of the log that are left to changes that take nothing on the medium, so that there is always
+/// a way to make room.
+const LAST_RESORT: u64 = LOG_SIZE / 4;
 /// Most inodes dropped with one change.
 const FORGOTTEN_MAX: usize = 64;
 
@@ -23,10 +27,28 @@ impl Batch {
 impl<M: Medium> State<M> {
     /// Starts a change: the home is writable and the log has room.
     pub(super) fn begin(&mut self) -> Result<Batch> {
+        let batch = self.begin_with(ROOM + LAST_RESORT)?;
+        if self.store.reserve(ROOM).is_err() {
+            // What the next checkpoint takes is known exactly behind one.
+            let written = self.store.checkpoint(&self.table, false);
+            written
+                .and_then(|()| self.store.reserve(ROOM))
+                .map_err(errno)?;
+        }
+        Ok(batch)
+    }
+
+    /// Starts a change that removes something, or records what has happened to the medium already: on
+    /// a full one as well.
+    pub(super) fn begin_in_any_case(&mut self) -> Result<Batch> {
+        self.begin_with(ROOM)
+    }
+
+    fn begin_with(&mut self, room: u64) -> Result<Batch> {
         if self.failed {
             return Err(Errno::IO);
         }
-        if !self.store.has_room(ROOM) {
+        if !self.store.has_room(room) {
             self.store.checkpoint(&self.table, false).map_err(errno)?;
         }
         Ok(Batch::default())
@@ -117,7 +139,7 @@ impl<M: Medium> State<M> {
         if self.forgotten.is_empty() {
             return Ok(());
         }
-        let batch = self.begin()?;
+        let batch = self.begin_in_any_case()?;
         self.finish(batch)
     }
 
@@ -127,7 +149,7 @@ impl<M: Medium> State<M> {
             return Ok(());
         }
         self.dirty.remove(&ino);
-        let mut batch = self.begin()?;
+        let mut batch = self.begin_in_any_case()?;
         self.apply(&mut batch, Record::InodeGone(ino))?;
         self.finish(batch)
     }

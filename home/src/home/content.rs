@@ -235,7 +235,7 @@ impl<M: Medium> State<M> {
         if !(touched || unseen) {
             return Ok(());
         }
-        let mut batch = self.begin()?;
+        let mut batch = self.begin_in_any_case()?;
         self.apply_inode(&mut batch, ino, |inode| {
             if unseen {
                 let now = Time::now();

@@ -2,6 +2,7 @@
 
 use super::{Errno, Home, Ino, Medium, Result, State, errno};
 use crate::parts::SplitFile;
+use std::io;
 use std::sync::{Arc, MutexGuard, PoisonError};
 
 /// With more directories than this to make durable, everything is.
@@ -66,7 +67,14 @@ impl<M: Medium> Home<M> {
         if state.failed {
             return Err(Errno::IO);
         }
-        state.store.checkpoint(&state.table, true).map_err(errno)
+        match state.store.checkpoint(&state.table, true) {
+            // It is all in the log, and the next use looks at everything.
+            Err(error) if error.kind() == io::ErrorKind::StorageFull => {
+                tracing::warn!("the stick is full: the next use begins with a longer look at it");
+                Ok(())
+            }
+            written => written.map_err(errno),
+        }
     }
 
     /// Ends all uses of files: of a filesystem that is gone the kernel need not say what it forgets.

@@ -63,6 +63,10 @@ impl<M: Medium> Home<M> {
     /// # Errors
     /// `ENOENT`, `EISDIR`.
     pub fn unlink(&self, dir: Ino, name: &[u8]) -> Result<()> {
+        self.with_space(|| self.unlink_once(dir, name))
+    }
+
+    fn unlink_once(&self, dir: Ino, name: &[u8]) -> Result<()> {
         let mut state = self.state_at([dir])?;
         let ino = state.find(dir, name)?;
         if state.table.is_directory(ino) {
@@ -76,6 +80,10 @@ impl<M: Medium> Home<M> {
     /// # Errors
     /// `ENOENT`, `ENOTDIR`, `ENOTEMPTY`.
     pub fn remove_dir(&self, dir: Ino, name: &[u8]) -> Result<()> {
+        self.with_space(|| self.remove_dir_once(dir, name))
+    }
+
+    fn remove_dir_once(&self, dir: Ino, name: &[u8]) -> Result<()> {
         let mut state = self.state_at([dir])?;
         let ino = state.find(dir, name)?;
         self.look_into(&mut state, ino)?;
@@ -195,7 +203,7 @@ impl<M: Medium> State<M> {
 
     fn remove(&mut self, dir: Ino, name: &[u8], ino: Ino) -> Result<()> {
         let now = Time::now();
-        let mut batch = self.begin()?;
+        let mut batch = self.begin_in_any_case()?;
         self.unname(&mut batch, (dir, name))?;
         self.touch(&mut batch, ino, now)?;
         self.touch_dir(&mut batch, dir, now)?;

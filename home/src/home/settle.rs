@@ -57,7 +57,7 @@ impl<M: Medium> Home<M> {
     /// Settles some objects; of all garbage only what is in `garbage`.
     pub(super) fn settle_batch(&self, garbage: &HashSet<Ino>) -> Result<()> {
         let mut state = self.state();
-        let batch = state.begin()?;
+        let batch = state.begin_in_any_case()?;
         let mut settler = Settler {
             medium: &*self.medium,
             state: &mut state,

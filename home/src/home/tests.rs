@@ -3,6 +3,7 @@ use crate::medium::fake::Fake;
 use crate::names;
 
 mod foreign;
+mod full;
 mod lazy;
 mod meanwhile;
 mod model;
@@ -225,19 +226,6 @@ fn nothing_is_written_when_nothing_changed() {
     home.commit().unwrap();
     home.settle().unwrap();
     assert_eq!(fake.operations(), before);
-}
-
-#[test]
-fn removed_files_make_room_on_a_full_medium() {
-    let (fake, home) = new_home(BIG);
-    fake.leave_free(6000);
-    write_file(&home, Ino::ROOT, b"old", &[1; 5000]);
-    home.unlink(Ino::ROOT, b"old").unwrap();
-    let new = write_file(&home, Ino::ROOT, b"new", &[2; 5000]);
-    home.open_file(new).unwrap();
-    assert_eq!(home.write(new, 5000, &[3; 5000]), Err(Errno::NOSPC));
-    home.release(new).unwrap();
-    assert_eq!(read_file(&home, new), [2; 5000]);
 }
 
 #[test]

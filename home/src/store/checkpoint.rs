@@ -10,8 +10,6 @@ use crate::table::Table;
 use std::io;
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 
-/// Checkpoint files grow by this, so that a full medium still takes the next one.
-const GROWTH: u64 = 1 << 20;
 const CHUNK: usize = 1 << 20;
 
 /// A checkpoint to be written without holding the store.
@@ -117,12 +115,15 @@ impl<M: Medium> Store<M> {
         outcome.wait()?;
         self.durable = self.durable.max(superblock.sequence);
         self.other_is_free = true;
+        let room = &mut self.rooms[usize::from(superblock.slot)];
+        *room = superblock.length.max(*room);
         self.superblock = superblock;
         Ok(())
     }
 
     fn prepare(&mut self, table: &Table, clean: bool) -> Checkpoint<M> {
         let bytes = encode_table(table);
+        self.at_most = bytes.len() as u64;
         let slot = 1 - self.superblock.slot;
         let superblock = Superblock {
             generation: self.superblock.generation + 1,
@@ -158,7 +159,7 @@ fn write_checkpoint(file: &impl MediumFile, bytes: &[u8]) -> io::Result<()> {
         return Err(io::ErrorKind::FileTooLarge.into());
     }
     if file.facts()?.size < length {
-        file.set_len((length + GROWTH).next_multiple_of(GROWTH))?;
+        file.set_len(length)?;
     }
     for (chunk, offset) in bytes.chunks(CHUNK).zip((0..).step_by(CHUNK)) {
         file.write_at(chunk, offset)?;

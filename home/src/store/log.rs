@@ -75,11 +75,11 @@ impl Log {
 
     /// Whether a frame with `payload` bytes of records fits.
     #[must_use]
-    pub fn has_room(&self, payload: usize) -> bool {
+    pub fn has_room(&self, payload: u64) -> bool {
         self.position + frame_size(payload) <= LOG_SIZE
     }
 
-    /// Writes one frame of `records`.
+    /// Writes one frame of `records`; says how many bytes they have.
     ///
     /// # Errors
     /// `StorageFull` if it does not fit, else those of pwrite(2); the frame does not count then.
@@ -88,11 +88,11 @@ impl Log {
         file: &impl MediumFile,
         sequence: u64,
         records: &[Record],
-    ) -> io::Result<()> {
+    ) -> io::Result<u64> {
         let mut out = Writer::reusing(std::mem::take(&mut self.buffer));
         write_frame(&mut out, sequence, self.epoch, records);
         self.buffer = out.into_bytes();
-        let payload = self.buffer.len() - HEADER;
+        let payload = (self.buffer.len() - HEADER) as u64;
         if !self.has_room(payload) {
             return Err(io::ErrorKind::StorageFull.into());
         }
@@ -101,7 +101,7 @@ impl Log {
         if self.buffer.capacity() > BUFFER_MAX {
             self.buffer = Vec::new();
         }
-        Ok(())
+        Ok(payload)
     }
 
     /// Lets the next frame start a block of its own.
@@ -169,7 +169,7 @@ fn frame_at(log: &[u8], position: u64) -> Option<Frame<'_>> {
     let mut from = Reader::new(body);
     let sequence = from.u64().filter(|sequence| *sequence < u64::MAX)?;
     let epoch = from.u64()?;
-    let end = position + frame_size(length);
+    let end = position + frame_size(length as u64);
     Some(Frame {
         sequence,
         epoch,
@@ -178,6 +178,6 @@ fn frame_at(log: &[u8], position: u64) -> Option<Frame<'_>> {
     })
 }
 
-fn frame_size(payload: usize) -> u64 {
-    (HEADER as u64 + payload as u64).next_multiple_of(ALIGN)
+fn frame_size(payload: u64) -> u64 {
+    (HEADER as u64 + payload).next_multiple_of(ALIGN)
 }

@@ -1,7 +1,7 @@
 //! Making a store, and reading it back after whatever has happened.
 
 use super::superblock::{self, Parsed, Superblock};
-use super::{CHECKPOINT_MAX, LOG_SIZE, Log, OpenError, Store, log};
+use super::{CHECKPOINT_MAX, LOG_SIZE, Log, OpenError, Store, log, room::GROWTH};
 use crate::medium::{Medium, MediumFile};
 use crate::names::PRIVATE_DIR;
 use crate::record::{Inode, Record};
@@ -40,10 +40,11 @@ pub fn create<M: Medium>(medium: &M, home: [u8; 16], root: Inode) -> io::Result<
         }
         file.sync()?;
     }
-    create_or_open(medium, "ckpt.1")?;
+    create_or_open(medium, "ckpt.1")?.set_len(GROWTH)?;
     let table = Table::new(root);
     let bytes = super::encode_table(&table);
     let file = create_or_open(medium, "ckpt.0")?;
+    file.set_len(GROWTH)?;
     file.write_at(&bytes, 0)?;
     file.sync()?;
     let superblock = Superblock {
@@ -87,7 +88,7 @@ impl<M: Medium> Store<M> {
                     // The next superblock must outrank the damaged one as well.
                     superblock.generation = newest;
                     let files = (supers, checkpoints, logs);
-                    return Ok(assemble(files, superblock, replay, fell_back));
+                    return Ok(assemble(files, superblock, replay, fell_back)?);
                 }
                 Err(OpenError::Damaged(why)) => reason = why,
                 Err(other) => return Err(other),
@@ -120,6 +121,8 @@ struct Replay {
     table: Table,
     sequence: u64,
     replayed: u64,
+    /// Bytes of the changes read.
+    bytes: u64,
     active: usize,
     end: u64,
     /// The last change before those in the active log.
@@ -133,7 +136,8 @@ fn assemble<M: Medium>(
     superblock: Superblock,
     replay: Replay,
     fell_back: bool,
-) -> Opened<M> {
+) -> io::Result<Opened<M>> {
+    let rooms = [checkpoints[0].facts()?.size, checkpoints[1].facts()?.size];
     let store = Store {
         supers: supers.map(Arc::new),
         checkpoints: checkpoints.map(Arc::new),
@@ -142,17 +146,19 @@ fn assemble<M: Medium>(
         switched_at: replay.switched_at,
         other_is_free: replay.switched_at == superblock.sequence,
         writing: None,
+        rooms,
+        at_most: superblock.length + replay.bytes,
         superblock,
         active: replay.active,
         sequence: replay.sequence,
         durable: replay.sequence,
     };
-    Opened {
+    Ok(Opened {
         store,
         table: replay.table,
         replayed: replay.replayed,
         fell_back,
-    }
+    })
 }
 
 /// Valid superblocks, newest first.
@@ -192,6 +198,7 @@ fn replay<F: MediumFile>(
         table,
         sequence,
         replayed: 0,
+        bytes: 0,
         active: 0,
         end: 0,
         switched_at: sequence,
@@ -212,6 +219,7 @@ fn replay<F: MediumFile>(
         (epoch, state.sequence) = (frame.epoch, frame.sequence);
         (state.active, state.end) = (index, frame.end);
         state.replayed += 1;
+        state.bytes += frame.payload.len() as u64;
     }
     if !state.table.is_whole() {
         return Err(OpenError::Damaged(String::from(

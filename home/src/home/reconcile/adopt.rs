@@ -19,7 +19,7 @@ impl<M: Medium> State<M> {
         if self.table.is_directory(ino) && self.table.is_within(dir, ino) {
             return Ok(());
         }
-        let mut batch = self.begin()?;
+        let mut batch = self.begin_in_any_case()?;
         self.apply(&mut batch, Record::EntryGone { dir: old, name })?;
         self.name_after(&mut batch, (dir, lower), ino)?;
         self.finish(batch)
@@ -74,7 +74,7 @@ impl<M: Medium> State<M> {
             dir,
             name: found.name.clone(),
         };
-        let mut batch = self.begin()?;
+        let mut batch = self.begin_in_any_case()?;
         match lost {
             Some(lost) => self.take_back(&mut batch, lost, &inode)?,
             None => self.apply(&mut batch, Record::Inode(ino, inode))?,

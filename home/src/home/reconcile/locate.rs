@@ -158,7 +158,7 @@ impl<M: Medium> State<M> {
             return Ok(());
         }
         count.edited += 1;
-        let mut batch = self.begin()?;
+        let mut batch = self.begin_in_any_case()?;
         self.apply_inode(&mut batch, ino, |inode| {
             inode.size = facts.size;
             let edited = crate::ids::Time {

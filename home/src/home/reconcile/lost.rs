@@ -67,7 +67,7 @@ impl<M: Medium> State<M> {
         let path = self.table.home_path(dir, &names::name_for(lower));
         for (link, name) in self.table.lost_links_in(&path) {
             if self.require_free(ino, &name).is_ok() {
-                let mut batch = self.begin()?;
+                let mut batch = self.begin_in_any_case()?;
                 self.apply(&mut batch, Record::Found(link))?;
                 self.name(&mut batch, ino, &name, link)?;
                 self.finish(batch)?;
