@@ -13,8 +13,17 @@ use std::io::{self, Read as _, Write};
 const BLOCK: usize = 512;
 const CHUNK: usize = 1 << 20;
 
-/// Writes everything in a home to `out`; returns the number of names written. `tell` hears of each
-/// name how many there are so far and how many bytes.
+/// What an archive has got.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize)]
+pub struct Exported {
+    /// Names in it.
+    pub names: u64,
+    /// Sockets that are not.
+    pub sockets_left_out: u64,
+}
+
+/// Writes everything in a home to `out`. `tell` hears of each name how many there are so far and how
+/// many bytes.
 ///
 /// # Errors
 /// Those of reading the medium and of `out`.
@@ -22,9 +31,9 @@ pub fn export(
     home: &dyn Tree,
     out: &mut impl Write,
     tell: &mut dyn FnMut(u64, u64),
-) -> io::Result<u64> {
+) -> io::Result<Exported> {
     let mut first_names: HashMap<Ino, Vec<u8>> = HashMap::new();
-    let (mut count, mut bytes) = (0, 0);
+    let (mut exported, mut bytes) = (Exported::default(), 0);
     home.visit(&mut |visited| {
         let Attributes {
             ino, kind, links, ..
@@ -32,7 +41,10 @@ pub fn export(
         let path = archive_path(visited);
         let earlier = first_names.get(&ino).filter(|_| kind != Kind::Directory);
         match (kind, earlier) {
-            (Kind::Socket, _) => return Ok(()),
+            (Kind::Socket, _) => {
+                exported.sockets_left_out += 1;
+                return Ok(());
+            }
             (_, Some(earlier)) => write_header(home, out, visited, (b'1', earlier))?,
             (Kind::Symlink, None) => {
                 write_header(home, out, visited, (b'2', &home.target(visited)?))?;
@@ -46,13 +58,13 @@ pub fn export(
         if links > 1 && kind != Kind::Directory {
             first_names.entry(ino).or_insert(path);
         }
-        count += 1;
-        tell(count, bytes);
+        exported.names += 1;
+        tell(exported.names, bytes);
         Ok(())
     })?;
     out.write_all(&[0; 2 * BLOCK])?;
     out.flush()?;
-    Ok(count)
+    Ok(exported)
 }
 
 fn archive_path(visited: &Visited) -> Vec<u8> {

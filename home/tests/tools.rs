@@ -69,15 +69,17 @@ fn directories_and_archives_come_in() {
     fs::create_dir_all(at("source/deep")).unwrap();
     fs::write(at("source/deep/file"), "content").unwrap();
     std::os::unix::fs::symlink("deep/file", at("source/link")).unwrap();
+    let _listens = std::os::unix::net::UnixListener::bind(at("source/socket")).unwrap();
     for home in ["one", "two"] {
         succeed(&["create", text(&at(home))]);
     }
     let said = succeed(&["import", text(&at("one")), text(&at("source"))]);
     assert!(
-        said.starts_with("Brought in 3 names with 7 bytes"),
+        said.starts_with("Brought in 4 names with 7 bytes"),
         "{said}"
     );
-    succeed(&["export", text(&at("one")), text(&at("home.tar"))]);
+    let said = succeed(&["export", text(&at("one")), text(&at("home.tar"))]);
+    assert!(said.contains("Left out 1 socket"), "{said}");
     let said = succeed(&["import", "--json", text(&at("two")), text(&at("home.tar"))]);
     let said: serde_json::Value = serde_json::from_str(&said).unwrap();
     assert_eq!((&said["names"], &said["bytes"]), (&3.into(), &7.into()));

@@ -1,6 +1,6 @@
 //! `wendy-home dump`.
 
-use super::{Identity, mode_to_read, preview};
+use super::{Identity, mode_to_read, preview, say};
 use clap::Args;
 use serde::Serialize;
 use std::collections::BTreeMap;
@@ -78,8 +78,7 @@ fn dump(home: &dyn Tree, lower: &dyn Fn(Ino) -> Lower) -> std::io::Result<()> {
     let mut out = BufWriter::new(std::io::stdout().lock());
     home.visit(&mut |visited| {
         let line = line(home, visited, lower(visited.attributes.ino))?;
-        serde_json::to_writer(&mut out, &line)?;
-        out.write_all(b"\n")
+        writeln!(out, "{}", say::to_json(&line)?)
     })?;
     out.flush()
 }

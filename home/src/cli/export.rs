@@ -9,7 +9,7 @@ use std::fs::File;
 use std::io::{BufWriter, IsTerminal as _};
 use std::path::PathBuf;
 use std::process::ExitCode;
-use wendy_home::export::export;
+use wendy_home::export::{Exported, export};
 use wendy_home::units;
 
 /// Write a home as a tar archive, with all that the stick cannot hold by itself.
@@ -29,7 +29,8 @@ pub struct Export {
 #[derive(Debug, Serialize)]
 struct Report {
     archive: String,
-    names: u64,
+    #[serde(flatten)]
+    exported: Exported,
 }
 
 impl Export {
@@ -47,20 +48,29 @@ impl Export {
             .with_context(|| format!("cannot make {}", self.archive.display()))?;
         let mut out = BufWriter::new(file);
         let mut progress = Progress::new("written");
-        let names = export(&*home, &mut out, &mut |names, bytes| {
+        let exported = export(&*home, &mut out, &mut |names, bytes| {
             progress.show(names, bytes)
         });
         progress.end();
-        let names = names.context("cannot write the archive")?;
+        let exported = exported.context("cannot write the archive")?;
         out.into_inner()
             .map_err(std::io::IntoInnerError::into_error)?
             .sync_all()?;
+        self.report(exported)?;
+        Ok(ExitCode::SUCCESS)
+    }
+
+    fn report(&self, exported: Exported) -> anyhow::Result<()> {
         let archive = self.archive.display().to_string();
         if self.json {
-            say::object(&Report { archive, names })?;
-        } else {
-            say::line(format!("Wrote {} to {archive}.", units::names(names)))?;
+            return Ok(say::object(&Report { archive, exported })?);
         }
-        Ok(ExitCode::SUCCESS)
+        let names = units::names(exported.names);
+        say::line(format!("Wrote {names} to {archive}."))?;
+        if exported.sockets_left_out > 0 {
+            let sockets = units::things(exported.sockets_left_out, "socket", "sockets");
+            say::line(format!("Left out {sockets}: no archive holds any."))?;
+        }
+        Ok(())
     }
 }

@@ -20,9 +20,7 @@ pub fn line(text: impl AsRef<str>) -> io::Result<()> {
 /// # Errors
 /// Those of standard output.
 pub fn object(value: &impl Serialize) -> io::Result<()> {
-    let mut out = io::stdout().lock();
-    serde_json::to_writer(&mut out, value)?;
-    writeln!(out)
+    writeln!(io::stdout().lock(), "{}", to_json(value)?)
 }
 
 /// Why something did not work; nothing if it was a reader that left.
@@ -33,10 +31,25 @@ pub fn failure(error: &anyhow::Error, exit_status: u8, json: bool) {
     let message = sentence(error);
     if json {
         let failure = Failure::new(error, exit_status, message);
-        eprintln!("{}", serde_json::to_string(&failure).unwrap_or_default());
+        eprintln!("{}", to_json(&failure).unwrap_or_default());
     } else {
         eprintln!("wendy-home: {}", safe(&message));
     }
+}
+
+/// JSON of printable ASCII, because programs are run on terminals as well.
+pub fn to_json(value: &impl Serialize) -> serde_json::Result<String> {
+    let mut out = String::new();
+    for c in serde_json::to_string(value)?.chars() {
+        if matches!(c, ' '..='~') {
+            out.push(c);
+        } else {
+            for unit in c.encode_utf16(&mut [0; 2]) {
+                out.push_str(&format!("\\u{unit:04x}"));
+            }
+        }
+    }
+    Ok(out)
 }
 
 /// An error with its causes, without those that it tells in its own words already.
@@ -83,6 +96,14 @@ mod tests {
         let error = wendy_home::image::ImageError::Io(io::ErrorKind::NotFound.into());
         let error = anyhow::Error::from(error).context("cannot look");
         assert_eq!(sentence(&error), "cannot look: home.img: entity not found");
+    }
+
+    #[test]
+    fn json_is_exact_and_printable() {
+        let name = "Été\u{7f}\u{9b}\u{202e}\n😀\"\\";
+        let said = to_json(&name).unwrap();
+        assert!(said.chars().all(|c| matches!(c, ' '..='~')), "{said}");
+        assert_eq!(serde_json::from_str::<String>(&said).unwrap(), name);
     }
 
     #[test]
