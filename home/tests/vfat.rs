@@ -208,6 +208,37 @@ fn small_changes_cost_one_write_and_one_flush_each_time_they_are_kept() {
     assert!(flushes <= commits + 1 && writes <= commits + 3, "{said}");
 }
 
+/// What reaches the stick until it can be pulled, beside a copy that no home keeps anything about.
+#[test]
+fn a_tree_costs_the_stick_little_more_than_a_bare_copy() {
+    let Some(uml) = Uml::new(128 * MIB) else {
+        return;
+    };
+    let tree = uml.file("tree");
+    for number in 0..1500 {
+        let dir = tree.join(format!("lib{}", number % 40));
+        fs::create_dir_all(&dir).unwrap();
+        let content = vec![b'x'; number * 7919 % 16_000];
+        fs::write(dir.join(format!("source_{number}.c")), content).unwrap();
+    }
+    let said = uml.run(&format!(
+        "written() {{ sync; awk '{{print $7}}' /sys/block/ubda/stat; }}\n\
+         before=$(written)\ncp -r {tree} /mnt/stick/bare\nbare=$(($(written) - before))\n\
+         {mount}before=$(written)\ncp -r {tree} /mnt/home/kept\n{END}\
+         echo \"sectors: $bare $(($(written) - before))\"\n",
+        tree = tree.display(),
+        mount = mount_home(program(), ""),
+    ));
+    let numbers = said.split("sectors: ").nth(1).unwrap();
+    let mut numbers = numbers
+        .split_whitespace()
+        .map_while(|n| n.parse::<u64>().ok());
+    let (bare, kept) = (numbers.next().unwrap(), numbers.next().unwrap());
+    println!("{bare} sectors bare, {kept} in a home");
+    assert!(bare > 20_000, "the copy is not there: {said}");
+    assert!(kept * 10 <= bare * 13, "{kept} sectors for {bare}");
+}
+
 #[test]
 fn fsck_repairs_the_filesystem_of_the_stick_first() {
     let Some(uml) = Uml::new(64 * MIB) else {
