@@ -65,8 +65,11 @@ fn pull_once(uml: &Uml, trial: u64) -> u64 {
     let (work, ledger_path) = (workload.display(), ledger.display());
     let tree = format!("/mnt/home/w{trial}");
     let seed = trial * 7919;
+    // fsck.fat keeps what it finds without a name, and has no more than 10,000 names for it. FAT must
+    // have forgotten them before their clusters hold anything else.
     let mut running = uml.start(&format!(
-        "{mount}rm -rf /mnt/home/w*\n{work} work {tree} {ledger_path} {seed}\n"
+        "rm -f /mnt/stick/FSCK*.REC\nsync\n\
+         {mount}rm -rf /mnt/home/w*\n{work} work {tree} {ledger_path} {seed}\n"
     ));
     running.wait_until("the work has begun", || ledger.exists());
     // Any moment will do, but another one each time, with and without settling going on.
