@@ -11,6 +11,7 @@
 //! * A place on the medium is used again only when the log durably says that it was left.
 //! * A file replaced by a rename stays on the medium until the new one's content and the record
 //!   are durable.
+//! * That a file became shorter is durable before anything is promised that may have got its space.
 //! * fsync returns when the content, the lower's name and all records so far are durable.
 //!
 //! # Locks
@@ -32,6 +33,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 mod attributes;
 mod batch;
 mod content;
+mod cut;
 mod direct;
 mod durability;
 mod groups;
@@ -58,6 +60,7 @@ pub use renaming::RenameMode;
 pub use resume::Stale;
 pub use walk::Visited;
 
+use cut::Cut;
 use groups::Groups;
 use reconcile::unseen::Unseen;
 
@@ -110,6 +113,7 @@ pub struct Home<M: Medium> {
 
 #[derive(Debug)]
 struct State<M: Medium> {
+    medium: Arc<M>,
     table: Table,
     store: Store<M>,
     files: HashMap<Ino, OpenFile<M>>,
@@ -125,6 +129,7 @@ struct State<M: Medium> {
     forgotten: Vec<Ino>,
     /// Directories with lower names that are not durable.
     loose_dirs: BTreeSet<Ino>,
+    cut: Cut<M::File>,
     /// Places left by settling while the log does not durably say so. Nothing may move in: after a
     /// crash it would be taken for what was there before.
     vacated: HashSet<Place>,

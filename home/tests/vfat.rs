@@ -93,6 +93,30 @@ fn pull_once(uml: &Uml, trial: u64) -> u64 {
         .unwrap()
 }
 
+/// On a full stick the next file takes what another one has just given up, whose entry on the medium
+/// may still claim it.
+#[test]
+fn what_is_fsynced_shares_nothing_with_what_was_cut_off() {
+    let Some(uml) = Uml::new(48 * MIB) else {
+        return;
+    };
+    let (mount, sums) = (mount_home(program(), "--commit 1"), uml.file("sums"));
+    let mut running = uml.start(&format!(
+        "{mount}cd /mnt/home\nhead -c 300k /dev/urandom > cut\nsync\n\
+         dd if=/dev/zero of=fill bs=64k || true\nsync\nsleep 2\n: > cut\n\
+         dd if=/dev/urandom of=kept bs=1k count=200 conv=fsync\nmd5sum kept > {sums}.new\n\
+         mv {sums}.new {sums}\nsleep 600\n",
+        sums = sums.display()
+    ));
+    running.wait_until("a file has been synced", || sums.exists());
+    running.pull();
+    assert!(uml.fsck(), "nothing was interrupted");
+    uml.run(&format!(
+        "{mount}cd /mnt/home\nmd5sum -c {sums}\ncd /\n{END}",
+        sums = sums.display()
+    ));
+}
+
 #[test]
 fn what_strangers_change_on_vfat_is_taken_over() {
     let Some(uml) = Uml::new(128 * MIB) else {

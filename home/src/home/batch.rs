@@ -28,6 +28,10 @@ impl<M: Medium> State<M> {
     /// Starts a change: the home is writable and the log has room.
     pub(super) fn begin(&mut self) -> Result<Batch> {
         let batch = self.begin_with(ROOM + LAST_RESORT)?;
+        if self.store.has_reserve(ROOM) {
+            return Ok(batch);
+        }
+        self.sync_cut()?;
         if self.store.reserve(ROOM).is_err() {
             // What the next checkpoint takes is known exactly behind one.
             let written = self.store.checkpoint(&self.table, false);
@@ -49,6 +53,7 @@ impl<M: Medium> State<M> {
             return Err(Errno::IO);
         }
         if !self.store.has_room(room) {
+            self.sync_cut()?;
             self.store.checkpoint(&self.table, false).map_err(errno)?;
         }
         Ok(Batch::default())

@@ -1,5 +1,6 @@
 //! Content: opening, reading, writing, resizing.
 
+use super::cut::Cut;
 use super::{Errno, Home, Ino, Kind, Medium, Record, Result, State, Time, errno, print};
 use crate::parts::{SplitFile, parts_needed};
 use crate::record::Lower;
@@ -82,6 +83,7 @@ impl<M: Medium> Home<M> {
             // What got onto the medium before is no part of the file.
             if file.facts().is_ok_and(|facts| facts.size > inode.size) {
                 file.set_len(inode.size).map_err(errno)?;
+                state.cut.add(&file);
             }
             return Err(error);
         }
@@ -137,6 +139,9 @@ impl<M: Medium> Home<M> {
         let held = file.facts().map_err(errno)?.size;
         if exact {
             self.prepare_length(&mut state, ino, size)?;
+        }
+        if size < held {
+            state.cut.add(&file);
         }
         if size < held || exact {
             file.set_len(size).map_err(errno)?;
@@ -199,6 +204,7 @@ impl<M: Medium> Home<M> {
             self.medium.unlink(&path).map_err(errno)?;
         }
         if needed < lower.parts {
+            state.cut = Cut::Many;
             if let Some(open) = state.files.get(&ino) {
                 open.file.truncate_parts(usize::from(needed));
             }

@@ -25,6 +25,7 @@ impl<M: Medium> Home<M> {
     /// Those of fsync(2).
     pub fn sync_names(&self) -> Result<()> {
         let _syncing = self.syncing();
+        self.sync_cut()?;
         self.tighten_dirs()?;
         self.commit_log()
     }
@@ -48,7 +49,7 @@ impl<M: Medium> Home<M> {
     pub fn flush(&self) -> Result<()> {
         let _syncing = self.syncing();
         self.record_all()?;
-        self.medium.sync_all().map_err(errno)?;
+        self.sync_medium()?;
         self.commit_log()
     }
 
@@ -61,7 +62,7 @@ impl<M: Medium> Home<M> {
         self.settle()?;
         let _syncing = self.syncing();
         self.record_all()?;
-        self.medium.sync_all().map_err(errno)?;
+        self.sync_medium()?;
         let mut state = self.state();
         let state = &mut *state;
         if state.failed {
@@ -130,16 +131,18 @@ impl<M: Medium> Home<M> {
 
     /// Writes a checkpoint when it is time, while others go on; the caller holds `syncing`.
     fn checkpoint_if_due(&self) -> Result<()> {
+        if !self.state().store.wants_checkpoint() {
+            return Ok(());
+        }
+        self.sync_cut()?;
         let begun = {
             let mut state = self.state();
             let State { store, table, .. } = &mut *state;
-            let due = store.wants_checkpoint();
-            due.then(|| store.begin_checkpoint(table)).flatten()
+            store.begin_checkpoint(table)
         };
-        let Some(checkpoint) = begun else {
-            return Ok(());
-        };
-        checkpoint.write();
+        if let Some(checkpoint) = begun {
+            checkpoint.write();
+        }
         self.state().store.conclude().map_err(errno)
     }
 

@@ -1,5 +1,6 @@
 //! Making a home, opening it, setting a damaged one aside.
 
+use super::cut::Cut;
 use super::groups::Groups;
 use super::new_inode;
 use super::reconcile::unseen::Unseen;
@@ -81,6 +82,7 @@ impl<M: Medium> Home<M> {
         let opened = Store::open(&*medium, &new_root())?;
         let groups = Groups::of(&opened.table, options.groups);
         let mut state = State {
+            medium: Arc::clone(&medium),
             table: opened.table,
             store: opened.store,
             files: HashMap::new(),
@@ -90,6 +92,7 @@ impl<M: Medium> Home<M> {
             held: HashMap::new(),
             forgotten: Vec::new(),
             loose_dirs: BTreeSet::new(),
+            cut: Cut::default(),
             vacated: HashSet::new(),
             stuck: HashSet::new(),
             unseen: Unseen::Everything,

@@ -39,11 +39,11 @@ impl<M: Medium> Home<M> {
             self.record_all()?;
             let garbage = self.garbage();
             self.commit_log()?;
-            self.medium.sync_all().map_err(errno)?;
+            self.sync_medium()?;
             let _moving = self.moving.write().unwrap_or_else(PoisonError::into_inner);
             self.settle_batch(&garbage)?;
             // The space of removed files is used again: their names must be gone by then.
-            self.medium.sync_all().map_err(errno)?;
+            self.sync_medium()?;
             self.commit_log()?;
             self.state().vacated.clear();
         }

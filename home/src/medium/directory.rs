@@ -277,6 +277,8 @@ impl Medium for DirectoryMedium {
     }
 
     fn sync_all(&self) -> io::Result<()> {
-        Ok(fs::syncfs(&self.root)?)
+        fs::syncfs(&self.root)?;
+        // syncfs(2) does not make a FAT medium write what it holds in a memory of its own.
+        Ok(fs::fsync(&self.root)?)
     }
 }
