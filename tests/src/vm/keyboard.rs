@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result, bail, ensure};
 use serde_json::json;
 
 use super::console::Outcome;
@@ -11,6 +11,8 @@ use super::machine::Vm;
 
 /// Looks at the screen, twice a second, before something is said not to come.
 const TRIES: u32 = 240;
+/// Times that keys are pressed before they are said to be without effect.
+const PRESSES: u32 = 12;
 
 impl Vm {
     /// Types a line at the keyboard; the keys are those of a US layout.
@@ -24,12 +26,19 @@ impl Vm {
         Ok(())
     }
 
-    /// Looks at another of the text consoles, counted from 1, with Alt and a function key.
+    /// Looks at another of the text consoles, counted from 1, with Alt and a function key. A machine with
+    /// much to do may miss that.
     pub fn switch_console(&mut self, number: u8) -> Result<()> {
-        self.press(&["alt".to_owned(), format!("f{number}")])?;
-        let reached =
-            format!("until grep -qx tty{number} /sys/class/tty/tty0/active; do sleep 0.1; done");
-        self.run(&reached).map(drop)
+        let reached = format!("grep -qx tty{number} /sys/class/tty/tty0/active");
+        let wait =
+            format!("(for i in $(seq 50); do ! {reached} || exit 0; sleep 0.1; done; exit 1)");
+        for _ in 0..PRESSES {
+            self.press(&["alt".to_owned(), format!("f{number}")])?;
+            if self.attempt(&wait)?.status == 0 {
+                return Ok(());
+            }
+        }
+        bail!("console {number} does not come")
     }
 
     /// Presses keys together.
