@@ -196,6 +196,7 @@ fn mount(format: Format, stick: &Stick, options: &str) -> String {
     format!(
         "set -e\nmount -t {} -o {},noatime,nosuid,nodev,umask=077,errors=remount-ro {} /run/stick\n\
          [ -d /run/stick/pershome ] || wendy-home create /run/stick/pershome\n\
+         rm -f /run/ready\n\
          wendy-home mount {options} /run/stick/pershome /run/home > /run/ready 2>&1 &\n\
          until grep -qx ready /run/ready; do kill -0 $!; sleep 0.1; done",
         format.name,

@@ -201,7 +201,7 @@ impl Drop for Running<'_> {
 pub fn mount_home(program: &Path, options: &str) -> String {
     let program = program.display();
     format!(
-        "[ -d /mnt/stick/pershome ] || {program} create /mnt/stick/pershome\n\
+        "[ -d /mnt/stick/pershome ] || {program} create /mnt/stick/pershome\nrm -f /mnt/ready\n\
          {program} mount {options} /mnt/stick/pershome /mnt/home > /mnt/ready &\n\
          until grep -q ready /mnt/ready; do kill -0 $!; busybox usleep 20000; done\n"
     )
