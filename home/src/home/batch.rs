@@ -85,9 +85,9 @@ impl<M: Medium> State<M> {
         })
     }
 
-    /// A change of one record.
+    /// A change of one record, on a full medium as well.
     pub(super) fn record_one(&mut self, record: Record) -> Result<()> {
-        let mut batch = self.begin()?;
+        let mut batch = self.begin_in_any_case()?;
         self.apply(&mut batch, record)?;
         self.finish(batch)
     }

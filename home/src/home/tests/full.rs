@@ -39,17 +39,23 @@ fn a_home_full_of_names_can_be_emptied() {
     assert_eq!(home.list(Ino::ROOT).unwrap().len(), 1);
 }
 
-/// No checkpoint fits: what the log has is enough.
-#[test]
-fn the_end_on_a_full_medium_is_in_order() {
+/// A home on a medium that is so full that no checkpoint fits; what is in it is durable.
+fn home_without_room() -> (Fake, Home<Fake>) {
     let (fake, home) = new_home(BIG);
-    let file = write_file(&home, Ino::ROOT, b"file", b"1");
+    write_file(&home, Ino::ROOT, b"file", b"1");
     write_file(&home, Ino::ROOT, b"other", b"2");
     home.flush().unwrap();
     drop(home);
     fake.open(".wendy/ckpt.1").unwrap().set_len(200).unwrap();
     fake.leave_free(0);
     let home = open(&fake);
+    (fake, home)
+}
+
+#[test]
+fn the_end_on_a_full_medium_is_in_order() {
+    let (fake, home) = home_without_room();
+    let file = home.lookup(Ino::ROOT, b"file").unwrap().ino;
     let mode = Some(0o600);
     let private = Change {
         mode,
@@ -59,5 +65,13 @@ fn the_end_on_a_full_medium_is_in_order() {
     home.unlink(Ino::ROOT, b"file").unwrap();
     let (_, home, found) = reopen(&fake, &home);
     assert_eq!(found, Reconciled::default());
+    assert_eq!(home.list(Ino::ROOT).unwrap().len(), 1);
+}
+
+#[test]
+fn a_full_medium_that_comes_back_is_used_again() {
+    let (_, home) = home_without_room();
+    home.resume(|_| {}).unwrap();
+    home.unlink(Ino::ROOT, b"file").unwrap();
     assert_eq!(home.list(Ino::ROOT).unwrap().len(), 1);
 }
