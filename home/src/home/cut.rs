@@ -65,12 +65,8 @@ impl<M: Medium> Home<M> {
     /// Makes everything on the medium durable; the caller holds `syncing`.
     pub(super) fn sync_medium(&self) -> Result<()> {
         // Of a removed file, what is still open here keeps its space.
-        drop(std::mem::take(&mut self.state().cut));
-        let synced = self.medium.sync_all();
-        if synced.is_err() {
-            self.state().cut = Cut::Many;
-        }
-        synced.map_err(errno)
+        self.state().cut = Cut::Many;
+        self.sync_cut()
     }
 }
 
