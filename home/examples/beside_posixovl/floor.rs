@@ -51,14 +51,11 @@ impl Floor {
     }
 
     fn make(&self, req: &Request, dir: INodeNo, name: &OsStr, new: (FileType, u32)) -> FileAttr {
-        let mut nodes = self.nodes();
         // The root is 1, and the request's number is never used twice.
         let node = node(req.unique().0 + 1, new.0, new.1);
         let attr = node.attr;
-        nodes.insert(attr.ino, node);
-        if let Some(dir) = nodes.get_mut(&dir) {
-            dir.names.insert(name.to_owned(), attr.ino);
-        }
+        self.nodes().insert(attr.ino, node);
+        self.name(attr.ino, dir, name);
         attr
     }
 

@@ -58,11 +58,15 @@ impl Table {
 }
 
 fn medians(line: &Line) -> [Option<f64>; CONTENDERS] {
-    line.each_ref().map(|runs| {
-        let mut sorted = runs.clone();
-        sorted.sort_unstable();
-        sorted.get(sorted.len() / 2).map(Duration::as_secs_f64)
-    })
+    line.each_ref()
+        .map(|runs| Some(median(runs)?.as_secs_f64()))
+}
+
+/// The middle one.
+pub fn median(runs: &[Duration]) -> Option<Duration> {
+    let mut sorted = runs.to_vec();
+    sorted.sort_unstable();
+    sorted.get(sorted.len() / 2).copied()
 }
 
 /// What a filesystem that keeps its files below needs at least, as far as is known.
