@@ -1,6 +1,5 @@
 //! Content: opening, reading, writing, resizing.
 
-use super::cut::Cut;
 use super::{Errno, Home, Ino, Kind, Medium, Record, Result, State, Time, errno, print};
 use crate::parts::{SplitFile, parts_needed};
 use crate::record::Lower;
@@ -204,7 +203,7 @@ impl<M: Medium> Home<M> {
             self.medium.unlink(&path).map_err(errno)?;
         }
         if needed < lower.parts {
-            state.cut = Cut::Many;
+            state.cut.add_many();
             if let Some(open) = state.files.get(&ino) {
                 open.file.truncate_parts(usize::from(needed));
             }

@@ -16,48 +16,81 @@ const MOST: usize = 16;
 
 /// Files that the medium may still believe to be longer.
 #[derive(Debug)]
-pub(super) enum Cut<F> {
-    /// These.
-    Files(Vec<Arc<SplitFile<F>>>),
-    /// More, or such that are gone by now.
-    Many,
+pub(super) struct Cut<F> {
+    /// Each with the number of its last cut.
+    files: Vec<(Arc<SplitFile<F>>, u64)>,
+    /// There are more, or such that are gone by now.
+    many: bool,
+    /// Cuts so far.
+    cuts: u64,
 }
 
 impl<F> Default for Cut<F> {
     fn default() -> Self {
-        Self::Files(Vec::new())
+        Self {
+            files: Vec::new(),
+            many: false,
+            cuts: 0,
+        }
     }
 }
 
 impl<F: MediumFile> Cut<F> {
     /// Notes a file that is being made shorter.
     pub(super) fn add(&mut self, file: &Arc<SplitFile<F>>) {
-        match self {
-            Self::Files(files) if files.iter().any(|known| Arc::ptr_eq(known, file)) => {}
-            Self::Files(files) if files.len() < MOST => files.push(Arc::clone(file)),
-            _ => *self = Self::Many,
+        self.cuts += 1;
+        self.files.retain(|(known, _)| !Arc::ptr_eq(known, file));
+        self.files.push((Arc::clone(file), self.cuts));
+        if self.files.len() > MOST {
+            self.add_many();
         }
     }
 
-    fn is_empty(&self) -> bool {
-        matches!(self, Self::Files(files) if files.is_empty())
+    /// Notes that files are shorter that cannot be synced one by one.
+    pub(super) fn add_many(&mut self) {
+        self.many = true;
+        self.files.clear();
+    }
+
+    /// Cuts so far, to be told to [`Cut::synced`].
+    pub(super) fn count(&self) -> u64 {
+        self.cuts
+    }
+
+    /// Notes that a file has been made durable as it was after so many cuts.
+    pub(super) fn synced(&mut self, file: &Arc<SplitFile<F>>, cuts: u64) {
+        self.files
+            .retain(|(known, at)| *at > cuts || !Arc::ptr_eq(known, file));
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.files.is_empty() && !self.many
+    }
+
+    /// What there is, taken as durable from here.
+    fn take(&mut self) -> Self {
+        Self {
+            files: std::mem::take(&mut self.files),
+            many: std::mem::take(&mut self.many),
+            cuts: self.cuts,
+        }
     }
 
     fn sync(&self, medium: &impl Medium<File = F>) -> io::Result<()> {
-        match self {
-            Self::Files(files) => files.iter().try_for_each(|file| file.sync()),
-            Self::Many => medium.sync_all(),
+        if self.many {
+            return medium.sync_all();
         }
+        self.files.iter().try_for_each(|(file, _)| file.sync())
     }
 }
 
 impl<M: Medium> Home<M> {
     /// Makes durable what files have given up; the caller holds `syncing`.
     pub(super) fn sync_cut(&self) -> Result<()> {
-        let cut = std::mem::take(&mut self.state().cut);
+        let cut = self.state().cut.take();
         let synced = cut.sync(&*self.medium);
         if synced.is_err() {
-            self.state().cut = Cut::Many;
+            self.state().cut.add_many();
         }
         synced.map_err(errno)
     }
@@ -65,7 +98,7 @@ impl<M: Medium> Home<M> {
     /// Makes everything on the medium durable; the caller holds `syncing`.
     pub(super) fn sync_medium(&self) -> Result<()> {
         // Of a removed file, what is still open here keeps its space.
-        self.state().cut = Cut::Many;
+        self.state().cut.add_many();
         self.sync_cut()
     }
 }
@@ -76,7 +109,7 @@ impl<M: Medium> State<M> {
     pub(super) fn sync_cut(&mut self) -> Result<()> {
         if !self.cut.is_empty() {
             self.medium.sync_all().map_err(errno)?;
-            self.cut = Cut::default();
+            self.cut.take();
         }
         Ok(())
     }

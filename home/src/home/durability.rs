@@ -97,15 +97,19 @@ impl<M: Medium> Home<M> {
 
     /// Makes the content of `ino` durable.
     pub(super) fn sync_content(&self, ino: Ino) -> Result<()> {
+        let cuts = self.state().cut.count();
         let Some(file) = self.dirty_content(ino)? else {
             return Ok(());
         };
         let moving = self.moving.read().unwrap_or_else(PoisonError::into_inner);
         let synced = file.sync().map_err(errno);
         drop(moving);
-        self.state().content_synced(ino);
+        let mut state = self.state();
+        state.content_synced(ino);
         if synced.is_err() {
-            self.state().dirty.insert(ino);
+            state.dirty.insert(ino);
+        } else {
+            state.cut.synced(&file, cuts);
         }
         synced
     }

@@ -2,6 +2,7 @@ use super::*;
 use crate::medium::fake::Fake;
 use crate::names;
 
+mod cut;
 mod foreign;
 mod full;
 mod lazy;
