@@ -191,7 +191,7 @@ impl<'a> Follower<'a> {
                 let why = Failure::from(error).message;
                 format!(
                     "It cannot be stopped now: {}. Ctrl-C again leaves it.",
-                    crate::output::escape::safe(&why)
+                    wendy_text::safe(&why)
                 )
             }
         });

@@ -4,10 +4,10 @@
 //! object is refused with the choices: a guess could hit the wrong stick.
 
 use wendy_dbus::objects::{Device, Session, Store};
+use wendy_text::{quoted, safe};
 use zbus::OwnedObjectPath;
 
 use crate::error::{Exit, Failure};
-use crate::output::escape::{quoted, safe};
 use crate::world::{Object, World, short};
 
 /// Shortest piece of an id that is looked up.

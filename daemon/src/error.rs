@@ -4,8 +4,8 @@
 //! already checked ([`wendy_store::Name`]); texts of the kernel and of tools are carried as sources.
 
 use thiserror::Error;
-use wendy_dbus::units::sizes;
 use wendy_sys::Errno;
+use wendy_text::two_sizes;
 
 use crate::jobs::{Failure, FailureKind, Refused};
 
@@ -40,8 +40,8 @@ pub enum Error {
     /// The device or the free space on it is too small.
     #[error(
         "{what} has {}, {} are needed; use a larger one or ask for less",
-        sizes(*have, *need).0,
-        sizes(*have, *need).1
+        two_sizes(*have, *need).0,
+        two_sizes(*have, *need).1
     )]
     TooSmall {
         /// The device or the space.
@@ -60,8 +60,8 @@ pub enum Error {
     /// The save does not fit beside what is there.
     #[error(
         "{what} has {} free, {} are needed; delete a session or use a larger one",
-        sizes(*have, *need).0,
-        sizes(*have, *need).1
+        two_sizes(*have, *need).0,
+        two_sizes(*have, *need).1
     )]
     NoSpace {
         /// The store.

@@ -11,7 +11,6 @@ pub mod options;
 pub mod paths;
 pub mod plans;
 pub mod proxies;
-pub mod units;
 pub mod words;
 
 use std::collections::HashMap;

@@ -17,7 +17,7 @@ use wendy_home::store::superblock::Superblock;
 use wendy_home::store::{OpenError, Store};
 use wendy_home::tree::Tree;
 use wendy_home::tree::directory::DirectoryTree;
-use wendy_home::units::things;
+use wendy_text::things;
 
 mod completion;
 mod convert;
@@ -32,7 +32,6 @@ mod man;
 mod mount;
 mod progress;
 pub mod say;
-mod size;
 mod status;
 mod sync;
 

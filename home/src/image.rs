@@ -18,7 +18,6 @@
 
 use crate::medium::directory::DirectoryMedium;
 use crate::medium::{FactKind, Medium as _};
-use crate::units::two_sizes as sizes;
 use rustix::fs::{FileType, OFlags, fstat};
 use std::fs::File;
 use std::io;
@@ -26,6 +25,7 @@ use std::os::fd::{AsFd as _, AsRawFd as _, BorrowedFd};
 use std::os::unix::fs::FileExt as _;
 use std::path::PathBuf;
 use wendy_sys::dir;
+use wendy_text::two_sizes;
 
 pub mod check;
 pub mod making;
@@ -55,7 +55,7 @@ pub enum ImageError {
     #[error("{0}")]
     Size(String),
     /// The medium is too full.
-    #[error("not enough room on the stick: {} needed, {} free", sizes(*needed, *free).0, sizes(*needed, *free).1)]
+    #[error("not enough room on the stick: {} needed, {} free", two_sizes(*needed, *free).0, two_sizes(*needed, *free).1)]
     NoRoom {
         /// Bytes.
         needed: u64,

@@ -7,7 +7,6 @@
 //!
 //! | room | concept |
 //! |---|---|
-//! | [`units`] | sizes and numbers in words |
 //! | [`names`] | file names as bytes, and the names FAT can hold |
 //! | [`medium`] | the few operations needed of the lower filesystem |
 //! | [`table`] | inodes, directory entries and lower places in memory, changed only by records |
@@ -46,4 +45,3 @@ pub mod store;
 pub mod sync;
 pub mod table;
 pub mod tree;
-pub mod units;

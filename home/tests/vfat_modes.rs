@@ -37,10 +37,10 @@ fn an_image_on_fat_is_written_out_and_ends_below_four_gibibytes() {
     };
     let said = uml.run(&format!(
         "mkdir {HOME}
-         {PROGRAM} create --mode image --size 4G {HOME} && exit 1
+         {PROGRAM} create --mode image --size 4GiB {HOME} && exit 1
          {PROGRAM} create --mode image --size 400M {HOME} && exit 1
          [ -z \"$(ls -A {HOME})\" ]
-         {PROGRAM} create --mode image --size 48M {HOME}
+         {PROGRAM} create --mode image --size 48MiB {HOME}
          [ $(stat -c '%b' {HOME}/home.img) -ge 98304 ]
          {mount}{FILL}{LIST}list > {before}
          grep ' /mnt/home ext4 .*nosuid,nodev' /proc/mounts\n{END}
@@ -68,7 +68,7 @@ fn a_home_on_fat_is_converted_both_ways() {
     };
     uml.run(&format!(
         "{mount}{FILL}{LIST}list > {before}\n{END}
-         {PROGRAM} convert --to image --size 48M {HOME}
+         {PROGRAM} convert --to image --size 48MiB {HOME}
          [ \"$(ls -A {HOME} | sort | tr '\\n' ' ')\" = '.wendy home.img ' ]
          {mount}list > {image}\n{END}
          {PROGRAM} convert --to files {HOME}
@@ -107,7 +107,7 @@ fn one_whole_home_survives_a_plug_pulled_while_it_is_converted() {
         let mut running = uml.start(&format!(
             ": > {}
              while :; do
-                 {PROGRAM} convert --to image --size 24M {HOME}; {PROGRAM} convert --to files {HOME}
+                 {PROGRAM} convert --to image --size 24MiB {HOME}; {PROGRAM} convert --to files {HOME}
              done\n",
             begun.display()
         ));

@@ -2,12 +2,12 @@
 
 use serde::Serialize;
 use wendy_dbus::proxies::StoreProxy;
+use wendy_text::{quoted, safe};
 
 use crate::args;
 use crate::bus::Bus;
 use crate::error::Failure;
 use crate::output::Output;
-use crate::output::escape::{quoted, safe};
 use crate::resolve;
 
 #[derive(Serialize)]

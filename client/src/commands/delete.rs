@@ -3,13 +3,13 @@
 use serde::Serialize;
 use wendy_dbus::options::NoOptions;
 use wendy_dbus::proxies::SessionProxy;
+use wendy_text::quoted;
 
 use crate::args;
 use crate::bus::Bus;
 use crate::consent;
 use crate::error::{Exit, Failure};
 use crate::follow;
-use crate::output::escape::quoted;
 use crate::output::{Output, units};
 use crate::resolve;
 use crate::world::{Object, World};

@@ -5,11 +5,11 @@ use wendy_dbus::objects::Device;
 use wendy_dbus::options::PrepareOptions;
 use wendy_dbus::paths;
 use wendy_dbus::words::{Mode, Word};
+use wendy_text::{quoted, safe};
 
 use crate::args;
 use crate::bus::Bus;
 use crate::error::Failure;
-use crate::output::escape::{quoted, safe};
 use crate::output::table::{Align, Table};
 use crate::output::views::DeviceView;
 use crate::output::{Output, units};

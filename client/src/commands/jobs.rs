@@ -6,11 +6,11 @@ use wendy_dbus::options::NoOptions;
 use wendy_dbus::paths::JobPath;
 use wendy_dbus::proxies::JobProxy;
 use wendy_dbus::words::{JobState, Operation, Word};
+use wendy_text::safe;
 
 use crate::args;
 use crate::bus::Bus;
 use crate::error::{Exit, Failure};
-use crate::output::escape::safe;
 use crate::output::table::{Align, Table};
 use crate::output::views::JobView;
 use crate::output::{Output, progress, units};

@@ -2,12 +2,12 @@
 
 use serde::Serialize;
 use wendy_dbus::proxies::{SessionProxy, StoreProxy};
+use wendy_text::quoted;
 
 use crate::args;
 use crate::bus::Bus;
 use crate::error::Failure;
 use crate::output::Output;
-use crate::output::escape::quoted;
 use crate::resolve::{self, Saved};
 
 #[derive(Serialize)]

@@ -8,10 +8,11 @@ use std::fs;
 use serde::Serialize;
 use wendy_dbus::objects::{Device, Job, Session, Store};
 use wendy_dbus::paths;
+use wendy_text::json;
 
 use crate::bus::Bus;
 use crate::error::Failure;
-use crate::output::{Output, json};
+use crate::output::Output;
 use crate::world::{Object, World, short};
 
 /// Words of the kernel command line that say how a live system is set up. Others may hold anything.

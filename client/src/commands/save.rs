@@ -5,12 +5,12 @@ use wendy_dbus::facts::Facts;
 use wendy_dbus::objects::{Session, Store};
 use wendy_dbus::options::SaveOptions;
 use wendy_dbus::plans::SavePlan;
+use wendy_text::{quoted, safe};
 
 use crate::args;
 use crate::bus::Bus;
 use crate::error::{Exit, Failure};
 use crate::follow;
-use crate::output::escape::{quoted, safe};
 use crate::output::views::{SavePlanView, SessionView};
 use crate::output::{Output, units};
 use crate::resolve;

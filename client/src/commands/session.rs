@@ -1,10 +1,11 @@
 //! `wendyctl session show`: all that is known of one session.
 
+use wendy_text::{quoted, safe};
+
 use crate::args::{self, Chosen, SessionCommand};
 use crate::bus::Bus;
 use crate::commands::sessions;
 use crate::error::Failure;
-use crate::output::escape::{quoted, safe};
 use crate::output::views::SessionView;
 use crate::output::{Output, units};
 use crate::resolve;

@@ -3,11 +3,11 @@
 use serde::Serialize;
 use wendy_dbus::objects::{Session, Store};
 use wendy_dbus::words::{Problem, SessionState, Word};
+use wendy_text::{quoted, safe};
 
 use crate::args;
 use crate::bus::Bus;
 use crate::error::Failure;
-use crate::output::escape::{quoted, safe};
 use crate::output::table::{Align, Table};
 use crate::output::views::{SessionView, StoreView};
 use crate::output::{Output, units};

@@ -3,10 +3,10 @@
 use serde::Serialize;
 use wendy_dbus::objects::{Session, System};
 use wendy_dbus::words::{JobState, State, StateReason, Word};
+use wendy_text::{quoted, safe};
 
 use crate::bus::Bus;
 use crate::error::Failure;
-use crate::output::escape::{quoted, safe};
 use crate::output::views::{JobView, SessionView};
 use crate::output::{Output, progress, units};
 use crate::world::{Object, World};

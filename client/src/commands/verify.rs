@@ -5,12 +5,12 @@ use wendy_dbus::facts::{CheckedSession, Facts};
 use wendy_dbus::objects::{Session, Store};
 use wendy_dbus::options::CheckOptions;
 use wendy_dbus::proxies::StoreProxy;
+use wendy_text::{quoted, safe};
 
 use crate::args;
 use crate::bus::Bus;
 use crate::error::{Exit, Failure};
 use crate::follow;
-use crate::output::escape::{quoted, safe};
 use crate::output::{Output, units};
 use crate::resolve::{self, Saved};
 use crate::world::{Object, World, reference};

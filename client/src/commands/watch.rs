@@ -9,6 +9,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use wendy_dbus::objects::Job;
 use wendy_dbus::paths::{self, JobPath};
 use wendy_dbus::words::{JobState, Word};
+use wendy_text::{quoted, safe};
 use zbus::OwnedObjectPath;
 
 use crate::args;
@@ -16,7 +17,6 @@ use crate::bus::Bus;
 use crate::commands::jobs;
 use crate::error::{Exit, Failure};
 use crate::follow;
-use crate::output::escape::{quoted, safe};
 use crate::output::views::{DeviceView, JobView, SessionView, StoreView};
 use crate::output::{Output, progress};
 use crate::resolve;

@@ -1,10 +1,8 @@
 //! What is printed: lines for people or JSON for programs, never both.
 //!
 //! Results go to standard output, questions, progress and failures elsewhere. Text from outside
-//! passes through [`escape`] before it gets here.
+//! passes through [`safe`](wendy_text::safe) before it gets here.
 
-pub mod escape;
-pub mod json;
 pub mod progress;
 pub mod table;
 pub mod units;
@@ -14,6 +12,7 @@ use std::fmt::Display;
 use std::io::{self, IsTerminal, Write};
 
 use serde::Serialize;
+use wendy_text::{json, safe};
 
 use crate::error::Failure;
 use table::Table;
@@ -98,9 +97,9 @@ impl Output {
             eprintln!("{}", json::line(&views::FailureView::new(failure)));
             return;
         }
-        eprintln!("wendyctl: {}", escape::safe(&failure.message));
+        eprintln!("wendyctl: {}", safe(&failure.message));
         if !failure.advice.is_empty() {
-            eprintln!("          {}", escape::safe(&failure.advice));
+            eprintln!("          {}", safe(&failure.advice));
         }
     }
 }

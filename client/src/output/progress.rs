@@ -4,10 +4,11 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use serde::Serialize;
 use wendy_dbus::objects::Job;
 use wendy_dbus::words::{Phase, Word};
+use wendy_text::safe;
 
 use crate::error::Failure;
 use crate::output::views::JobView;
-use crate::output::{Output, escape, units};
+use crate::output::{Output, units};
 use crate::world::Object;
 
 /// Steps of the bar; fine enough for any terminal.
@@ -94,7 +95,7 @@ pub fn phase(job: &Job) -> String {
         Some(Phase::Settling) => "Waiting for the system to notice",
         Some(Phase::RollingBack) => "Undoing",
         None if job.phase.is_empty() => "Starting",
-        None => return escape::safe(&job.phase),
+        None => return safe(&job.phase),
     };
     known.to_owned()
 }

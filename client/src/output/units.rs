@@ -1,29 +1,11 @@
-//! Sizes, counts, spans and moments in words.
+//! Counts, spans and moments in words.
 
 use jiff::{Timestamp, tz::TimeZone};
 
-pub use wendy_dbus::units::size;
+pub use wendy_text::{count, parse_size, size, things};
 
 /// Seconds after which only the date says something.
 const LONG_AGO: u64 = 60 * 86_400;
-
-/// A number with its thousands set apart.
-pub fn count(number: u64) -> String {
-    let digits = number.to_string();
-    let mut out = String::new();
-    for (at, digit) in digits.chars().enumerate() {
-        if at > 0 && (digits.len() - at).is_multiple_of(3) {
-            out.push(',');
-        }
-        out.push(digit);
-    }
-    out
-}
-
-/// A number of things: `1 file`, `1,203 files`.
-pub fn things(number: u64, one: &str, many: &str) -> String {
-    format!("{} {}", count(number), if number == 1 { one } else { many })
-}
 
 /// A number of entries of a tree.
 pub fn entries(number: u64) -> String {
@@ -59,26 +41,6 @@ pub fn now() -> i64 {
     Timestamp::now().as_second()
 }
 
-/// A size as people type it: `8G`, `500 MB`, `512MiB`, `4096`.
-pub fn parse_size(text: &str) -> Result<u64, String> {
-    let text = text.trim();
-    let digits = text
-        .find(|c: char| !c.is_ascii_digit() && c != '.')
-        .unwrap_or(text.len());
-    let (number, unit) = text.split_at(digits);
-    let scale = scale(unit.trim()).ok_or("a size ends in K, M, G, T, or KiB, MiB, GiB, TiB")?;
-    let (whole, fraction) = number.split_once('.').unwrap_or((number, ""));
-    let wrong = |_| "a size is a number and a unit, as in 8G or 500MiB".to_owned();
-    let whole: u128 = whole.parse().map_err(wrong)?;
-    let fraction = if fraction.is_empty() {
-        0
-    } else {
-        part(fraction, scale)?
-    };
-    u64::try_from(whole.saturating_mul(scale).saturating_add(fraction))
-        .map_err(|_| "this is larger than any device".into())
-}
-
 fn clock(at: i64, zone: &TimeZone) -> String {
     let Ok(moment) = Timestamp::from_second(at) else {
         return format!("second {at}");
@@ -89,69 +51,12 @@ fn clock(at: i64, zone: &TimeZone) -> String {
         .to_string()
 }
 
-fn scale(unit: &str) -> Option<u128> {
-    let unit = unit.to_ascii_lowercase();
-    let letter = unit.chars().next().unwrap_or('b');
-    let power = "bkmgtp".find(letter)?;
-    let power = u32::try_from(power).ok()?;
-    match unit.get(letter.len_utf8()..).unwrap_or("") {
-        "" | "b" if power > 0 => Some(1000u128.pow(power)),
-        "ib" | "i" if power > 0 => Some(1024u128.pow(power)),
-        "" => Some(1),
-        _ => None,
-    }
-}
-
-/// Digits behind the point, as bytes.
-fn part(digits: &str, scale: u128) -> Result<u128, String> {
-    let digits = digits.get(..digits.len().min(9)).unwrap_or_default();
-    let value: u128 = digits
-        .parse()
-        .map_err(|_| "a size has one point at most".to_owned())?;
-    let length = u32::try_from(digits.len()).map_err(|error| error.to_string())?;
-    Ok(value * scale / 10u128.pow(length))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn typed_sizes_are_read_as_meant() {
-        let cases = [
-            ("4096", 4096),
-            ("8G", 8_000_000_000),
-            ("8 GB", 8_000_000_000),
-            ("1.5g", 1_500_000_000),
-            ("512MiB", 512 << 20),
-            ("2Ti", 2 << 40),
-            ("7b", 7),
-        ];
-        for (text, bytes) in cases {
-            assert_eq!(parse_size(text), Ok(bytes), "{text}");
-        }
-        for text in [
-            "",
-            "G",
-            "-1",
-            "1x",
-            "1.2.3G",
-            "1 e3",
-            "99999999999T",
-            "8iB",
-            "1KBB",
-            "é",
-        ] {
-            assert!(parse_size(text).is_err(), "{text}");
-        }
-    }
-
-    #[test]
-    fn numbers_and_spans_read_well() {
-        assert_eq!(count(1_203), "1,203");
-        assert_eq!(count(12), "12");
-        assert_eq!(count(1_000_000), "1,000,000");
-        assert_eq!(things(1, "file", "files"), "1 file");
+    fn spans_read_well() {
         assert_eq!(span(45), "45 s");
         assert_eq!(span(200), "3 min");
         assert_eq!(span(7_500), "2 h 5 min");

@@ -2,12 +2,12 @@
 
 use super::create::ModeName;
 use super::progress::Progress;
-use super::{Identity, say, size};
+use super::{Identity, say};
 use clap::Args;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use wendy_home::convert::{self, Converted, Step};
-use wendy_home::units;
+use wendy_text::{parse_size, size};
 
 /// What the manual says beside the usage.
 const MANUAL: &str = "\
@@ -32,8 +32,8 @@ pub struct Convert {
     /// What it becomes
     #[arg(long, value_enum)]
     to: ModeName,
-    /// Size of the image, such as 900M or 2G [default: twice what the home needs, if that fits]
-    #[arg(long, value_parser = size::parse)]
+    /// Size of the image, such as 900M, 2G or 512MiB [default: twice what the home needs, if that fits]
+    #[arg(long, value_parser = parse_size)]
     size: Option<u64>,
     #[command(flatten)]
     identity: Identity,
@@ -69,7 +69,7 @@ impl Convert {
             ModeName::Files => "files",
             ModeName::Image => "an image",
         };
-        let (names, bytes) = (units::names(*names), units::size(*bytes));
+        let (names, bytes) = (say::names(*names), size(*bytes));
         say::line(format!(
             "The home is kept as {what} now: {names} with {bytes}."
         ))?;

@@ -1,7 +1,7 @@
 //! `wendy-home create`.
 
 use super::progress::Progress;
-use super::{Identity, say, size};
+use super::{Identity, say};
 use clap::{Args, ValueEnum};
 use serde::Serialize;
 use std::path::PathBuf;
@@ -13,6 +13,7 @@ use wendy_home::medium::{FactKind, Medium as _};
 use wendy_home::mode::Mode;
 use wendy_home::readme::{self, Readme};
 use wendy_home::{home, names};
+use wendy_text::parse_size;
 
 /// What the manual says beside the usage.
 const MANUAL: &str = "\
@@ -37,8 +38,8 @@ pub struct Create {
     /// Keep the home as files any system reads, or as one file with a filesystem of its own
     #[arg(long, value_enum, default_value_t = ModeName::Files)]
     mode: ModeName,
-    /// Size of the image, such as 900M or 2G
-    #[arg(long, value_parser = size::parse, required_if_eq("mode", "image"))]
+    /// Size of the image, such as 900M, 2G or 512MiB
+    #[arg(long, value_parser = parse_size, required_if_eq("mode", "image"))]
     size: Option<u64>,
     #[command(flatten)]
     identity: Identity,

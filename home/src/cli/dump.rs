@@ -1,6 +1,6 @@
 //! `wendy-home dump`.
 
-use super::{Identity, mode_to_read, preview, say};
+use super::{Identity, mode_to_read, preview};
 use clap::Args;
 use serde::Serialize;
 use std::collections::BTreeMap;
@@ -13,6 +13,7 @@ use wendy_home::medium::Medium;
 use wendy_home::mode::Mode;
 use wendy_home::record::Kind;
 use wendy_home::tree::Tree;
+use wendy_text::json;
 
 /// Print all metadata of a home, one JSON object for each name.
 #[derive(Debug, Args)]
@@ -78,7 +79,7 @@ fn dump(home: &dyn Tree, lower: &dyn Fn(Ino) -> Lower) -> std::io::Result<()> {
     let mut out = BufWriter::new(std::io::stdout().lock());
     home.visit(&mut |visited| {
         let line = line(home, visited, lower(visited.attributes.ino))?;
-        writeln!(out, "{}", say::to_json(&line)?)
+        writeln!(out, "{}", json::line(&line))
     })?;
     out.flush()
 }

@@ -10,7 +10,7 @@ use std::io::{BufWriter, IsTerminal as _};
 use std::path::PathBuf;
 use std::process::ExitCode;
 use wendy_home::export::{Exported, export};
-use wendy_home::units;
+use wendy_text::things;
 
 /// Write a home as a tar archive, with all that the stick cannot hold by itself.
 #[derive(Debug, Args)]
@@ -65,10 +65,10 @@ impl Export {
         if self.json {
             return Ok(say::object(&Report { archive, exported })?);
         }
-        let names = units::names(exported.names);
+        let names = say::names(exported.names);
         say::line(format!("Wrote {names} to {archive}."))?;
         if exported.sockets_left_out > 0 {
-            let sockets = units::things(exported.sockets_left_out, "socket", "sockets");
+            let sockets = things(exported.sockets_left_out, "socket", "sockets");
             say::line(format!("Left out {sockets}: no archive holds any."))?;
         }
         Ok(())

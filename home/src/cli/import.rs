@@ -11,7 +11,7 @@ use std::process::ExitCode;
 use wendy_home::home::Home;
 use wendy_home::import::{Imported, LeftOut, archive, directory};
 use wendy_home::mode::Mode;
-use wendy_home::units;
+use wendy_text::{size, things};
 
 /// Bring a directory or an exported archive into a home that is not mounted.
 #[derive(Debug, Args)]
@@ -53,7 +53,7 @@ impl Import {
         let imported = imported.with_context(|| {
             let so_far = format!(
                 "{} came in so far; the next import goes on there",
-                units::names(names)
+                say::names(names)
             );
             format!("cannot bring in all of {source} ({so_far})")
         });
@@ -71,8 +71,8 @@ impl Import {
         let Imported {
             names, bytes, same, ..
         } = imported;
-        let (names, bytes) = (units::names(*names), units::size(*bytes));
-        let same = units::things(*same, "was", "were");
+        let (names, bytes) = (say::names(*names), size(*bytes));
+        let same = things(*same, "was", "were");
         say::line(format!(
             "Brought in {names} with {bytes}; {same} there already."
         ))?;

@@ -1,12 +1,13 @@
 //! How far long work has got, on a terminal.
 
+use super::say;
 use std::io::{IsTerminal as _, Write as _};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
-use wendy_home::units;
+use wendy_text::size;
 
 /// Time between two looks at the clock's face.
 const STEP: Duration = Duration::from_millis(200);
@@ -31,7 +32,7 @@ impl Progress {
     /// So many names and bytes are done.
     pub fn show(&mut self, names: u64, bytes: u64) {
         if self.is_due() {
-            let (names, bytes) = (units::names(names), units::size(bytes));
+            let (names, bytes) = (say::names(names), size(bytes));
             line(&format!("{names}, {bytes} {}", self.what));
         }
     }
@@ -39,7 +40,7 @@ impl Progress {
     /// So many bytes are written, of so many.
     pub fn show_part(&mut self, done: u64, all: u64) {
         if self.is_due() {
-            let (done, all) = (units::size(done), units::size(all));
+            let (done, all) = (size(done), size(all));
             line(&format!("{done} of {all} written"));
         }
     }
@@ -107,7 +108,7 @@ fn waiting(what: &str, since: Duration, seen: Option<&AtomicU64>) -> String {
         seen.map(|seen| seen.load(Ordering::Relaxed)),
     );
     match seen {
-        Some(seen) if seen > 0 => format!("{what}: {}, {seconds} s", units::names(seen)),
+        Some(seen) if seen > 0 => format!("{what}: {}, {seconds} s", say::names(seen)),
         _ => format!("{what}: {seconds} s"),
     }
 }

@@ -6,6 +6,7 @@
 use super::failure::Failure;
 use serde::Serialize;
 use std::io::{self, Write as _};
+use wendy_text::{json, safe, things};
 
 /// A line for a person.
 ///
@@ -20,36 +21,26 @@ pub fn line(text: impl AsRef<str>) -> io::Result<()> {
 /// # Errors
 /// Those of standard output.
 pub fn object(value: &impl Serialize) -> io::Result<()> {
-    writeln!(io::stdout().lock(), "{}", to_json(value)?)
+    writeln!(io::stdout().lock(), "{}", json::line(value))
 }
 
 /// Why something did not work; nothing if it was a reader that left.
-pub fn failure(error: &anyhow::Error, exit_status: u8, json: bool) {
+pub fn failure(error: &anyhow::Error, exit_status: u8, as_json: bool) {
     if is_left_alone(error) {
         return;
     }
     let message = sentence(error);
-    if json {
+    if as_json {
         let failure = Failure::new(error, exit_status, message);
-        eprintln!("{}", to_json(&failure).unwrap_or_default());
+        eprintln!("{}", json::line(&failure));
     } else {
         eprintln!("wendy-home: {}", safe(&message));
     }
 }
 
-/// JSON of printable ASCII, because programs are run on terminals as well.
-pub fn to_json(value: &impl Serialize) -> serde_json::Result<String> {
-    let mut out = String::new();
-    for c in serde_json::to_string(value)?.chars() {
-        if matches!(c, ' '..='~') {
-            out.push(c);
-        } else {
-            for unit in c.encode_utf16(&mut [0; 2]) {
-                out.push_str(&format!("\\u{unit:04x}"));
-            }
-        }
-    }
-    Ok(out)
+/// A number of names.
+pub fn names(number: u64) -> String {
+    things(number, "name", "names")
 }
 
 /// An error with its causes, without those that it tells in its own words already.
@@ -68,25 +59,6 @@ fn is_left_alone(error: &anyhow::Error) -> bool {
     cause.is_some_and(|cause| cause.kind() == io::ErrorKind::BrokenPipe)
 }
 
-/// The text with control characters, and those that turn or hide others, written out.
-fn safe(text: &str) -> String {
-    let mut out = String::with_capacity(text.len());
-    for c in text.chars() {
-        if c.is_control() || is_invisible(c) {
-            out.extend(c.escape_unicode());
-        } else {
-            out.push(c);
-        }
-    }
-    out
-}
-
-/// Characters that change how others are shown (Unicode Standard Annex #9), or show nothing.
-fn is_invisible(c: char) -> bool {
-    matches!(c, '\u{61c}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}'
-        | '\u{2060}'..='\u{206f}' | '\u{feff}')
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -96,20 +68,5 @@ mod tests {
         let error = wendy_home::image::ImageError::Io(io::ErrorKind::NotFound.into());
         let error = anyhow::Error::from(error).context("cannot look");
         assert_eq!(sentence(&error), "cannot look: home.img: entity not found");
-    }
-
-    #[test]
-    fn json_is_exact_and_printable() {
-        let name = "Été\u{7f}\u{9b}\u{202e}\n😀\"\\";
-        let said = to_json(&name).unwrap();
-        assert!(said.chars().all(|c| matches!(c, ' '..='~')), "{said}");
-        assert_eq!(serde_json::from_str::<String>(&said).unwrap(), name);
-    }
-
-    #[test]
-    fn a_terminal_is_never_told_what_to_do() {
-        assert_eq!(safe("\x1b[2Jx\n\u{9b}"), "\\u{1b}[2Jx\\u{a}\\u{9b}");
-        assert_eq!(safe("good\u{202e}lave"), "good\\u{202e}lave");
-        assert_eq!(safe("Été 報告書"), "Été 報告書");
     }
 }

@@ -12,7 +12,7 @@ use wendy_home::medium::directory::DirectoryMedium;
 use wendy_home::medium::{Medium as _, Space};
 use wendy_home::mode::Mode;
 use wendy_home::record::Kind;
-use wendy_home::units::{size, things};
+use wendy_text::{size, things};
 
 /// Say what a home holds and how it is, changing nothing.
 #[derive(Debug, Args)]

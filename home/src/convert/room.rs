@@ -11,7 +11,6 @@ use crate::medium::directory::DirectoryMedium;
 use crate::record::Kind;
 use crate::store::LOG_SIZE;
 use crate::table::Table;
-use crate::units;
 use rustix::fs::{AtFlags, Dir, FileType, Mode, OFlags, openat, statat};
 use std::collections::HashSet;
 use std::os::fd::{AsFd, OwnedFd};
@@ -44,8 +43,8 @@ pub(super) fn image(
     let free = medium.space()?.free;
     if let Some(size) = size.filter(|size| *size < least) {
         return Err(ImageError::Size(format!(
-            "{} are too few: what is in the home needs {}M",
-            units::size(size),
+            "{} are too few: what is in the home needs {}MiB",
+            wendy_text::size(size),
             least.div_ceil(MIB)
         ))
         .into());

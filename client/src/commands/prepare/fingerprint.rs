@@ -12,8 +12,8 @@ use serde::Serialize;
 use sha2::{Digest, Sha256};
 use wendy_dbus::objects::Device;
 use wendy_dbus::plans::PreparePlan;
+use wendy_text::json;
 
-use crate::output::json;
 use crate::output::views::{DeviceView, PreparePlanView};
 use crate::world::Object;
 

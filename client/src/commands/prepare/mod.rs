@@ -8,6 +8,7 @@ use wendy_dbus::objects::Device;
 use wendy_dbus::options::PrepareOptions;
 use wendy_dbus::plans::PreparePlan;
 use wendy_dbus::words::{Mode, Word};
+use wendy_text::quoted;
 use zbus::OwnedObjectPath;
 
 use crate::args;
@@ -16,7 +17,6 @@ use crate::consent;
 use crate::error::{Exit, Failure};
 use crate::follow;
 use crate::output::Output;
-use crate::output::escape::quoted;
 use crate::output::views::{PreparePlanView, StoreView};
 use crate::resolve;
 use crate::world::{Object, World, short};
@@ -130,7 +130,7 @@ fn ask(device: &Object<Device>, plan: &PreparePlan, output: &Output) -> Result<(
         .iter()
         .for_each(|line| output.note(line));
     let node = short(&device.device_node);
-    let escaped = crate::output::escape::safe(node);
+    let escaped = wendy_text::safe(node);
     let question = if plan.destroys {
         format!("Type {escaped} or yes to erase it:")
     } else {

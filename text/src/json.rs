@@ -21,10 +21,7 @@ pub fn pretty(value: &impl Serialize) -> String {
     let value: serde_json::Value =
         serde_json::from_str(&line(value)).expect("a line is valid JSON");
     let text = serde_json::to_string_pretty(&value).expect("a value has string keys");
-    text.lines()
-        .map(super::escape::safe)
-        .collect::<Vec<_>>()
-        .join("\n")
+    text.lines().map(crate::safe).collect::<Vec<_>>().join("\n")
 }
 
 struct Ascii;
