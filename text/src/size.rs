@@ -51,7 +51,11 @@ fn bytes_in(text: &str) -> Option<u128> {
     let scale = scale(unit.trim())?;
     let (whole, fraction) = number.split_once('.').unwrap_or((number, "0"));
     let whole: u128 = whole.parse().ok()?;
-    Some(whole.saturating_mul(scale).saturating_add(part(fraction, scale)?))
+    Some(
+        whole
+            .saturating_mul(scale)
+            .saturating_add(part(fraction, scale)?),
+    )
 }
 
 fn scale(unit: &str) -> Option<u128> {

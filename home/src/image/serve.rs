@@ -48,10 +48,15 @@ impl Shown {
     /// that will never take it.
     ///
     /// # Errors
-    /// Those of the filesystem.
+    /// `ENOENT` if the home was unmounted meanwhile, those of the filesystem.
     pub fn shut_down(&self) -> Result<()> {
-        let _unchanged = self.device();
-        Ok(mount::shut_down(open(&self.target)?)?)
+        let device = self.device();
+        let top = open(&self.target)?;
+        // Without the home the directory is one of this computer's own, whose filesystem would die.
+        if fstat(&top)?.st_dev != fstat(device.fd())?.st_rdev {
+            return Err(Errno::NOENT.into());
+        }
+        Ok(mount::shut_down(top)?)
     }
 
     /// Shows the image as it is on the medium that is back. What was opened before stays dead.
@@ -66,6 +71,15 @@ impl Shown {
         mount::detach(&self.target, true)?;
         *device = mounted.attach(&self.target)?;
         Ok(())
+    }
+
+    /// Unmounts the home, or makes everything durable where that is not possible now.
+    fn end(&self, when_busy: fn(&Path)) {
+        let device = self.device();
+        // What else is mounted there is none of ours.
+        if mountinfo::read().is_ok_and(|table| is_mounted(&device, &table).unwrap_or(true)) {
+            unmount_or_flush(&self.target, when_busy);
+        }
     }
 
     fn is_there(&self, table: &mut Watch) -> Result<bool> {
@@ -102,8 +116,7 @@ pub fn serve(
     let asked = Arc::clone(&shown);
     let end = move || {
         while signals.wait().is_ok() {
-            let _unchanged = asked.device();
-            unmount_or_flush(&asked.target, when_busy);
+            asked.end(when_busy);
         }
     };
     thread::Builder::new().name("signals".into()).spawn(end)?;

@@ -47,13 +47,36 @@ fn an_image_goes_on_with_what_was_synced_when_its_medium_comes_back() {
         kept.sync_all().is_err(),
         "a file of before came back to life"
     );
-    succeed_in_unmounting(&before.shown());
+    must("umount", &[text(&before.shown())]);
     let gone = shown.replace(mounted(&late)).unwrap_err();
     assert!(gone.to_string().contains("No such file"), "{gone}");
     assert!(e2fsck(&after.image()));
 }
 
-fn succeed_in_unmounting(place: &Path) {
-    let output = command("umount").arg(place).output().unwrap();
+/// Whoever unmounted the home has the directory below, on a filesystem that serves everybody.
+#[test]
+fn only_the_image_is_shut_down_and_never_what_is_below() {
+    let Some(stick) = Stick::new() else { return };
+    stick.must_create();
+    let (disk, below) = (stick.dir.path().join("disk"), stick.shown());
+    must("mkfs.ext4", &["-q", text(&disk), "8M"]);
+    must("mount", &["-o", "loop", text(&disk), text(&below)]);
+    let medium = DirectoryMedium::open(&stick.home()).unwrap();
+    let image = Image::open(&medium, false).unwrap();
+    let shown = Shown::at(&below, MountedImage::of(&image).unwrap()).unwrap();
+    must("umount", &[text(&below)]);
+    let refused = shown.shut_down();
+    let written = fs::write(below.join("file"), "text");
+    must("umount", &[text(&below)]);
+    assert!(refused.unwrap_err().to_string().contains("No such file"));
+    written.unwrap();
+}
+
+fn must(program: &str, arguments: &[&str]) {
+    let output = command(program).args(arguments).output().unwrap();
     assert!(output.status.success(), "{output:?}");
+}
+
+fn text(path: &Path) -> &str {
+    path.to_str().unwrap()
 }
