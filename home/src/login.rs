@@ -15,7 +15,7 @@
 //! | [`choose`] | which stick it is, or why it is none |
 //! | [`check`], [`lower`] | bringing its filesystem in order and mounting it |
 //! | [`open`](mod@open) | the home on it, in whichever mode |
-//! | [`watch`], [`in_use`], [`plugged`] | a stick that is pulled and comes back |
+//! | [`watch`], [`in_use`], [`plugged`], [`reserved`] | a stick that is pulled and comes back |
 //! | [`skel`] | what a new home begins with |
 //! | [`serve`] | all of that in order, until the last logout |
 //! | [`sessions`] | who is logged in, where systemd does not count |
@@ -38,6 +38,7 @@ pub mod open;
 pub mod person;
 pub mod place;
 pub mod plugged;
+pub mod reserved;
 pub mod serve;
 pub mod sessions;
 pub mod skel;

@@ -90,13 +90,11 @@ pub fn check(stick: &Stick) -> wendy_sys::Result<()> {
 /// # Errors
 /// As [`check`].
 pub fn repair(filesystem: Filesystem, node: &Path) -> wendy_sys::Result<()> {
-    if filesystem == Filesystem::Vfat {
-        match remove_half_written(node) {
-            Ok(removed) if removed == Removed::default() => {}
-            Ok(removed) => tracing::info!(?removed, "removed what was written in half"),
-            Err(error) => tracing::warn!(%error, "cannot look for what was written in half"),
-        }
-    }
+    // Held to the end: fsck.fat would repair under a mounted filesystem, the others look by themselves.
+    let _claim = match filesystem {
+        Filesystem::Vfat => Some(prepare_fat(node)?),
+        Filesystem::Exfat | Filesystem::Ext => None,
+    };
     for _ in 0..MOST_RUNS {
         let run = filesystem.tool().arg(node).accept(CORRECTED);
         match run.run(&Cancel::new()) {
@@ -112,11 +110,21 @@ pub fn repair(filesystem: Filesystem, node: &Path) -> wendy_sys::Result<()> {
     Ok(())
 }
 
-/// Before fsck.fat, which takes what is in directories never written for entries.
-fn remove_half_written(node: &Path) -> io::Result<Removed> {
+/// Before fsck.fat, which takes what is in directories never written for entries. As long as the result
+/// is kept nobody can mount the device (open(2), `O_EXCL`).
+fn prepare_fat(node: &Path) -> wendy_sys::Result<File> {
     let flags = OFlags::RDWR | OFlags::EXCL | OFlags::CLOEXEC;
-    let device = rustix::fs::open(node, flags, Mode::empty())?;
-    fat::remove_half_written(&File::from(device))
+    let device = rustix::fs::open(node, flags, Mode::empty()).map_err(|error| Error::Os {
+        what: format!("have {} for ourselves", node.display()),
+        source: error.into(),
+    })?;
+    let device = File::from(device);
+    match fat::remove_half_written(&device) {
+        Ok(removed) if removed == Removed::default() => {}
+        Ok(removed) => tracing::info!(?removed, "removed what was written in half"),
+        Err(error) => tracing::warn!(%error, "cannot look for what was written in half"),
+    }
+    Ok(device)
 }
 
 /// Whether the filesystem says that it was not unmounted. ext looks at that by itself.

@@ -8,6 +8,7 @@ use super::open::{Opened, Terms, open};
 use super::person::Person;
 use super::place::Place;
 use super::plugged::OnPlugged;
+use super::reserved::Reserved;
 use super::sticks::{self, Stick};
 use super::watch::{self, Watched};
 use super::{HERE, check, holders, lower};
@@ -146,6 +147,9 @@ fn keep(arrived: Arrived, person: &Person, place: &Arc<Place>) -> io::Result<()>
         home,
         target,
     } = arrived;
+    let _reserved = Reserved::new(&stick).inspect_err(
+        |error| tracing::warn!(%error, "a desktop may mount the stick when it is back"),
+    );
     let source = Source {
         stick,
         id,

@@ -93,6 +93,12 @@ impl<H: InUse> Watched<H> {
     }
 
     fn returned(&self, stick: &Stick) -> anyhow::Result<()> {
+        if let Some(path) = stick.mounted_at() {
+            anyhow::bail!(
+                "it is mounted at {}: unmount it and plug it in again",
+                path.display()
+            );
+        }
         check::check(stick)?;
         let medium = lower::mount(stick, &self.place)?;
         let resumed = self.resume(medium);
