@@ -121,6 +121,9 @@ struct State<M: Medium> {
     readers: HashMap<Ino, u32>,
     /// Files whose content may not be durable.
     dirty: BTreeSet<Ino>,
+    /// Files that were open in a way that lets the kernel map the lower for writing. A mapping outlives
+    /// what was open, and what is stored through it nobody is told.
+    mapped: HashSet<Ino>,
     /// Files whose content is being synced, once for everybody who does.
     in_sync: Vec<Ino>,
     /// References of the kernel to inodes.

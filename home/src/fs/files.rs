@@ -106,14 +106,19 @@ impl<M: Medium> HomeFs<M> {
     fn flags_for(&self, ino: Ino, backed: &Backed, flags: i32) -> FopenFlags {
         match backed {
             Backed::Cached => FopenFlags::FOPEN_KEEP_CACHE,
-            // Reads go to the lower file, and so do mappings, but each write comes to us.
-            Backed::Direct(_)
-                if is_writable(flags)
-                    && (!self.home.let_kernel_write(ino) || is_synchronous(flags)) =>
-            {
-                FopenFlags::FOPEN_DIRECT_IO
-            }
+            // Mappings go to the lower file, but each read and write comes to us.
+            Backed::Direct(_) if self.is_for_us(ino, flags) => FopenFlags::FOPEN_DIRECT_IO,
             Backed::Direct(_) => FopenFlags::empty(),
+        }
+    }
+
+    /// Whether what is read and written must not go to the lower file directly.
+    fn is_for_us(&self, ino: Ino, flags: i32) -> bool {
+        if is_writable(flags) {
+            let mapped = flags & libc::O_ACCMODE == libc::O_RDWR;
+            !self.home.let_kernel_write(ino, mapped) || is_synchronous(flags)
+        } else {
+            self.home.may_outgrow(ino)
         }
     }
 }

@@ -74,7 +74,7 @@ impl<M: Medium> State<M> {
     pub(super) fn finish(&mut self, mut batch: Batch) -> Result<()> {
         for ino in std::mem::take(&mut self.forgotten) {
             if self.is_unused(ino) {
-                self.dirty.remove(&ino);
+                self.forget_content(ino);
                 self.apply(&mut batch, Record::InodeGone(ino))?;
             }
         }
@@ -148,12 +148,17 @@ impl<M: Medium> State<M> {
         self.finish(batch)
     }
 
+    fn forget_content(&mut self, ino: Ino) {
+        self.dirty.remove(&ino);
+        self.mapped.remove(&ino);
+    }
+
     /// Removes an inode without names unless someone still has it open.
     pub(super) fn drop_if_unused(&mut self, ino: Ino) -> Result<()> {
         if !self.is_unused(ino) {
             return Ok(());
         }
-        self.dirty.remove(&ino);
+        self.forget_content(ino);
         let mut batch = self.begin_in_any_case()?;
         self.apply(&mut batch, Record::InodeGone(ino))?;
         self.finish(batch)

@@ -49,6 +49,7 @@ impl<M: Medium> Home<M> {
         let (file, size) = {
             let mut state = self.state();
             let file = self.content(&mut state, ino)?;
+            state.take_over_writes(ino)?;
             (file, state.table.inode(ino).ok_or(Errno::NOENT)?.size)
         };
         let length = usize::try_from(size.saturating_sub(offset)).map_or(length, |r| r.min(length));
@@ -79,12 +80,8 @@ impl<M: Medium> Home<M> {
         state.mark_written(ino)?;
         let inode = state.table.inode_mut(ino).ok_or(Errno::NOENT)?;
         if let Err(error) = written {
-            // What got onto the medium before is no part of the file.
-            if file.facts().is_ok_and(|facts| facts.size > inode.size) {
-                file.set_len(inode.size).map_err(errno)?;
-                state.cut.add(&file);
-            }
-            return Err(error);
+            let size = inode.size;
+            return state.give_back(ino, size).and(Err(error));
         }
         inode.size = inode.size.max(end);
         let now = Time::now();
@@ -102,15 +99,21 @@ impl<M: Medium> Home<M> {
 
     fn allocate_once(&self, ino: Ino, length: u64) -> Result<()> {
         let mut state = self.state();
+        // Else what the kernel has just written by itself would be cut off.
+        state.take_over_writes(ino)?;
         let size = state.table.inode(ino).ok_or(Errno::NOENT)?.size;
-        if length <= size {
+        let held = state.files.get(&ino).ok_or(Errno::BADF)?.file.facts();
+        if length <= held.map_err(errno)?.size {
             return Ok(());
         }
         self.prepare_length(&mut state, ino, length)?;
-        state.mark_written(ino)?.set_len(length).map_err(errno)?;
+        let grown = state.mark_written(ino)?.set_len(length).map_err(errno);
+        if let Err(error) = grown {
+            return state.give_back(ino, size).and(Err(error));
+        }
         let now = Time::now();
         let inode = state.table.inode_mut(ino).ok_or(Errno::NOENT)?;
-        inode.size = length;
+        inode.size = size.max(length);
         (inode.times.modified, inode.times.changed) = (now, now);
         Ok(())
     }
@@ -240,6 +243,9 @@ impl<M: Medium> State<M> {
         if !(touched || unseen) {
             return Ok(());
         }
+        if unseen {
+            self.dirty.insert(ino);
+        }
         let mut batch = self.begin_in_any_case()?;
         self.apply_inode(&mut batch, ino, |inode| {
             if unseen {
@@ -258,6 +264,18 @@ impl<M: Medium> State<M> {
             ),
         )?;
         self.finish(batch)
+    }
+
+    /// Takes from an open file what a failed change has put behind its `size`.
+    fn give_back(&mut self, ino: Ino, size: u64) -> Result<()> {
+        let open = self.files.get(&ino).ok_or(Errno::BADF)?;
+        // What the kernel may have written meanwhile cannot be told from it.
+        if open.direct.is_none() && open.file.facts().map_err(errno)?.size > size {
+            let file = Arc::clone(&open.file);
+            file.set_len(size).map_err(errno)?;
+            self.cut.add(&file);
+        }
+        Ok(())
     }
 
     /// Notes that an open file is about to change.

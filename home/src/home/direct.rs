@@ -5,6 +5,8 @@ use super::{Errno, Home, Ino, Medium, Result, State, Time, errno};
 /// Free bytes with which the kernel may write by itself although removed files still take space: more
 /// than is written until somebody looks again, with the next commit.
 const ROOMY: u64 = 4 << 30;
+/// Most bytes that a file is made longer by, which FAT writes out as zeros while everybody waits.
+const HOLE: u64 = 4 << 20;
 /// Free bytes below which removed files make room at once if the kernel writes by itself.
 const TIGHT: u64 = 256 << 20;
 
@@ -13,7 +15,7 @@ impl<M: Medium> Home<M> {
     /// and keeps it so until the last release. Files in several parts cannot be.
     ///
     /// # Errors
-    /// `EINVAL` for several parts, those of the medium.
+    /// `EINVAL` for several parts and for much that is missing, those of the medium.
     pub fn make_exact(&self, ino: Ino) -> Result<()> {
         let mut state = self.state();
         let size = state.table.inode(ino).ok_or(Errno::NOENT)?.size;
@@ -21,8 +23,15 @@ impl<M: Medium> Home<M> {
         if open.file.count() != 1 {
             return Err(Errno::INVAL);
         }
-        if size > 0 && open.file.facts().map_err(errno)?.size < size {
-            open.file.set_len(size).map_err(errno)?;
+        let held = open.file.facts().map_err(errno)?.size;
+        if size > held.saturating_add(HOLE) {
+            return Err(Errno::INVAL);
+        }
+        if size > held {
+            if let Err(error) = open.file.set_len(size) {
+                open.file.set_len(held).map_err(errno)?;
+                return Err(errno(error));
+            }
             // Else the next use would take it for a stranger's edit.
             open.touched = true;
         }
@@ -34,21 +43,34 @@ impl<M: Medium> Home<M> {
     /// writes, or only through mappings, which cannot make a file longer.
     ///
     /// Writes go through us where the file may need a further part, and where removed files keep
-    /// space that a write may soon need.
-    pub fn let_kernel_write(&self, ino: Ino) -> bool {
+    /// space that a write may soon need. `mapped` says whether it is open for mappings to be written to.
+    pub fn let_kernel_write(&self, ino: Ino, mapped: bool) -> bool {
         let one_part = self.medium.limits().part_size == u64::MAX;
         let mut state = self.state();
         let garbage = state.table.garbage().next().is_some();
         let may = one_part && (!garbage || self.has_free(ROOMY));
+        let state = &mut *state;
         let Some(open) = state.files.get_mut(&ino) else {
             return false;
         };
         open.unseen = true;
+        if mapped {
+            state.mapped.insert(ino);
+        }
         if may && open.direct.is_none() {
             let facts = open.fresh.take().or_else(|| open.file.facts().ok());
             open.direct = facts.map(|facts| (facts, Time::now()));
         }
         open.direct.is_some()
+    }
+
+    /// Whether an open file has more than the one part that the kernel reads, or may soon have.
+    #[must_use]
+    pub fn may_outgrow(&self, ino: Ino) -> bool {
+        let one_part = self.medium.limits().part_size == u64::MAX;
+        let state = self.state();
+        let open = state.files.get(&ino);
+        !one_part && open.is_some_and(|open| open.unseen || open.file.count() > 1)
     }
 
     /// Whether removed files keep space that a write of the kernel's own may need, of which we hear

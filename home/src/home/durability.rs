@@ -168,7 +168,9 @@ impl<M: Medium> Home<M> {
     fn dirty_content(&self, ino: Ino) -> Result<Option<Arc<SplitFile<M::File>>>> {
         let mut state = self.state();
         let open = state.files.get(&ino);
-        let unseen = open.is_some_and(|open| open.unseen) || state.in_sync.contains(&ino);
+        let unseen = open.is_some_and(|open| open.unseen)
+            || state.mapped.contains(&ino)
+            || state.in_sync.contains(&ino);
         let file = open.map(|open| Arc::clone(&open.file));
         if !state.dirty.remove(&ino) && !unseen {
             return Ok(None);

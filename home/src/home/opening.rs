@@ -88,6 +88,7 @@ impl<M: Medium> Home<M> {
             files: HashMap::new(),
             readers: HashMap::new(),
             dirty: BTreeSet::new(),
+            mapped: HashSet::new(),
             in_sync: Vec::new(),
             held: HashMap::new(),
             forgotten: Vec::new(),

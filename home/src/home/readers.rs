@@ -21,6 +21,7 @@ impl<M: Medium> Home<M> {
         let mut state = self.state();
         let inode = state.table.inode(ino).ok_or(Errno::NOENT)?;
         let waits = inode.kind == Kind::File && inode.size <= SMALL;
+        let waits = waits && !state.mapped.contains(&ino);
         if waits && !state.files.contains_key(&ino) {
             *state.readers.entry(ino).or_default() += 1;
             return Ok(None);

@@ -46,8 +46,7 @@ impl<M: Medium> Home<M> {
         let ino = {
             let state = self.state_at([from.0, to.0])?;
             let ino = state.find(from.0, from.1)?;
-            let replaces = state.find(to.0, to.1).is_ok_and(|target| target != ino);
-            if !replaces || !state.dirty.contains(&ino) {
+            if !state.find(to.0, to.1).is_ok_and(|target| target != ino) {
                 return Ok(());
             }
             ino

@@ -3,6 +3,7 @@ use crate::medium::fake::Fake;
 use crate::names;
 
 mod cut;
+mod direct;
 mod foreign;
 mod full;
 mod lazy;
