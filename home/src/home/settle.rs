@@ -22,11 +22,15 @@ use rustix::io::Errno;
 use std::collections::{BTreeSet, HashSet};
 use std::io;
 use std::sync::PoisonError;
+use std::thread::sleep;
+use std::time::Duration;
 
 /// Objects settled in one go, so that others wait only shortly.
 const BATCH: usize = 256;
 /// The same for objects that are renamed, each of which is synced.
 const MOVES: usize = 16;
+/// Time between two rounds: a lock goes to who asks for it first.
+const BREATH: Duration = Duration::from_millis(1);
 
 impl<M: Medium> Home<M> {
     /// Gives every lower object its place and removes all garbage, as far as the medium allows.
@@ -34,19 +38,26 @@ impl<M: Medium> Home<M> {
     /// # Errors
     /// Those of the medium; what could not be settled is tried again at the next use.
     pub fn settle(&self) -> Result<()> {
-        let _syncing = self.syncing();
         while !self.is_settled() {
-            self.record_all()?;
-            let garbage = self.garbage();
-            self.commit_log()?;
-            self.sync_medium()?;
-            let _moving = self.moving.write().unwrap_or_else(PoisonError::into_inner);
-            self.settle_batch(&garbage)?;
-            // The space of removed files is used again: their names must be gone by then.
-            self.sync_medium()?;
-            self.commit_log()?;
-            self.state().vacated.clear();
+            self.settle_some()?;
+            // Who waits for a sync comes before the next round.
+            sleep(BREATH);
         }
+        Ok(())
+    }
+
+    fn settle_some(&self) -> Result<()> {
+        let _syncing = self.syncing();
+        self.record_all()?;
+        let garbage = self.garbage();
+        self.commit_log()?;
+        self.sync_medium()?;
+        let _moving = self.moving.write().unwrap_or_else(PoisonError::into_inner);
+        self.settle_batch(&garbage)?;
+        // The space of removed files is used again: their names must be gone by then.
+        self.sync_medium()?;
+        self.commit_log()?;
+        self.state().vacated.clear();
         Ok(())
     }
 
