@@ -52,7 +52,7 @@ impl Claims {
         let name = fs::read_to_string(&path).unwrap_or_default();
         match name.trim_end() {
             name if name == me.name => Owner::Me,
-            name if name.is_empty() || Person::named(name).is_none() => Owner::Nobody,
+            name if name.is_empty() || Person::is_gone(name) => Owner::Nobody,
             name => Owner::Other(name.to_owned(), path),
         }
     }

@@ -40,7 +40,8 @@ pub fn look(stick: &Stick) -> Content {
     }
     // A journal would be replayed even so.
     let params: &[_] = match stick.filesystem.driver() {
-        "ext4" => &[("noload", None)],
+        // It may ask for a panic of the kernel.
+        "ext4" => &[("noload", None), ("errors", Some("remount-ro"))],
         _ => &[],
     };
     let driver = stick.filesystem.driver();

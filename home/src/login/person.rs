@@ -38,6 +38,12 @@ impl Person {
         account.and_then(Self::from_account)
     }
 
+    /// Whether there is no account `name` for sure: who cannot ask does not know.
+    #[must_use]
+    pub fn is_gone(name: &str) -> bool {
+        matches!(User::from_name(name), Ok(None))
+    }
+
     fn from_account(account: User) -> Option<Self> {
         (!account.uid.is_root()).then(|| Self {
             name: account.name,
@@ -65,8 +71,11 @@ impl Person {
         if !home.is_dir() {
             return Err(format!("{shown} is no directory"));
         }
-        match home.ancestors().skip(1).find(|above| !is_roots_own(above)) {
-            Some(above) if home != Path::new("/") => Err(format!(
+        let mut above = home.ancestors().skip(1).enumerate();
+        // In a sticky directory the owner of the home, its user, can put something else there.
+        let refused = above.find(|(distance, above)| !is_roots_own(above, *distance > 0));
+        match refused {
+            Some((_, above)) if home != Path::new("/") => Err(format!(
                 "others than root can change {}, so nothing is mounted below",
                 above.display()
             )),
@@ -76,13 +85,15 @@ impl Person {
     }
 }
 
-/// Whether only root can rename what is in a directory; where it is sticky, only owners can.
-fn is_roots_own(directory: &Path) -> bool {
+/// Whether only root can rename what is in a directory; where it is sticky, only owners can (inode(7)),
+/// which may be enough.
+fn is_roots_own(directory: &Path, sticky_is_enough: bool) -> bool {
     use std::os::unix::fs::MetadataExt as _;
     const OTHERS_WRITE: u32 = 0o022;
     const STICKY: u32 = 0o1000;
     fs::symlink_metadata(directory).is_ok_and(|facts| {
-        facts.uid() == 0 && (facts.mode() & OTHERS_WRITE == 0 || facts.mode() & STICKY != 0)
+        let sticky = sticky_is_enough && facts.mode() & STICKY != 0;
+        facts.uid() == 0 && (facts.mode() & OTHERS_WRITE == 0 || sticky)
     })
 }
 
@@ -127,7 +138,15 @@ mod tests {
             home: home.to_owned(),
         };
         if rustix::process::getuid().is_root() {
+            use std::os::unix::fs::PermissionsExt as _;
             assert_eq!(person(&link).safe_home(), Ok(home.clone()));
+            let mode = |mode| fs::set_permissions(dir.path(), fs::Permissions::from_mode(mode));
+            mode(0o1777).unwrap();
+            assert!(
+                person(&home).safe_home().is_err(),
+                "its owner can rename it"
+            );
+            mode(0o755).unwrap();
             std::os::unix::fs::chown(dir.path(), Some(1000), None).unwrap();
         }
         assert!(person(&home).safe_home().is_err());

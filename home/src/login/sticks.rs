@@ -2,7 +2,9 @@
 
 use super::check::Filesystem;
 use crate::image;
+use std::fs;
 use std::io;
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use wendy_sys::{Cancel, DevNum, mountinfo, tool::Tool};
 
@@ -94,12 +96,19 @@ fn is_removable(device: &udev::Device) -> bool {
             return true;
         }
         // An image of a stick serves as a stick, that of a home lies on one.
-        if let Some(file) = at.attribute_value("loop/backing_file") {
-            return !Path::new(file).ends_with(image::FILE);
+        if let Some(file) = at.attribute_value("loop/backing_file").map(Path::new) {
+            return !file.ends_with(image::FILE) && is_roots(file);
         }
         next = at.parent();
     }
     false
+}
+
+/// Whether nobody but root can change a file: anybody at the computer may have a loop device made.
+fn is_roots(file: &Path) -> bool {
+    const OTHERS_WRITE: u32 = 0o022;
+    fs::symlink_metadata(file)
+        .is_ok_and(|facts| facts.uid() == 0 && facts.mode() & OTHERS_WRITE == 0)
 }
 
 fn property(device: &udev::Device, name: &str) -> String {
@@ -116,6 +125,20 @@ fn shown(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_file_of_anybody_elses_is_no_stick() {
+        let dir = tempfile::tempdir().unwrap();
+        let (file, link) = (dir.path().join("file"), dir.path().join("link"));
+        fs::write(&file, "").unwrap();
+        std::os::unix::fs::symlink(&file, &link).unwrap();
+        assert!(!is_roots(&dir.path().join("none")));
+        if rustix::process::getuid().is_root() {
+            assert!(is_roots(&file) && !is_roots(&link));
+            std::os::unix::fs::chown(&file, Some(1000), None).unwrap();
+        }
+        assert!(!is_roots(&file));
+    }
 
     #[test]
     fn a_label_cannot_speak_to_the_terminal() {
