@@ -18,6 +18,7 @@
 //! | [`watch`], [`in_use`], [`plugged`], [`reserved`] | a stick that is pulled and comes back |
 //! | [`skel`] | what a new home begins with |
 //! | [`serve`] | all of that in order, until the last logout |
+//! | `answer` | what the login that waits is told, in time |
 //! | [`sessions`] | who is logged in, where systemd does not count |
 //! | [`holders`] | who keeps a home from being unmounted |
 //!
@@ -45,11 +46,20 @@ pub mod skel;
 pub mod sticks;
 pub mod watch;
 
+mod answer;
+
 /// How long a login waits for its home before it goes on without.
 pub const PATIENCE: Duration = Duration::from_secs(30);
 
 /// Name of the directory on the stick that holds the home.
 pub const DIRECTORY: &str = "pershome";
+
+/// What a login is told that has waited long enough.
+fn too_late() -> String {
+    format!(
+        "The stick does not answer, or is still being checked. Log out and in again later. {HERE}"
+    )
+}
 
 /// What a login without a home on a stick is told at the end.
 const HERE: &str = "You use your home on this computer.";

@@ -8,15 +8,17 @@ use super::person::Person;
 use super::place::{Place, Waiting};
 use super::serve;
 use super::sessions::Sessions;
-use super::{HERE, PATIENCE};
+use super::{HERE, PATIENCE, too_late};
 use std::io::{self, Write as _};
 use std::path::Path;
+use std::process::{Command, Stdio};
 use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
 use std::thread;
 use std::time::{Duration, Instant};
-use wendy_sys::{Cancel, tool::Tool};
+use wendy_sys::Cancel;
 
 mod alone;
+mod systemd;
 
 /// Services that act for a user who is logged in already, or for one who is not there.
 const NO_LOGINS: [&str; 9] = [
@@ -32,8 +34,10 @@ const NO_LOGINS: [&str; 9] = [
 ];
 /// After this long a person wants to know what is going on.
 const SILENCE: Duration = Duration::from_secs(3);
-/// How long one of systemd's tools may take to answer.
-const ANSWER: Duration = Duration::from_secs(5);
+/// How long a logout waits for the stick to have everything: then it can be pulled.
+const FAREWELL: Duration = Duration::from_secs(10);
+/// How often to ask.
+const MOMENT: Duration = Duration::from_millis(50);
 /// How long after a login stops waiting the server is given to notice.
 const GRACE: Duration = Duration::from_secs(2);
 
@@ -44,7 +48,8 @@ pub struct Session {
     pub user: String,
     /// `PAM_SERVICE`.
     pub service: String,
-    /// Whether `PAM_RHOST` names another computer.
+    /// Whether `PAM_RHOST` names a computer, if only this one: who connects to it from itself need not
+    /// sit at it.
     pub remote: bool,
 }
 
@@ -53,11 +58,10 @@ impl Session {
     #[must_use]
     pub fn from_environment() -> Self {
         let variable = |name: &str| std::env::var(name).unwrap_or_default();
-        let host = variable("PAM_RHOST");
         Self {
             user: variable("PAM_USER"),
             service: variable("PAM_SERVICE"),
-            remote: !["", "localhost", "127.0.0.1", "::1"].contains(&host.as_str()),
+            remote: !variable("PAM_RHOST").is_empty(),
         }
     }
 
@@ -82,13 +86,14 @@ pub fn open(session: &Session) -> io::Result<()> {
         return Ok(());
     }
     let place = Place::of(person.uid)?;
+    let was_pulled = place.is_pulled();
     let outcome = if has_systemd() {
-        open_with_systemd(&person, &place, session.remote)
+        systemd::open(&person, &place, session.remote)
     } else {
         alone::open(&person, &place, session.remote)
     };
     match outcome {
-        Ok(()) if left && serve::is_mounted(&person) => {}
+        Ok(()) if left && !was_pulled && serve::is_mounted(&person) => {}
         Ok(()) => say(&place.said().unwrap_or_default()),
         Err(why) => say(&why),
     }
@@ -109,54 +114,46 @@ pub fn close(session: &Session) -> io::Result<()> {
     if !has_systemd() {
         return alone::close(&place);
     }
-    // Usually systemd does it all: the unit ends with the user's last session. Unless logind was
-    // never told of this one.
-    let manager = format!("user@{}.service", person.uid);
-    if serve::is_mounted(&person) && answer("systemctl", &["is-active", &manager]).is_none() {
-        answer("systemctl", &["stop", "--no-block", &unit(person.uid)]);
+    if serve::is_mounted(&person) {
+        save(&person)?;
+        systemd::close(&person);
     }
     Ok(())
 }
 
-fn open_with_systemd(person: &Person, place: &Place, remote: bool) -> Result<(), String> {
-    if !serve::is_mounted(person) {
-        make_way(person)?;
+/// Makes durable what was written so far: who logs out is about to pull the stick. A process of its own
+/// does it, because one that waits for a dead stick does not end.
+fn save(person: &Person) -> io::Result<()> {
+    #[allow(
+        clippy::disallowed_methods,
+        reason = "it is not waited for as long as a tool would be"
+    )]
+    let mut sync = Command::new("/proc/self/exe")
+        .arg("sync")
+        .arg(&person.home)
+        .env_clear()
+        .current_dir("/")
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()?;
+    let end = Instant::now() + FAREWELL;
+    while sync.try_wait()?.is_none() && Instant::now() < end {
+        thread::sleep(MOMENT);
     }
-    wait_for_home(place, remote, |cancel| {
-        let run = Tool::new("systemctl").args(["start", &unit(person.uid)]);
-        run.run(cancel).map(drop).map_err(|_| failed(person))
-    })
+    Ok(())
 }
 
-/// Makes sure that nothing of the user runs in the home of this computer.
-fn make_way(person: &Person) -> Result<(), String> {
-    let state = answer(
-        "loginctl",
-        &["show-user", "--property=State", "--value", &person.name],
-    );
-    match state.as_deref() {
-        Some("active" | "online") => Err(logged_in_without()),
-        Some("lingering") => Err(format!(
-            "Programs of yours run even while you are logged out, so your home stays on this \
-             computer. To have it on a stick: loginctl disable-linger {}, restart, log in.",
-            person.name
-        )),
-        // Within seconds of the last logout: what is left ends now instead of in a moment.
-        Some("closing") => {
-            answer(
-                "systemctl",
-                &["stop", &format!("user@{}.service", person.uid)],
-            );
-            Ok(())
-        }
-        _ => Ok(()),
-    }
+fn stick_is_away() -> String {
+    String::from(
+        "The stick with your home was pulled out while you are logged in: plug it in again to go on.",
+    )
 }
 
-fn failed(person: &Person) -> String {
-    let unit = unit(person.uid);
+fn still_used() -> String {
     format!(
-        "Your home could not be taken from a stick; root finds why with: journalctl -u {unit}. {HERE}"
+        "Programs still use your home of the last session, or its stick is still being checked. \
+         Log out and in again later. {HERE}"
     )
 }
 
@@ -180,9 +177,7 @@ fn wait_for_home(
     let started = start(&cancel);
     if cancel.is_cancelled() {
         tracing::warn!(waited = ?begin.elapsed(), "gave up waiting");
-        return Err(format!(
-            "The stick does not answer, or is still being checked. Log out and in again later. {HERE}"
-        ));
+        return Err(too_late());
     }
     started
 }
@@ -203,30 +198,8 @@ fn patience(cancel: Cancel) -> Sender<()> {
     stop
 }
 
-/// What a tool prints, its last line end removed; `None` if it fails or takes too long.
-fn answer(tool: &str, arguments: &[&str]) -> Option<String> {
-    let cancel = Cancel::new();
-    let (_stop, stopped) = channel::<()>();
-    let late = cancel.clone();
-    thread::spawn(move || {
-        if stopped.recv_timeout(ANSWER) == Err(RecvTimeoutError::Timeout) {
-            late.cancel();
-        }
-    });
-    let output = Tool::new(tool).args(arguments).run(&cancel).ok()?;
-    Some(
-        String::from_utf8_lossy(&output.stdout)
-            .trim_end()
-            .to_owned(),
-    )
-}
-
 fn has_systemd() -> bool {
     Path::new("/run/systemd/system").is_dir()
-}
-
-fn unit(uid: u32) -> String {
-    format!("wendy-home@{uid}.service")
 }
 
 /// Says something at the login. A login that does not listen is none of our business.

@@ -3,13 +3,15 @@
 //! | file | content |
 //! |---|---|
 //! | `waiting` | until when somebody waits at the login, and whether they sit at this computer |
+//! | `pulled` | there while the stick of a home in use is not |
 //! | `said` | what the server has to say to them, in whole lines |
 //! | `server` | the server's process number, locked while it runs |
 //! | `log` | what the server says to administrators, where systemd does not take it |
 //! | `sessions` | who is logged in, see [`sessions`](super::sessions) |
 //! | `stick/` | where the stick is mounted |
 
-use rustix::fs::{FlockOperation, Mode, OFlags, flock};
+use rustix::fs::{AtFlags, FlockOperation, Mode, OFlags, flock, unlinkat};
+use rustix::io::Errno;
 use rustix::process::Pid;
 use rustix::time::{ClockId, clock_gettime};
 use std::fs::{DirBuilder, File};
@@ -23,6 +25,7 @@ use wendy_sys::dir;
 const RUN: &str = "/run/wendy-home";
 const SMALL: usize = 4096;
 const SERVER: &str = "server";
+const PULLED: &str = "pulled";
 
 /// Somebody who waits at the login.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -46,7 +49,13 @@ impl Waiting {
     /// Whether they still wait.
     #[must_use]
     pub fn is_there(&self) -> bool {
-        since_boot() < self.until
+        !self.left().is_zero()
+    }
+
+    /// How long they still wait.
+    #[must_use]
+    pub fn left(&self) -> Duration {
+        self.until.saturating_sub(since_boot())
     }
 
     fn render(self) -> String {
@@ -187,6 +196,29 @@ impl Place {
     #[must_use]
     pub fn said(&self) -> Option<String> {
         self.read("said").filter(|text| !text.is_empty())
+    }
+
+    /// Notes whether the stick of a home in use is away.
+    ///
+    /// # Errors
+    /// Those of writing and removing a file.
+    pub fn set_pulled(&self, pulled: bool) -> wendy_sys::Result<()> {
+        if pulled {
+            return self.write(PULLED, "");
+        }
+        match unlinkat(&self.dir, PULLED, AtFlags::empty()) {
+            Ok(()) | Err(Errno::NOENT) => Ok(()),
+            Err(error) => Err(wendy_sys::Error::Os {
+                what: format!("remove {}", self.path.join(PULLED).display()),
+                source: error.into(),
+            }),
+        }
+    }
+
+    /// Whether the stick of a home in use is away.
+    #[must_use]
+    pub fn is_pulled(&self) -> bool {
+        self.read(PULLED).is_some()
     }
 
     fn write(&self, name: &str, text: &str) -> wendy_sys::Result<()> {

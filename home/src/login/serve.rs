@@ -1,5 +1,6 @@
 //! The server: gets the home of one user for a login that waits, and keeps it until the last logout.
 
+use super::answer::Answer;
 use super::choose::{Found, choose};
 use super::claims::{Claims, Owner};
 use super::in_use::{Files, InImage, InUse};
@@ -17,7 +18,6 @@ use crate::image::serve::Shown;
 use crate::image::{self, MountedImage};
 use crate::mount::{self, MountOptions};
 use crate::sync;
-use rustix::fs::{Mode, OFlags};
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -45,13 +45,16 @@ pub fn serve(uid: u32, host: [u8; 16]) -> io::Result<()> {
     let place = Arc::new(Place::of(uid)?);
     let _running = place.serve()?;
     place.say("").map_err(io::Error::other)?;
+    place.set_pulled(false).map_err(io::Error::other)?;
+    // Who asks it to end waits for the check: it writes.
+    mount::block_signals()?;
+    let answer = Answer::within_patience(&place)?;
     clear(&person, &place)?;
-    let served = match arrive(&person, &place, host) {
-        Ok(arrived) => keep(arrived, &person, &place),
+    let served = match arrive(&person, &answer, &place, host) {
+        Ok(arrived) => keep(arrived, &person, &answer, &place),
         Err(why) => {
             tracing::warn!(user = %person.name, why);
-            place.say(&why).map_err(io::Error::other)?;
-            tell_ready()
+            answer.refuse(&why)
         }
     };
     lower::detach(&place).map_err(io::Error::other)?;
@@ -87,7 +90,12 @@ fn homes_of(person: &Person) -> impl Iterator<Item = Mount> {
 }
 
 /// Finds, checks and opens the home.
-fn arrive(person: &Person, place: &Place, host: [u8; 16]) -> Result<Arrived, String> {
+fn arrive(
+    person: &Person,
+    answer: &Answer,
+    place: &Place,
+    host: [u8; 16],
+) -> Result<Arrived, String> {
     let waiting = place.waiting().ok_or("nobody waits at the login")?;
     let target = person.safe_home()?;
     let claims = Claims::of_this_computer();
@@ -106,8 +114,13 @@ fn arrive(person: &Person, place: &Place, host: [u8; 16]) -> Result<Arrived, Str
         known: chosen.owner == Owner::Me,
     };
     let (id, home) = open(medium, terms).map_err(|error| sorry(&error))?;
+    // It may have looked like another one before it was brought in order.
+    let is_another = matches!(chosen.content, Content::Home(seen) if seen != id);
+    if is_another || matches!(claims.owner(&id, person), Owner::Other(..)) {
+        return Err(sorry(&"it holds another home than it seemed to"));
+    }
     claims.claim(&id, person).map_err(|error| sorry(&error))?;
-    if place.waiting().is_none() {
+    if !answer.decide() {
         return Err(format!(
             "The stick {} is in order now. Log out and in again to have your home.",
             stick.name
@@ -140,7 +153,7 @@ fn find(person: &Person, claims: &Claims) -> Result<Vec<Found>, String> {
 }
 
 /// Shows the home until the end.
-fn keep(arrived: Arrived, person: &Person, place: &Arc<Place>) -> io::Result<()> {
+fn keep(arrived: Arrived, person: &Person, answer: &Answer, place: &Arc<Place>) -> io::Result<()> {
     let Arrived {
         stick,
         id,
@@ -154,6 +167,7 @@ fn keep(arrived: Arrived, person: &Person, place: &Arc<Place>) -> io::Result<()>
         stick,
         id,
         place: Arc::clone(place),
+        answer: answer.clone(),
     };
     match home {
         Opened::Files(home) => keep_files(*home, &target, &source),
@@ -196,6 +210,7 @@ struct Source {
     stick: Stick,
     id: HomeId,
     place: Arc<Place>,
+    answer: Answer,
 }
 
 impl Source {
@@ -215,8 +230,7 @@ impl Source {
             said +=
                 " The stick is write-protected: you can read your home, but change nothing in it.";
         }
-        self.place.say(&said).map_err(io::Error::other)?;
-        tell_ready()
+        self.answer.tell(&said)
     }
 }
 
@@ -230,11 +244,4 @@ fn let_go(home: &Path) {
     if let Err(error) = wendy_sys::mount::detach(home, true) {
         tracing::error!(%error, "cannot let the home go");
     }
-}
-
-/// Tells systemd, or the hook that waits for the end of our standard output.
-fn tell_ready() -> io::Result<()> {
-    sd_notify::notify(&[sd_notify::NotifyState::Ready])?;
-    let nothing = rustix::fs::open("/dev/null", OFlags::WRONLY | OFlags::CLOEXEC, Mode::empty())?;
-    Ok(rustix::stdio::dup2_stdout(nothing)?)
 }

@@ -86,6 +86,7 @@ impl<H: InUse> Watched<H> {
 
     fn pulled(&self) {
         self.home.pulled();
+        self.note_pulled(true);
         tracing::warn!(stick = %self.stick.name, "pulled while in use: plug it in again to go on");
         if let Err(error) = lower::detach(&self.place) {
             tracing::error!(%error, "cannot unmount what was pulled");
@@ -106,8 +107,16 @@ impl<H: InUse> Watched<H> {
             lower::detach(&self.place)?;
         }
         resumed?;
+        self.note_pulled(false);
         tracing::info!(stick = %stick.name, "back: the home goes on");
         Ok(())
+    }
+
+    /// For logins meanwhile.
+    fn note_pulled(&self, pulled: bool) {
+        if let Err(error) = self.place.set_pulled(pulled) {
+            tracing::warn!(%error, "logins will not be told where the stick is");
+        }
     }
 
     fn resume(&self, medium: DirectoryMedium) -> anyhow::Result<()> {

@@ -256,12 +256,21 @@ impl Stick {
         result
     }
 
+    /// As when it was pulled.
+    pub fn forget_in_udev(&self) {
+        fs::remove_file(self.in_udev()).unwrap();
+    }
+
     /// What udevd would note: its database is all that libudev reads.
     fn tell_udev(&self, label: &str) {
+        let text = format!("E:ID_FS_TYPE=ext4\nE:ID_FS_UUID={label}\nE:ID_FS_LABEL={label}\n");
+        fs::write(self.in_udev(), text).unwrap();
+    }
+
+    fn in_udev(&self) -> PathBuf {
         let device = fs::metadata(&self.node).unwrap().rdev();
         let (major, minor) = (rustix::fs::major(device), rustix::fs::minor(device));
-        let text = format!("E:ID_FS_TYPE=ext4\nE:ID_FS_UUID={label}\nE:ID_FS_LABEL={label}\n");
-        fs::write(format!("/run/udev/data/b{major}:{minor}"), text).unwrap();
+        PathBuf::from(format!("/run/udev/data/b{major}:{minor}"))
     }
 }
 

@@ -2,26 +2,31 @@
 
 use super::super::person::Person;
 use super::super::place::Place;
-use super::{Sessions, logged_in_without, serve, wait_for_home};
+use super::{FAREWELL, MOMENT, Sessions};
+use super::{logged_in_without, serve, stick_is_away, still_used, wait_for_home};
 use rustix::event::{PollFd, PollFlags, poll};
 use rustix::process::{Signal, getppid, kill_process};
 use std::io;
 use std::os::fd::OwnedFd;
 use std::process::{Command, Stdio};
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 use wendy_sys::Cancel;
-
-/// How long a logout waits for the stick to be free: then it can be pulled.
-const FAREWELL: Duration = Duration::from_secs(10);
 
 pub(super) fn open(person: &Person, place: &Place, remote: bool) -> Result<(), String> {
     let words = |error: io::Error| format!("Your home cannot be taken from a stick: {error}.");
     let mut sessions = Sessions::of(place).map_err(words)?;
     let first = sessions.is_empty();
     sessions.enter(parent()).map_err(words)?;
+    if first && place.is_pulled() {
+        end_server(place).map_err(words)?;
+    }
     if place.server().is_some() {
-        return Ok(());
+        return match (serve::is_mounted(person), place.is_pulled()) {
+            (true, false) => Ok(()),
+            (true, true) => Err(stick_is_away()),
+            (false, _) => Err(still_used()),
+        };
     }
     if !first && !serve::is_mounted(person) {
         return Err(logged_in_without());
@@ -37,12 +42,16 @@ pub(super) fn close(place: &Place) -> io::Result<()> {
     if !sessions.is_empty() {
         return Ok(());
     }
+    end_server(place)
+}
+
+fn end_server(place: &Place) -> io::Result<()> {
     let end = Instant::now() + FAREWELL;
     if let Some(server) = place.server() {
         kill_process(server, Signal::TERM)?;
     }
     while place.server().is_some() && Instant::now() < end {
-        thread::sleep(Duration::from_millis(50));
+        thread::sleep(MOMENT);
     }
     Ok(())
 }

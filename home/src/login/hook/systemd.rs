@@ -1,0 +1,139 @@
+//! The hook where systemd runs: a unit is the server, and logind knows who is logged in.
+
+use super::super::person::Person;
+use super::super::place::Place;
+use super::{
+    FAREWELL, HERE, MOMENT, logged_in_without, serve, stick_is_away, still_used, wait_for_home,
+};
+use std::sync::mpsc::{RecvTimeoutError, channel};
+use std::thread;
+use std::time::{Duration, Instant};
+use wendy_sys::{Cancel, tool::Tool};
+
+/// How long one of systemd's tools may take to answer.
+const ANSWER: Duration = Duration::from_secs(5);
+
+pub(super) fn open(person: &Person, place: &Place, remote: bool) -> Result<(), String> {
+    let home = home_unit(person);
+    if place.is_pulled() || !serve::is_mounted(person) {
+        make_way(person)?;
+        // One whose stick is away is nobody's any more.
+        if serve::is_mounted(person) {
+            answer("systemctl", &["stop", &home]);
+        }
+    }
+    wait_until_let_go(&home)?;
+    wait_for_home(place, remote, |cancel| {
+        let run = Tool::new("systemctl").args(["start", &home]);
+        run.run(cancel).map(drop).map_err(|_| failed(person))
+    })
+}
+
+/// Usually systemd does it all: the unit ends with the user's last session. Unless logind was never
+/// told of this one.
+pub(super) fn close(person: &Person) {
+    let manager = state_of(&manager_unit(person));
+    if matches!(manager.as_deref(), Some("inactive" | "failed")) {
+        answer("systemctl", &["stop", "--no-block", &home_unit(person)]);
+    }
+}
+
+/// Waits for a unit that is about to end: starting it again would hold up the login until it has.
+fn wait_until_let_go(home: &str) -> Result<(), String> {
+    let end = Instant::now() + FAREWELL;
+    while state_of(home).as_deref() == Some("deactivating") {
+        if Instant::now() > end {
+            return Err(still_used());
+        }
+        thread::sleep(MOMENT);
+    }
+    Ok(())
+}
+
+/// Makes sure that nothing of the user runs in the home of this computer, or in a dead one.
+fn make_way(person: &Person) -> Result<(), String> {
+    let is_shown = serve::is_mounted(person);
+    match of_user(person, "State").as_deref() {
+        Some("active" | "online") if is_shown => Err(stick_is_away()),
+        Some("active" | "online") => Err(logged_in_without()),
+        Some("lingering") => Err(format!(
+            "Programs of yours run even while you are logged out, so your home stays on this \
+             computer. To have it on a stick: loginctl disable-linger {}, restart, log in.",
+            person.name
+        )),
+        Some("closing") => end_last_session(person),
+        _ => Ok(()),
+    }
+}
+
+/// Within seconds of the last logout: what is left ends now instead of in a moment.
+fn end_last_session(person: &Person) -> Result<(), String> {
+    let end = Instant::now() + ANSWER;
+    while of_user(person, "Sessions").is_some_and(|sessions| !sessions.is_empty()) {
+        if Instant::now() > end {
+            return Err(format!(
+                "Programs of your last session still run. To end them: loginctl terminate-user {}, \
+                 then log in again. {HERE}",
+                person.name
+            ));
+        }
+        thread::sleep(MOMENT);
+    }
+    let manager = manager_unit(person);
+    answer("systemctl", &["stop", &manager]);
+    match state_of(&manager).as_deref() {
+        Some("inactive" | "failed") => Ok(()),
+        _ => Err(still_used()),
+    }
+}
+
+fn failed(person: &Person) -> String {
+    let unit = home_unit(person);
+    format!(
+        "Your home could not be taken from a stick; root finds why with: journalctl -u {unit}. {HERE}"
+    )
+}
+
+fn home_unit(person: &Person) -> String {
+    format!("wendy-home@{}.service", person.uid)
+}
+
+/// All that runs for a user outside of sessions, from the first login to the last logout.
+fn manager_unit(person: &Person) -> String {
+    format!("user@{}.service", person.uid)
+}
+
+/// `ActiveState` of a unit; `None` if nobody answers.
+fn state_of(unit: &str) -> Option<String> {
+    answer(
+        "systemctl",
+        &["show", "--property=ActiveState", "--value", unit],
+    )
+}
+
+/// What logind knows of a user.
+fn of_user(person: &Person, property: &str) -> Option<String> {
+    let property = format!("--property={property}");
+    answer(
+        "loginctl",
+        &["show-user", &property, "--value", &person.name],
+    )
+}
+
+/// What a tool prints, its last line end removed; `None` if it fails or takes too long.
+fn answer(tool: &str, arguments: &[&str]) -> Option<String> {
+    let cancel = Cancel::new();
+    let (_stop, stopped) = channel::<()>();
+    let late = cancel.clone();
+    thread::spawn(move || {
+        if stopped.recv_timeout(ANSWER) == Err(RecvTimeoutError::Timeout) {
+            late.cancel();
+        }
+    });
+    let output = Tool::new(tool).args(arguments).run(&cancel).ok()?;
+    Some(
+        String::from_utf8_lossy(&output.stdout)
+            .trim_end()
+            .to_owned(),
+    )
+}
