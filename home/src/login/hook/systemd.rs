@@ -53,7 +53,7 @@ fn wait_until_let_go(home: &str) -> Result<(), String> {
 /// Makes sure that nothing of the user runs in the home of this computer, or in a dead one.
 fn make_way(person: &Person) -> Result<(), String> {
     let is_shown = serve::is_mounted(person);
-    match of_user(person, "State").as_deref() {
+    match state_of_user(person).as_deref() {
         Some("active" | "online") if is_shown => Err(stick_is_away()),
         Some("active" | "online") => Err(logged_in_without()),
         Some("lingering") => Err(format!(
@@ -68,17 +68,6 @@ fn make_way(person: &Person) -> Result<(), String> {
 
 /// Within seconds of the last logout: what is left ends now instead of in a moment.
 fn end_last_session(person: &Person) -> Result<(), String> {
-    let end = Instant::now() + ANSWER;
-    while of_user(person, "Sessions").is_some_and(|sessions| !sessions.is_empty()) {
-        if Instant::now() > end {
-            return Err(format!(
-                "Programs of your last session still run. To end them: loginctl terminate-user {}, \
-                 then log in again. {HERE}",
-                person.name
-            ));
-        }
-        thread::sleep(MOMENT);
-    }
     let manager = manager_unit(person);
     answer("systemctl", &["stop", &manager]);
     match state_of(&manager).as_deref() {
@@ -111,12 +100,11 @@ fn state_of(unit: &str) -> Option<String> {
     )
 }
 
-/// What logind knows of a user.
-fn of_user(person: &Person, property: &str) -> Option<String> {
-    let property = format!("--property={property}");
+/// `State` of a user, as logind knows it.
+fn state_of_user(person: &Person) -> Option<String> {
     answer(
         "loginctl",
-        &["show-user", &property, "--value", &person.name],
+        &["show-user", "--property=State", "--value", &person.name],
     )
 }
 
