@@ -8,8 +8,8 @@ use std::os::fd::AsRawFd;
 
 use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
 use rustix::fs::{
-    AtFlags, FileType, IFlags, Mode, StatxAttributes, XattrFlags, chmodat, chownat, fchmod, fchown,
-    futimens, ioctl_getflags, ioctl_setflags, utimensat,
+    AtFlags, FileType, IFlags, Mode, OFlags, StatxAttributes, XattrFlags, chmod, chownat, fchmod,
+    fchown, futimens, ioctl_getflags, ioctl_setflags, openat, utimensat,
 };
 use rustix::io::Errno;
 use rustix::process::{Gid, Uid};
@@ -159,10 +159,22 @@ pub(crate) fn apply_at(
     let (uid, gid) = (Uid::from_raw(facts.uid), Gid::from_raw(facts.gid));
     chownat(dir, name, Some(uid), Some(gid), nofollow).map_err(fail)?;
     if facts.kind != FileType::Symlink {
-        chmodat(dir, name, Mode::from_raw_mode(facts.mode), AtFlags::empty()).map_err(fail)?;
+        set_mode(dir, name, facts).map_err(fail)?;
     }
     Target::Entry(dir, name).write(xattrs, path)?;
     utimensat(dir, name, &facts.times(), nofollow).map_err(fail)
+}
+
+/// Sets the mode of what was made as `name`, and of nothing else: the directory may belong to somebody
+/// who has put a link there since, which fchmodat(2) would follow.
+fn set_mode(dir: BorrowedFd<'_>, name: &CStr, facts: &Facts) -> Result<(), Errno> {
+    let flags = OFlags::PATH | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+    let made = openat(dir, name, flags, Mode::empty())?;
+    if Facts::of(made.as_fd())?.kind != facts.kind {
+        return Err(Errno::LOOP);
+    }
+    let path = format!("/proc/self/fd/{}", made.as_raw_fd());
+    chmod(path, Mode::from_raw_mode(facts.mode))
 }
 
 /// Removes every extended attribute of the directory `fd` that `wanted` does not have.
