@@ -46,6 +46,8 @@ pub struct OpenStore {
     image: Option<Image>,
     _detour: Option<Loop>,
     device: BlockDevice,
+    /// How writes to it had failed before it was opened: the kernel tells that once (errseq).
+    lost: Option<String>,
 }
 
 /// The image file that a store lies in.
@@ -85,18 +87,20 @@ impl OpenStore {
                 (root, record, Some(image))
             }
         };
-        let store = OpenStore {
+        let mut store = OpenStore {
             root,
             record,
             image,
             location,
             _detour: detour,
             device,
+            lost: None,
         };
         // Reports errors of the past, which nobody has asked for yet, so that later calls report
         // those of what we write.
         if let Err(error) = store.sync() {
             tracing::warn!(%error, "earlier writes to the store had failed");
+            store.lost = Some(error.to_string());
         }
         Ok(store)
     }
@@ -167,6 +171,21 @@ impl OpenStore {
             None => Ok(()),
             Some(image) => mount::syncfs(&image.outer).during("writing everything to the medium"),
         }
+    }
+
+    /// Refuses a store of which something is lost that was written before it was opened.
+    ///
+    /// # Errors
+    /// [`Error::Corrupt`].
+    pub fn check_nothing_lost(&self) -> Result<()> {
+        self.lost.as_ref().map_or(Ok(()), |error| {
+            Err(Error::Corrupt {
+                what: self.location.name.clone(),
+                why: format!(
+                    "not all that was written to it is there ({error}); save to another one"
+                ),
+            })
+        })
     }
 
     /// Refuses what must not be written to.

@@ -75,6 +75,8 @@ pub(super) fn checkpoint(
 ) -> Result<SaveReport> {
     step("save.checkpoint").during("saving")?;
     context.watch.phase(Phase::Syncing);
+    // What the system writes to it goes there without us.
+    context.store.check_nothing_lost()?;
     context.store.sync()?;
     let session = sessions::open(context.store.root(), plan.session)?;
     let dir = sessions::open_generation(session.as_fd(), generation)?;
