@@ -52,7 +52,8 @@ fn instead(context: Context<'_>, plan: &SavePlan) -> Result<Option<(Generation, 
     let all = measure(context, context.source.upper.as_fd(), &excluded(plan)?)?;
     let freed = measure_last(context, plan, last)?;
     let space = context.store.space()?;
-    let fits = all.space + RESERVE <= space.available + freed.space
+    // Rather too little than too much: once the last save is gone, it is gone.
+    let fits = all.space + RESERVE <= space.available + freed.total.allocated
         && (space.free_inodes == 0 || all.inodes <= space.free_inodes + freed.inodes);
     Ok(fits.then_some((last, all)))
 }
