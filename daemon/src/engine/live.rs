@@ -62,8 +62,15 @@ impl UpperSource for LiveSystem {
 }
 
 fn mount_points(mounts: &[Mount]) -> Vec<PathBuf> {
-    let points = mounts.iter().map(|mount| mount.mount_point.clone());
-    points.filter(|point| point != Path::new("/")).collect()
+    let root = mounts
+        .iter()
+        .rfind(|mount| mount.mount_point == Path::new("/"));
+    // A directory that is mounted over itself shows what it holds anyway.
+    let is_itself = |mount: &&Mount| {
+        mount.root == mount.mount_point && root.is_some_and(|root| root.devnum == mount.devnum)
+    };
+    let others = mounts.iter().filter(|mount| !is_itself(mount));
+    others.map(|mount| mount.mount_point.clone()).collect()
 }
 
 /// The first word of each line after the first is a path (proc_swaps(5)); devices are not in the
