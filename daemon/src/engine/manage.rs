@@ -82,12 +82,12 @@ pub fn delete_session(
     let saved = Saved::read(store.root())?;
     refuse_running(store, id, running, &saved)?;
     refuse_newer(&saved, id)?;
+    watch.phase(Phase::Committing);
+    watch.point_of_no_return()?;
     if links::default_session(store.root())? == Some(id) {
         step("delete.default").during("choosing another default")?;
         links::set_default(store.root(), successor(&saved, id))?;
     }
-    watch.phase(Phase::Committing);
-    watch.point_of_no_return()?;
     step("delete.rename").during("removing the session")?;
     let all = sessions::open_dir(store.root(), layout::SESSIONS, "the sessions")?;
     let gone = hide(all.as_fd(), id)?;
