@@ -133,11 +133,12 @@ impl Operations for Engine {
         ];
         let engine = self.clone();
         let work = move |job: &JobHandle| {
-            let running = engine
-                .source
-                .open()
-                .ok()
-                .and_then(|source| source.started_from);
+            // Who cannot tell what the system runs from must not remove it.
+            let running = match engine.source.open() {
+                Ok(source) => source.started_from,
+                Err(Error::NotLive(_)) => None,
+                Err(error) => return Err(error),
+            };
             engine.with_store(store, |open| {
                 let id = world::session_id(&Saved::read(open.root())?, device, session)?;
                 manage::delete_session(open, id, running, job)?;
