@@ -17,7 +17,6 @@
 
 use std::fmt::Write as _;
 use unicode_normalization::UnicodeNormalization as _;
-use unicode_normalization::char::canonical_combining_class;
 
 /// Longest name in bytes, as everywhere on Linux (`NAME_MAX`).
 pub const NAME_MAX: usize = 255;
@@ -206,10 +205,10 @@ fn picks(pick: u32, letters: &mut u32) -> bool {
     pick == FULL_VARIANT || pick.checked_shr(index).is_some_and(|bits| bits & 1 == 1)
 }
 
-/// Whether another character, or several, may be taken for `c`.
+/// Whether another character, or several, may be taken for `c`: by case, by accents, or as Hangul, whose
+/// syllables and their letters are the same text.
 fn has_twin(c: char) -> bool {
-    let has_case = !c.to_uppercase().eq([c]) || !c.to_lowercase().eq([c]);
-    has_case || !std::iter::once(c).nfd().eq([c]) || canonical_combining_class(c) != 0
+    !c.is_ascii() || c.is_ascii_alphabetic()
 }
 
 fn upper(c: char) -> char {
