@@ -13,6 +13,10 @@ use std::sync::{Arc, PoisonError, RwLock};
 /// Most parts of one file, so 4 TiB on FAT32.
 pub const PARTS_MAX: u16 = 999;
 
+/// Length in bytes of all parts but the last: FAT takes 4 GiB − 1; a whole number of the largest clusters
+/// below that.
+pub const PART_SIZE: u64 = (4 << 30) - (64 << 10);
+
 /// An open file in one or more parts.
 #[derive(Debug)]
 pub struct SplitFile<F> {
@@ -38,6 +42,12 @@ impl<F: MediumFile> SplitFile<F> {
             parts: RwLock::new(parts),
             part_size,
         }
+    }
+
+    /// Length of all parts but the last, in bytes.
+    #[must_use]
+    pub fn part_size(&self) -> u64 {
+        self.part_size
     }
 
     /// Number of parts.

@@ -1,7 +1,7 @@
 //! Content: opening, reading, writing, resizing.
 
 use super::{Errno, Home, Ino, Kind, Medium, Record, Result, State, Time, errno, print};
-use crate::parts::{SplitFile, parts_needed};
+use crate::parts::{PART_SIZE, SplitFile, parts_needed};
 use crate::record::Lower;
 use std::sync::Arc;
 
@@ -167,10 +167,12 @@ impl<M: Medium> Home<M> {
             self.medium.open(&path).map_err(errno)
         };
         let parts = (1..=count).map(open).collect::<Result<Vec<_>>>()?;
-        Ok(Arc::new(SplitFile::new(
-            parts,
-            self.medium.limits().part_size,
-        )))
+        let mut part_size = self.medium.limits().part_size;
+        if count > 1 {
+            // It may have been copied from a FAT medium to one that takes longer files.
+            part_size = part_size.min(PART_SIZE);
+        }
+        Ok(Arc::new(SplitFile::new(parts, part_size)))
     }
 
     /// Makes the parts a file of `length` bytes needs.
@@ -178,9 +180,9 @@ impl<M: Medium> Home<M> {
         if i64::try_from(length).is_err() {
             return Err(Errno::FBIG);
         }
-        let needed = parts_needed(length, self.medium.limits().part_size).ok_or(Errno::FBIG)?;
-        let lower = state.table.lower(ino).ok_or(Errno::IO)?.clone();
         let file = Arc::clone(&state.files.get(&ino).ok_or(Errno::BADF)?.file);
+        let needed = parts_needed(length, file.part_size()).ok_or(Errno::FBIG)?;
+        let lower = state.table.lower(ino).ok_or(Errno::IO)?.clone();
         for number in lower.parts + 1..=needed {
             let path = state.table.part_path(ino, number).ok_or(Errno::IO)?;
             let part = self.medium.create(&path).map_err(errno)?;
@@ -199,7 +201,8 @@ impl<M: Medium> Home<M> {
 
     /// Removes the parts a file of `size` bytes does not need.
     fn drop_parts(&self, state: &mut State<M>, ino: Ino, size: u64) -> Result<()> {
-        let needed = parts_needed(size, self.medium.limits().part_size).ok_or(Errno::FBIG)?;
+        let file = Arc::clone(&state.files.get(&ino).ok_or(Errno::BADF)?.file);
+        let needed = parts_needed(size, file.part_size()).ok_or(Errno::FBIG)?;
         let lower = state.table.lower(ino).ok_or(Errno::IO)?.clone();
         for number in (needed + 1..=lower.parts).rev() {
             let path = state.table.part_path(ino, number).ok_or(Errno::IO)?;
@@ -207,9 +210,7 @@ impl<M: Medium> Home<M> {
         }
         if needed < lower.parts {
             state.cut.add_many();
-            if let Some(open) = state.files.get(&ino) {
-                open.file.truncate_parts(usize::from(needed));
-            }
+            file.truncate_parts(usize::from(needed));
             state.record_one(Record::Lower(
                 ino,
                 Lower {

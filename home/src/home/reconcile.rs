@@ -18,10 +18,12 @@
 //!
 //! An interrupted rename can leave both of its names on the medium: the one that does not look as
 //! recorded is cleared away, and kept in `.wendy/lost` if there is anything in it. Nothing else on
-//! the medium is changed here; settling follows.
+//! the medium is changed here; settling follows. What strangers put into a directory that had been
+//! removed is kept in `.wendy/lost`, too.
 
-use super::{Home, Medium, Result, State, errno};
+use super::{Home, Ino, Medium, Result, State, errno};
 use crate::medium::FactKind;
+use rustix::io::Errno;
 use std::collections::HashMap;
 use std::io;
 
@@ -82,6 +84,7 @@ impl<M: Medium> Home<M> {
         let missing = state.locate_all(&mut scan, &mut found)?;
         let missing = state.match_renamed(&mut scan, missing, &mut found)?;
         state.drop_missing(&missing, &mut found)?;
+        scan.abandon(|ino| ino != Ino::TMP && state.table.inode(ino).is_none());
         state.adopt_unknown(&mut scan, &self.options, self.medium.limits(), &mut found)?;
         found.lost = self.clear_leftovers(&scan)?;
         Ok(found)
@@ -96,9 +99,14 @@ impl<M: Medium> Home<M> {
                 _ if facts.size == 0 => self.medium.unlink(&path),
                 _ => Err(io::ErrorKind::DirectoryNotEmpty.into()),
             };
-            if removed.is_err() {
-                self.keep(&path)?;
-                kept += 1;
+            if removed.is_ok() {
+                continue;
+            }
+            match self.keep(&path) {
+                Ok(()) => kept += 1,
+                // A full stick is opened all the same; the next use tries again.
+                Err(Errno::NOSPC) => tracing::warn!(path, "no room to keep it: left where it is"),
+                Err(error) => return Err(error),
             }
         }
         Ok(kept)
@@ -112,7 +120,7 @@ impl<M: Medium> Home<M> {
         let name = path.rsplit('/').next().unwrap_or_default();
         let candidates = (0..1000u32).map(|number| format!("{LOST_DIR}/{name}-{number}"));
         let mut free = candidates.filter(|to| self.medium.facts(to).is_err());
-        let to = free.next().ok_or(rustix::io::Errno::EXIST)?;
+        let to = free.next().ok_or(Errno::EXIST)?;
         self.medium.rename(path, &to).map_err(errno)
     }
 }

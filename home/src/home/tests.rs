@@ -6,6 +6,7 @@ mod cut;
 mod direct;
 mod foreign;
 mod full;
+mod interrupted;
 mod lazy;
 mod meanwhile;
 mod model;

@@ -4,6 +4,7 @@
 //! symbolic links, so a swapped component leads to an error, not elsewhere (openat2(2)).
 
 use super::{Facts, Limits, Medium, Space};
+use crate::parts::PART_SIZE;
 use resolve::{fat_hide, open_at, open_long, split_long, statx};
 use rustix::fs::{self, AtFlags, FlockOperation, Mode, OFlags, RenameFlags};
 use rustix::io::Errno;
@@ -26,8 +27,6 @@ pub use shown::Shown;
 
 /// `f_type` of vfat and msdos (statfs(2), `MSDOS_SUPER_MAGIC`).
 const FAT_MAGIC: i64 = 0x4d44;
-/// FAT takes 4 GiB − 1; a whole number of the largest clusters below that.
-const FAT_PART: u64 = (4 << 30) - (64 << 10);
 /// The longest file FAT can hold.
 const FAT_FILE: u64 = u32::MAX as u64;
 
@@ -63,7 +62,7 @@ impl DirectoryMedium {
         let is_fat = fs::fstatfs(&root)?.f_type == FAT_MAGIC;
         Ok(Self {
             root,
-            part_size: if is_fat { FAT_PART } else { u64::MAX },
+            part_size: if is_fat { PART_SIZE } else { u64::MAX },
             shown: Shown::All,
             seen: Arc::default(),
         })
@@ -87,7 +86,7 @@ impl DirectoryMedium {
     /// our concern.
     #[must_use]
     pub fn file_max(&self) -> u64 {
-        if self.part_size == FAT_PART {
+        if self.part_size == PART_SIZE {
             FAT_FILE
         } else {
             u64::MAX

@@ -102,6 +102,11 @@ impl Fake {
         disk.capacity = disk.used() + bytes;
     }
 
+    /// Lets nothing new be made.
+    pub fn refuse_new_names(&self, refuse: bool) {
+        self.disk().no_names = refuse;
+    }
+
     /// Lets others act before and after the bytes of the next write arrive.
     pub fn during_next_write(
         &self,

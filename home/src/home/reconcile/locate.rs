@@ -158,9 +158,17 @@ impl<M: Medium> State<M> {
             return Ok(());
         }
         count.edited += 1;
+        // A file with a hole at its end is longer than its lower. One that has only grown is ours, from
+        // a use that broke off.
+        let hole = |size: u64| size > lower.print.size && facts.size >= lower.print.size;
+        let ours = facts.born == lower.print.born;
         let mut batch = self.begin_in_any_case()?;
         self.apply_inode(&mut batch, ino, |inode| {
-            inode.size = facts.size;
+            inode.size = if ours && hole(inode.size) {
+                inode.size.max(facts.size)
+            } else {
+                facts.size
+            };
             let edited = crate::ids::Time {
                 seconds: facts.modified,
                 nanos: 0,

@@ -36,7 +36,8 @@ pub(super) struct Scan {
     paths: Vec<String>,
     /// Which directory found is which of ours.
     known: HashMap<Ino, DirIndex>,
-    twins: Vec<(String, Facts)>,
+    /// Paths of what nobody needs.
+    left: Vec<(String, Facts)>,
 }
 
 impl Scan {
@@ -46,7 +47,7 @@ impl Scan {
             dirs: Vec::new(),
             paths: Vec::new(),
             known: HashMap::new(),
-            twins: Vec::new(),
+            left: Vec::new(),
         };
         let root = scan.read(medium, String::new())?;
         scan.known.insert(Ino::ROOT, root);
@@ -84,13 +85,27 @@ impl Scan {
         if let Some(found) = self.dirs[index.0].get_mut(&names::fold(lower)) {
             found.owner = Some(owner);
             let path = join(&self.paths[index.0], &found.name);
-            self.twins.push((path, found.facts));
+            self.left.push((path, found.facts));
+        }
+    }
+
+    /// Gives up directories that are no more: what stands in them without owner is left over.
+    pub fn abandon(&mut self, is_gone: impl Fn(Ino) -> bool) {
+        let dirs = self.known.keys().copied();
+        let gone: Vec<Ino> = dirs.filter(|ino| is_gone(*ino)).collect();
+        for index in gone.iter().filter_map(|ino| self.known.remove(ino)) {
+            let unowned = self.dirs[index.0]
+                .values()
+                .filter(|found| found.owner.is_none());
+            let above = &self.paths[index.0];
+            self.left
+                .extend(unowned.map(|found| (join(above, &found.name), found.facts)));
         }
     }
 
     /// Paths of what nobody needs: twins, and files without owner that wait for a name.
     pub fn leftovers(&self) -> Vec<(String, Facts)> {
-        let mut left = self.twins.clone();
+        let mut left = self.left.clone();
         if let Some(index) = self.known.get(&Ino::TMP) {
             let unowned = self.dirs[index.0]
                 .values()

@@ -37,6 +37,8 @@ pub(super) struct Disk {
     pub(super) power_until: u64,
     /// Bytes that fit.
     pub(super) capacity: u64,
+    /// Whether no directory takes a new name.
+    pub(super) no_names: bool,
     pub(super) boots: u64,
 }
 
@@ -58,6 +60,7 @@ impl Disk {
             listings: 0,
             power_until: u64::MAX,
             capacity: u64::MAX,
+            no_names: false,
             boots: 0,
         }
     }
@@ -105,6 +108,9 @@ impl Disk {
     pub(super) fn add(&mut self, path: &str, is_dir: bool) -> io::Result<Id> {
         let (dir, name) = self.split(path)?;
         self.require_new(dir, name)?;
+        if self.no_names {
+            return Err(errno(Errno::NOSPC));
+        }
         self.step()?;
         let id = self.next;
         self.next += 1;

@@ -1,0 +1,82 @@
+//! What an interrupted use leaves, with what strangers did to it before the next one.
+
+use super::*;
+
+#[test]
+fn what_is_put_into_a_removed_directory_is_kept_and_keeps_nobody_out() {
+    let (fake, home) = new_home(BIG);
+    let dir = home
+        .make(Ino::ROOT, b"dir", &node(Kind::Directory))
+        .unwrap()
+        .ino;
+    write_file(&home, dir, b"file", b"old");
+    home.flush().unwrap();
+    home.unlink(dir, b"file").unwrap();
+    home.remove_dir(Ino::ROOT, b"dir").unwrap();
+    home.commit().unwrap();
+    let fake = fake.crash(&mut || 1);
+    fake.write_file("dir/stray", b"new");
+    let home = open(&fake);
+    assert!(home.list(Ino::ROOT).unwrap().is_empty());
+    assert_eq!(fake.read_file(".wendy/lost/stray-0").unwrap(), b"new");
+    let (_, home, found) = reopen(&fake, &home);
+    assert_eq!(found, Reconciled::default());
+    assert!(home.list(Ino::ROOT).unwrap().is_empty());
+}
+
+#[test]
+fn what_cannot_be_kept_for_lack_of_room_keeps_nobody_out() {
+    let (fake, home) = new_home(BIG);
+    home.close().unwrap();
+    let fake = fake.replug();
+    let _ = fake.make_dir(".wendy/tmp");
+    fake.write_file(".wendy/tmp/77", b"left over");
+    fake.refuse_new_names(true);
+    drop(open(&fake));
+    fake.refuse_new_names(false);
+    drop(open(&fake));
+    assert_eq!(fake.read_file(".wendy/lost/77-0").unwrap(), b"left over");
+}
+
+#[test]
+fn a_hole_at_the_end_of_a_file_survives() {
+    let (fake, home) = new_home(BIG);
+    let ino = write_file(&home, Ino::ROOT, b"file", b"x");
+    home.open_file(ino).unwrap();
+    home.resize(ino, 1 << 30).unwrap();
+    home.sync_file(ino).unwrap();
+    home.write(ino, 0, &[1; 5000]).unwrap();
+    let fake = fake.crash(&mut || 0);
+    let home = open(&fake);
+    assert_eq!(home.attributes(ino).unwrap().size, 1 << 30);
+    home.close().unwrap();
+    // A stranger's file is as long as the stranger made it.
+    let fake = fake.replug();
+    fake.unlink("file").unwrap();
+    fake.write_file("file", &[2; 9000]);
+    let home = open(&fake);
+    let ino = home.lookup(Ino::ROOT, b"file").unwrap().ino;
+    assert_eq!(home.attributes(ino).unwrap().size, 9000);
+}
+
+#[test]
+fn names_of_the_same_hangul_live_side_by_side() {
+    let (fake, home) = new_home(BIG);
+    let (composed, letters) = (
+        "\u{c0ac}\u{c9c4}",
+        "\u{1109}\u{1161}\u{110c}\u{1175}\u{11ab}",
+    );
+    for (one, other) in [(composed, letters), (letters, composed)] {
+        for name in [one, other] {
+            write_file(&home, Ino::ROOT, name.as_bytes(), name.as_bytes());
+        }
+        home.sync_names().unwrap();
+        for name in [one, other] {
+            let ino = home.lookup(Ino::ROOT, name.as_bytes()).unwrap().ino;
+            assert_eq!(read_file(&home, ino), name.as_bytes());
+            home.unlink(Ino::ROOT, name.as_bytes()).unwrap();
+        }
+    }
+    let (_, _, found) = reopen(&fake, &home);
+    assert_eq!(found, Reconciled::default());
+}
