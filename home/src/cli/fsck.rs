@@ -120,7 +120,9 @@ impl Fsck {
             .filesystem
             .is_some_and(|state| state != FilesystemState::Clean);
         let unclean = !report.clean && !report.in_use;
-        let wrong = dirty || report.damage.is_some() || unclean || report.found.is_anything();
+        let in_image = matches!(report.image, Some(Found::Wrong | Found::Repaired));
+        let in_home = report.damage.is_some() || report.found.is_anything();
+        let wrong = dirty || unclean || in_image || in_home;
         if wrong && !self.json {
             self.advise()?;
         }
@@ -159,6 +161,11 @@ impl Fsck {
         let state = self.filesystem_state(filesystem)?;
         let mounted = lower::detached(filesystem, node, !self.repair)?;
         let directory = format!("/proc/self/fd/{}/{DIRECTORY}", mounted.as_fd().as_raw_fd());
+        anyhow::ensure!(
+            Path::new(&directory).is_dir(),
+            "there is no home on {shown}: it has no folder called {DIRECTORY}. If the home is in another \
+             one, mount the stick and name that"
+        );
         Ok(LookedAt {
             directory: directory.into(),
             state: Some(state),

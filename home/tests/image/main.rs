@@ -53,7 +53,7 @@ impl Stick {
     }
 
     fn must_create(&self) {
-        let output = self.create("20M", "");
+        let output = self.create("20MiB", "");
         assert!(output.status.success(), "{output:?}");
     }
 
@@ -244,6 +244,31 @@ fn a_damaged_image_is_not_mounted_before_it_is_repaired() {
     let mounted = stick.mount();
     assert_eq!(fs::read(stick.shown().join("dir/kept")).unwrap(), b"text");
     mounted.end();
+}
+
+#[test]
+fn damage_that_the_superblock_knows_nothing_of_is_told() {
+    let Some(stick) = Stick::new() else { return };
+    stick.must_create();
+    let damage = command("debugfs")
+        .args(["-w", "-R", "freei <2>"])
+        .arg(stick.image())
+        .output()
+        .unwrap();
+    assert!(damage.status.success(), "{damage:?}");
+    assert!(!e2fsck(&stick.image()));
+    assert_eq!(stick.status()["clean"], true);
+    let fsck = |option: &str| {
+        let output = wendy_home(&["fsck", &stick.text(), option]);
+        let said = String::from_utf8(output.stdout).unwrap();
+        (output.status.code(), said)
+    };
+    let (status, said) = fsck("--json");
+    assert_eq!(status, Some(4), "{said}");
+    let (status, said) = fsck("--repair");
+    assert_eq!(status, Some(1), "{said}");
+    assert!(said.contains("It is in order now"), "{said}");
+    assert_eq!(fsck("--json").0, Some(0));
 }
 
 #[test]
