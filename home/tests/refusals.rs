@@ -97,6 +97,20 @@ fn where_an_image_is_shown_its_directory_is_named() {
 }
 
 #[test]
+fn a_home_does_not_bring_in_itself() {
+    let dir = tempfile::tempdir().unwrap();
+    let home = dir.path().join("home");
+    succeed(&["create", text(&home)]);
+    std::fs::write(dir.path().join("file"), "text").unwrap();
+    for source in [dir.path(), &home] {
+        let output = wendy_home(&["import", text(&home), text(source)]);
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert!(said.contains("the home is itself in"), "{said}");
+    }
+    assert!(!home.join("file").exists());
+}
+
+#[test]
 fn a_home_that_is_not_made_leaves_nothing() {
     let dir = tempfile::tempdir().unwrap();
     let home = dir.path().join("home");

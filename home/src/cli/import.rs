@@ -29,6 +29,7 @@ pub struct Import {
 
 impl Import {
     pub fn run(&self) -> anyhow::Result<ExitCode> {
+        self.refuse_itself()?;
         let medium = super::locked(&self.directory)?;
         let options = self.identity.options(super::caller());
         if super::mode_to_write(&self.directory, &medium, options)? == Mode::Image {
@@ -62,6 +63,20 @@ impl Import {
             .context("cannot write everything to the stick")?;
         self.print(&imported?)?;
         Ok(ExitCode::SUCCESS)
+    }
+
+    /// A home that brings in itself would never be done.
+    fn refuse_itself(&self) -> anyhow::Result<()> {
+        let (Ok(home), Ok(source)) = (self.directory.canonicalize(), self.source.canonicalize())
+        else {
+            return Ok(());
+        };
+        anyhow::ensure!(
+            !home.starts_with(&source),
+            "the home is itself in {}: name what is to come in",
+            self.source.display()
+        );
+        Ok(())
     }
 
     fn print(&self, imported: &Imported) -> anyhow::Result<()> {
