@@ -19,14 +19,27 @@ use wendy_sys::mountinfo::{self, Mount};
 /// Name of the extended attribute.
 pub const REQUEST: &str = "wendy.sync";
 
-/// Syncs every home this process sees; where they are shown.
+/// Syncs every home this process may write to; where they are shown.
 ///
 /// # Errors
-/// Those of the media; all are tried.
+/// Those of the media, and `PermissionDenied` if all homes are other people's; all are tried.
 pub fn all() -> io::Result<Vec<PathBuf>> {
-    let synced = shown()?.map(|home| mounted(&home.mount_point).map(|()| home.mount_point));
-    let synced: Vec<_> = synced.collect();
-    synced.into_iter().collect()
+    let synced = shown()?.map(|home| {
+        let at = home.mount_point.display().to_string();
+        mounted(&home.mount_point)
+            .map(|()| home.mount_point)
+            .map_err(|error| io::Error::new(error.kind(), format!("{at}: {error}")))
+    });
+    let (others, own): (Vec<_>, Vec<_>) = synced.partition(is_refused);
+    match own.is_empty() {
+        true => others.into_iter().collect(),
+        false => own.into_iter().collect(),
+    }
+}
+
+fn is_refused(synced: &io::Result<PathBuf>) -> bool {
+    let kind = synced.as_ref().err().map(io::Error::kind);
+    kind == Some(io::ErrorKind::PermissionDenied)
 }
 
 /// Syncs the home that is shown at, or kept in, the directory `path`; where it may be shown.
