@@ -95,12 +95,14 @@ impl Record {
     /// Takes all records of `bytes`; `None` when any byte is left that is no record.
     #[must_use]
     pub fn read_all(bytes: &[u8]) -> Option<Vec<Self>> {
+        Self::each(bytes).collect()
+    }
+
+    /// The records of `bytes` one by one: of a stranger's there may be more than memory holds. `None`
+    /// for what is no record; what follows it means nothing.
+    pub fn each(bytes: &[u8]) -> impl Iterator<Item = Option<Self>> {
         let mut from = Reader::new(bytes);
-        let mut records = Vec::new();
-        while !from.is_empty() {
-            records.push(Self::read(&mut from)?);
-        }
-        Some(records)
+        std::iter::from_fn(move || (!from.is_empty()).then(|| Self::read(&mut from)))
     }
 }
 

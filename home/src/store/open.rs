@@ -244,15 +244,20 @@ fn read_checkpoint<F: MediumFile>(
         return Err(damaged());
     }
     let mut table = Table::new(root.clone());
-    apply(&mut table, &bytes)?;
+    for record in Record::each(&bytes) {
+        table.apply(&record.ok_or_else(unreadable)?)?;
+    }
     Ok(table)
 }
 
 fn apply(table: &mut Table, payload: &[u8]) -> Result<(), OpenError> {
-    let unreadable = || OpenError::Damaged(String::from("a record is unreadable"));
     let records = Record::read_all(payload).ok_or_else(unreadable)?;
     records.iter().try_for_each(|record| table.apply(record))?;
     Ok(())
+}
+
+fn unreadable() -> OpenError {
+    OpenError::Damaged(String::from("a record is unreadable"))
 }
 
 /// Up to `length` bytes from the beginning; fewer when the file is shorter.
