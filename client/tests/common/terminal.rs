@@ -6,6 +6,7 @@ use std::os::fd::OwnedFd;
 use std::process::{Child, Command, Stdio};
 
 use nix::pty::{Winsize, openpty};
+use nix::sys::termios::{LocalFlags, SetArg, tcgetattr, tcsetattr};
 
 use super::{PrivateBus, command};
 
@@ -39,6 +40,7 @@ impl Terminal {
             ws_ypixel: 0,
         };
         let pty = openpty(&size, None).unwrap();
+        keep_what_is_shown(&pty.slave);
         bus.surround(&mut command);
         command.env("WENDYCTL", env!("CARGO_BIN_EXE_wendyctl"));
         let end = |fd: &OwnedFd| Stdio::from(fd.try_clone().unwrap());
@@ -81,6 +83,14 @@ impl Terminal {
             .push_str(&String::from_utf8_lossy(&buffer[..length]));
         length > 0
     }
+}
+
+/// Ctrl-C lets the kernel throw away what waits to be shown, after the signal: what the program says
+/// about it may be among that (termios(3), `NOFLSH`).
+fn keep_what_is_shown(slave: &OwnedFd) {
+    let mut settings = tcgetattr(slave).unwrap();
+    settings.local_flags.insert(LocalFlags::NOFLSH);
+    tcsetattr(slave, SetArg::TCSANOW, &settings).unwrap();
 }
 
 fn on_terminal() -> Command {
