@@ -1,6 +1,6 @@
 //! Lower files the kernel uses by itself, and what it does with them unseen.
 
-use super::{Errno, Home, Ino, Medium, Result, State, Time, errno};
+use super::{Errno, Home, Ino, Medium, OpenFile, Result, State, Time, errno};
 
 /// Free bytes with which the kernel may write by itself although removed files still take space: more
 /// than is written until somebody looks again, with the next commit.
@@ -23,17 +23,9 @@ impl<M: Medium> Home<M> {
         if open.file.count() != 1 {
             return Err(Errno::INVAL);
         }
-        let held = open.file.facts().map_err(errno)?.size;
-        if size > held.saturating_add(HOLE) {
-            return Err(Errno::INVAL);
-        }
-        if size > held {
-            if let Err(error) = open.file.set_len(size) {
-                open.file.set_len(held).map_err(errno)?;
-                return Err(errno(error));
-            }
-            // Else the next use would take it for a stranger's edit.
-            open.touched = true;
+        // Nothing is missing of a file that has just been made.
+        if size > 0 {
+            open.fill(size)?;
         }
         open.exact = true;
         Ok(())
@@ -45,10 +37,9 @@ impl<M: Medium> Home<M> {
     /// Writes go through us where the file may need a further part, and where removed files keep
     /// space that a write may soon need. `mapped` says whether it is open for mappings to be written to.
     pub fn let_kernel_write(&self, ino: Ino, mapped: bool) -> bool {
-        let one_part = self.medium.limits().part_size == u64::MAX;
         let mut state = self.state();
         let garbage = state.table.garbage().next().is_some();
-        let may = one_part && (!garbage || self.has_free(ROOMY));
+        let may = self.has_one_part_only() && (!garbage || self.has_free(ROOMY));
         let state = &mut *state;
         let Some(open) = state.files.get_mut(&ino) else {
             return false;
@@ -67,10 +58,15 @@ impl<M: Medium> Home<M> {
     /// Whether an open file has more than the one part that the kernel reads, or may soon have.
     #[must_use]
     pub fn may_outgrow(&self, ino: Ino) -> bool {
-        let one_part = self.medium.limits().part_size == u64::MAX;
         let state = self.state();
         let open = state.files.get(&ino);
-        !one_part && open.is_some_and(|open| open.unseen || open.file.count() > 1)
+        let may = open.is_some_and(|open| open.unseen || open.file.count() > 1);
+        may && !self.has_one_part_only()
+    }
+
+    /// Whether the medium takes a file of any length in one part.
+    fn has_one_part_only(&self) -> bool {
+        self.medium.limits().part_size == u64::MAX
     }
 
     /// Whether removed files keep space that a write of the kernel's own may need, of which we hear
@@ -85,6 +81,25 @@ impl<M: Medium> Home<M> {
 
     fn has_free(&self, bytes: u64) -> bool {
         self.medium.space().is_ok_and(|space| space.free >= bytes)
+    }
+}
+
+impl<M: Medium> OpenFile<M> {
+    /// Writes out what is missing of the lower of a file of `size` bytes.
+    fn fill(&mut self, size: u64) -> Result<()> {
+        let held = self.file.facts().map_err(errno)?.size;
+        if size > held.saturating_add(HOLE) {
+            return Err(Errno::INVAL);
+        }
+        if size > held {
+            if let Err(error) = self.file.set_len(size) {
+                self.file.set_len(held).map_err(errno)?;
+                return Err(errno(error));
+            }
+            // Else the next use would take it for a stranger's edit.
+            self.touched = true;
+        }
+        Ok(())
     }
 }
 
