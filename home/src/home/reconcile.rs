@@ -21,7 +21,7 @@
 //! the medium is changed here; settling follows. What strangers put into a directory that had been
 //! removed is kept in `.wendy/lost`, too.
 
-use super::{Home, Ino, Medium, Result, State, errno};
+use super::{Home, Medium, Result, State, errno};
 use crate::medium::FactKind;
 use rustix::io::Errno;
 use std::collections::HashMap;
@@ -84,7 +84,8 @@ impl<M: Medium> Home<M> {
         let missing = state.locate_all(&mut scan, &mut found)?;
         let missing = state.match_renamed(&mut scan, missing, &mut found)?;
         state.drop_missing(&missing, &mut found)?;
-        scan.abandon(|ino| ino != Ino::TMP && state.table.inode(ino).is_none());
+        // Removed ones, and the one where files wait for a name.
+        scan.abandon(|ino| state.table.inode(ino).is_none());
         state.adopt_unknown(&mut scan, &self.options, self.medium.limits(), &mut found)?;
         found.lost = self.clear_leftovers(&scan)?;
         Ok(found)
@@ -95,14 +96,14 @@ impl<M: Medium> Home<M> {
         let mut kept = 0;
         for (path, facts) in scan.leftovers() {
             let removed = match facts.kind {
-                FactKind::Directory => self.medium.remove_dir(&path),
-                _ if facts.size == 0 => self.medium.unlink(&path),
+                FactKind::Directory => self.medium.remove_dir(path),
+                _ if facts.size == 0 => self.medium.unlink(path),
                 _ => Err(io::ErrorKind::DirectoryNotEmpty.into()),
             };
             if removed.is_ok() {
                 continue;
             }
-            match self.keep(&path) {
+            match self.keep(path) {
                 Ok(()) => kept += 1,
                 // A full stick is opened all the same; the next use tries again.
                 Err(Errno::NOSPC) => tracing::warn!(path, "no room to keep it: left where it is"),

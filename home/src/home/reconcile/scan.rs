@@ -36,7 +36,7 @@ pub(super) struct Scan {
     paths: Vec<String>,
     /// Which directory found is which of ours.
     known: HashMap<Ino, DirIndex>,
-    /// Paths of what nobody needs.
+    /// See [`Scan::leftovers`].
     left: Vec<(String, Facts)>,
 }
 
@@ -89,32 +89,21 @@ impl Scan {
         }
     }
 
-    /// Gives up directories that are no more: what stands in them without owner is left over.
+    /// Gives up directories nobody can have a name in: what stands there without owner is left over.
     pub fn abandon(&mut self, is_gone: impl Fn(Ino) -> bool) {
         let dirs = self.known.keys().copied();
         let gone: Vec<Ino> = dirs.filter(|ino| is_gone(*ino)).collect();
         for index in gone.iter().filter_map(|ino| self.known.remove(ino)) {
-            let unowned = self.dirs[index.0]
-                .values()
-                .filter(|found| found.owner.is_none());
             let above = &self.paths[index.0];
+            let unowned = unowned(&self.dirs[index.0]);
             self.left
                 .extend(unowned.map(|found| (join(above, &found.name), found.facts)));
         }
     }
 
-    /// Paths of what nobody needs: twins, and files without owner that wait for a name.
-    pub fn leftovers(&self) -> Vec<(String, Facts)> {
-        let mut left = self.left.clone();
-        if let Some(index) = self.known.get(&Ino::TMP) {
-            let unowned = self.dirs[index.0]
-                .values()
-                .filter(|found| found.owner.is_none());
-            left.extend(
-                unowned.map(|found| (join(&self.paths[index.0], &found.name), found.facts)),
-            );
-        }
-        left
+    /// Paths of what nobody needs: twins, and what stood in directories that were given up.
+    pub fn leftovers(&self) -> &[(String, Facts)] {
+        &self.left
     }
 
     /// Objects without owner whose directory is known.
@@ -127,10 +116,7 @@ impl Scan {
         dirs.sort_unstable_by_key(|(ino, _)| **ino);
         let of = |(ino, index): (&Ino, &DirIndex)| {
             let dir = *ino;
-            let unowned = self.dirs[index.0]
-                .values()
-                .filter(|found| found.owner.is_none());
-            unowned
+            unowned(&self.dirs[index.0])
                 .map(move |found| (dir, found.clone()))
                 .collect::<Vec<_>>()
         };
@@ -188,6 +174,10 @@ fn read_one<M: Medium>(medium: &M, path: &str) -> io::Result<BTreeMap<String, Fo
         }
     }
     Ok(dir)
+}
+
+fn unowned(dir: &BTreeMap<String, Found>) -> impl Iterator<Item = &Found> {
+    dir.values().filter(|found| found.owner.is_none())
 }
 
 fn found(name: String, facts: Facts) -> Found {
