@@ -1,7 +1,7 @@
 //! What a stick holds, found out without writing to it: it may be somebody else's.
 
-use super::DIRECTORY;
 use super::sticks::Stick;
+use super::{DIRECTORY, lower};
 use crate::image::{self, Image};
 use crate::medium::directory::DirectoryMedium;
 use crate::medium::{Medium, MediumFile};
@@ -11,7 +11,6 @@ use crate::store::superblock::{self, Parsed, Superblock};
 use rustix::fs::OFlags;
 use std::os::fd::AsFd;
 use std::path::PathBuf;
-use wendy_sys::mount::{self, MountFlags};
 use wendy_sys::{Errno, dir};
 
 /// Identity of a home, the same wherever it goes.
@@ -38,14 +37,7 @@ pub fn look(stick: &Stick) -> Content {
     if let Some(path) = stick.mounted_at() {
         return Content::Busy(path);
     }
-    // A journal would be replayed even so.
-    let params: &[_] = match stick.filesystem.driver() {
-        // It may ask for a panic of the kernel.
-        "ext4" => &[("noload", None), ("errors", Some("remount-ro"))],
-        _ => &[],
-    };
-    let driver = stick.filesystem.driver();
-    match mount::detached(driver, Some(&stick.node), params, MountFlags::UNTRUSTED) {
+    match lower::detached(stick.filesystem, &stick.node, true) {
         Ok(mounted) => content_below(&mounted),
         Err(error) => Content::Unusable(error.to_string()),
     }

@@ -44,7 +44,7 @@ pub fn detached(
     read_only: bool,
 ) -> wendy_sys::Result<DetachedMount> {
     let mut params = params(filesystem).to_vec();
-    // What waits in a journal cannot be brought to its place.
+    // What waits in a journal cannot be brought to its place; the kernel would try even so.
     params.extend((read_only && filesystem == Filesystem::Ext).then_some(("noload", None)));
     let flags = MountFlags { read_only, ..FLAGS };
     mount::detached(filesystem.driver(), Some(node), &params, flags)
@@ -80,6 +80,7 @@ fn params(filesystem: Filesystem) -> &'static [(&'static str, Option<&'static st
             ("umask", Some("0077")),
             ("errors", Some("remount-ro")),
         ],
+        // It may ask for a panic of the kernel.
         Filesystem::Ext => &[("errors", Some("remount-ro"))],
     }
 }
