@@ -34,7 +34,7 @@ const NO_LOGINS: [&str; 9] = [
 ];
 /// After this long a person wants to know what is going on.
 const SILENCE: Duration = Duration::from_secs(3);
-/// How long a logout waits for the stick to have everything: then it can be pulled.
+/// How long a login or logout waits for what is about to end. After a logout the stick can be pulled.
 const FAREWELL: Duration = Duration::from_secs(10);
 /// How often to ask.
 const MOMENT: Duration = Duration::from_millis(50);
@@ -137,11 +137,20 @@ fn save(person: &Person) -> io::Result<()> {
         .stdout(Stdio::null())
         .stderr(Stdio::null())
         .spawn()?;
+    comes_true(|| !matches!(sync.try_wait(), Ok(None)));
+    Ok(())
+}
+
+/// Waits until something holds, no longer than [`FAREWELL`]; whether it does.
+fn comes_true(mut holds: impl FnMut() -> bool) -> bool {
     let end = Instant::now() + FAREWELL;
-    while sync.try_wait()?.is_none() && Instant::now() < end {
+    while !holds() {
+        if Instant::now() > end {
+            return false;
+        }
         thread::sleep(MOMENT);
     }
-    Ok(())
+    true
 }
 
 fn stick_is_away() -> String {

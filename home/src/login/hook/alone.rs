@@ -2,15 +2,13 @@
 
 use super::super::person::Person;
 use super::super::place::Place;
-use super::{FAREWELL, MOMENT, Sessions};
+use super::{Sessions, comes_true};
 use super::{logged_in_without, serve, stick_is_away, still_used, wait_for_home};
 use rustix::event::{PollFd, PollFlags, poll};
 use rustix::process::{Signal, getppid, kill_process};
 use std::io;
 use std::os::fd::OwnedFd;
 use std::process::{Command, Stdio};
-use std::thread;
-use std::time::Instant;
 use wendy_sys::Cancel;
 
 pub(super) fn open(person: &Person, place: &Place, remote: bool) -> Result<(), String> {
@@ -46,13 +44,10 @@ pub(super) fn close(place: &Place) -> io::Result<()> {
 }
 
 fn end_server(place: &Place) -> io::Result<()> {
-    let end = Instant::now() + FAREWELL;
     if let Some(server) = place.server() {
         kill_process(server, Signal::TERM)?;
     }
-    while place.server().is_some() && Instant::now() < end {
-        thread::sleep(MOMENT);
-    }
+    comes_true(|| place.server().is_none());
     Ok(())
 }
 

@@ -2,12 +2,11 @@
 
 use super::super::person::Person;
 use super::super::place::Place;
-use super::{
-    FAREWELL, HERE, MOMENT, logged_in_without, serve, stick_is_away, still_used, wait_for_home,
-};
+use super::{HERE, comes_true, logged_in_without, serve};
+use super::{stick_is_away, still_used, wait_for_home};
 use std::sync::mpsc::{RecvTimeoutError, channel};
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 use wendy_sys::{Cancel, tool::Tool};
 
 /// How long one of systemd's tools may take to answer.
@@ -40,14 +39,12 @@ pub(super) fn close(person: &Person) {
 
 /// Waits for a unit that is about to end: starting it again would hold up the login until it has.
 fn wait_until_let_go(home: &str) -> Result<(), String> {
-    let end = Instant::now() + FAREWELL;
-    while state_of(home).as_deref() == Some("deactivating") {
-        if Instant::now() > end {
-            return Err(still_used());
-        }
-        thread::sleep(MOMENT);
+    let is_let_go = || state_of(home).as_deref() != Some("deactivating");
+    if comes_true(is_let_go) {
+        Ok(())
+    } else {
+        Err(still_used())
     }
-    Ok(())
 }
 
 /// Makes sure that nothing of the user runs in the home of this computer, or in a dead one.
