@@ -1,0 +1,131 @@
+//! What goes wrong: sticks that hang or are away, programs that stay, processes that are killed.
+
+use crate::common::{Mounted, command, succeed, wait_until};
+use crate::computer::{ANN, Computer, Stick, UID};
+use crate::{LIMIT, vacant};
+use nix::sys::signal::{Signal, kill};
+use std::fs;
+use std::process::Stdio;
+use std::time::{Duration, Instant};
+
+#[test]
+fn a_killed_session_does_not_keep_the_home() {
+    let Some(computer) = Computer::new(true) else {
+        return;
+    };
+    let _stick = Stick::new(&computer, "STICK", vacant);
+    let (first, second) = (computer.log_in(ANN), computer.log_in(ANN));
+    drop(first);
+    assert!(computer.has_home());
+    second.log_out();
+    assert!(!computer.has_home());
+}
+
+#[test]
+fn a_home_whose_stick_is_away_keeps_nobody_out() {
+    let Some(computer) = Computer::new(true) else {
+        return;
+    };
+    let stick = Stick::new(&computer, "STICK", vacant);
+    let first = computer.log_in(ANN);
+    // What the server notes when udev tells it.
+    fs::write(format!("/run/wendy-home/{UID}/pulled"), "").unwrap();
+    let second = computer.log_in(ANN);
+    assert!(
+        second.said().contains("plug it in again"),
+        "{}",
+        second.said()
+    );
+    assert!(computer.has_home());
+    second.log_out();
+    drop(first);
+    stick.forget_in_udev();
+    let third = computer.log_in(ANN);
+    assert!(third.said().contains("No stick"), "{}", third.said());
+    assert!(!computer.has_home());
+    third.log_out();
+}
+
+#[test]
+fn a_medium_that_hangs_holds_a_login_up_for_a_moment_only() {
+    let Some(computer) = Computer::new(true) else {
+        return;
+    };
+    // A disk whose blocks come from a process that stops answering.
+    let (blocks, disk) = (computer.file("blocks"), computer.file("disk"));
+    fs::create_dir(&blocks).unwrap();
+    fs::create_dir(&disk).unwrap();
+    succeed(&["create", blocks.to_str().unwrap()]);
+    let server_of_disk = Mounted::new(&blocks, &disk, &["--no-passthrough"]);
+    let stick = Stick::in_image(&computer, "STICK", &disk.join("image"), vacant);
+    server_of_disk.signal(Signal::SIGSTOP);
+    let begin = Instant::now();
+    let session = computer.log_in(ANN);
+    let waited = begin.elapsed();
+    let said = session.said();
+    server_of_disk.signal(Signal::SIGCONT);
+    assert!(said.contains("does not answer"), "{said}");
+    assert!(waited < Duration::from_secs(45), "it took {waited:?}");
+    // Too late: nobody waits any more.
+    let server = computer.server().unwrap();
+    wait_until("the server gives up", LIMIT, || kill(server, None).is_err());
+    assert!(!computer.has_home());
+    session.log_out();
+    drop(stick);
+    server_of_disk.end();
+}
+
+#[test]
+fn who_keeps_the_home_busy_is_named_and_loses_nothing() {
+    let Some(computer) = Computer::new(true) else {
+        return;
+    };
+    let stick = Stick::new(&computer, "STICK", vacant);
+    let session = computer.log_in(ANN);
+    let mut busy = command("sh")
+        .args([
+            "-c",
+            "exec 3> late; echo begun >&3; read go; echo ended >&3",
+        ])
+        .current_dir(computer.home())
+        .stdin(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let late = computer.home().join("late");
+    wait_until("the program begins", LIMIT, || {
+        fs::read(&late).is_ok_and(|it| !it.is_empty())
+    });
+    let server = computer.server().unwrap();
+    session.log_out();
+    assert!(!computer.has_home());
+    assert!(
+        computer.log().contains("/home/ann/late") || computer.log().contains("still uses"),
+        "{}",
+        computer.log()
+    );
+    drop(busy.stdin.take());
+    assert!(busy.wait().unwrap().success());
+    wait_until("the server ends", LIMIT, || kill(server, None).is_err());
+    stick.look_into(&computer, |bare| {
+        let late = fs::read_to_string(bare.join("pershome/late")).unwrap();
+        assert_eq!(late, "begun\nended\n");
+    });
+}
+
+#[test]
+fn what_a_killed_server_left_is_cleared_at_the_next_login() {
+    let Some(computer) = Computer::new(true) else {
+        return;
+    };
+    let _stick = Stick::new(&computer, "STICK", vacant);
+    let session = computer.log_in(ANN);
+    fs::write(computer.home().join("file"), "text").unwrap();
+    let server = computer.server().unwrap();
+    kill(server, Signal::SIGKILL).unwrap();
+    wait_until("the server is gone", LIMIT, || kill(server, None).is_err());
+    assert!(fs::metadata(computer.home()).is_err(), "nobody answers");
+    session.log_out();
+    let session = computer.log_in(ANN);
+    assert_eq!(fs::read(computer.home().join("file")).unwrap(), b"text");
+    session.log_out();
+}
