@@ -8,9 +8,9 @@ use wendy_home::login::{hook, serve};
 const MANUAL: &str = "\
 To have your home on a stick: make a folder called pershome on it, on any computer, plug it in and \
 log in. The first login makes a home of the folder; what was in it stays. Log out before you pull \
-the stick: at the end of the logout all that was written is on it, and some ten seconds later, when what \
-ran for you in the background has ended, it is free. If you pull it while you are logged in, all that was saved more than a few seconds ago \
-is safe; plug it in again and close what complains.
+the stick: at the end of the logout all that was written is on it, and some ten seconds later, when \
+what ran for you in the background has ended, it is free. If you pull it while you are logged in, all \
+that was saved more than a few seconds ago is safe; plug it in again and close what complains.
 
 It applies to users who are listed in /etc/ltsp/persistent_homes, one to a line, and to those who \
 have a file called .persistent_home in their home directory. Logging in always works: without a \
@@ -19,7 +19,8 @@ on the computer is used, and the login says why.
 
 Of several sticks the one is taken whose home was used by the same user on this computer before. \
 The first user of a home on a computer keeps it there: no other user is shown it, until root removes \
-its file in /var/lib/wendy-home. Over the network, which ssh to the same computer is as well, only such a known home is taken.
+its file in /var/lib/wendy-home. Over the network, which ssh to the same computer is as well, only \
+such a known home is taken.
 
 A home kept as an image (wendy-home create --mode image) comes and goes in the same way. One that was \
 never used here by this user is checked as a whole first. When its stick comes back after it was pulled in \

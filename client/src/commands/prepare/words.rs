@@ -3,11 +3,11 @@
 use wendy_dbus::objects::Device;
 use wendy_dbus::plans::{Piece, PreparePlan};
 use wendy_dbus::words::{Mode, Word};
+use wendy_text::{quoted, safe};
 
 use crate::output::units;
 use crate::resolve;
 use crate::world::{Object, short};
-use wendy_text::{quoted, safe};
 
 /// What would be lost and made, line by line.
 pub fn plan(device: &Object<Device>, plan: &PreparePlan) -> Vec<String> {
