@@ -205,10 +205,11 @@ fn picks(pick: u32, letters: &mut u32) -> bool {
     pick == FULL_VARIANT || pick.checked_shr(index).is_some_and(|bits| bits & 1 == 1)
 }
 
-/// Whether another character, or several, may be taken for `c`: by case, by accents, or as Hangul, whose
-/// syllables and their letters are the same text.
+/// Whether another character, or several, may be taken for `c`: by case, by accents, as Hangul, whose
+/// syllables and their letters are the same text, or as one of the two Greek marks that Unicode keeps
+/// for a mark of ASCII.
 fn has_twin(c: char) -> bool {
-    !c.is_ascii() || c.is_ascii_alphabetic()
+    !c.is_ascii() || c.is_ascii_alphabetic() || matches!(c, ';' | '`')
 }
 
 fn upper(c: char) -> char {

@@ -256,6 +256,15 @@ impl Table {
             .or_else(|| Some(names::variant(name, names::FULL_VARIANT)))
     }
 
+    /// Whether an entry `name` of `dir` has a lower name, or a new one can have one: a forged alias may be
+    /// in the way of all.
+    #[must_use]
+    pub fn is_nameable(&self, dir: Ino, name: &[u8]) -> bool {
+        let has_one = self.entry(dir, name).is_some();
+        let free = |alias: String| !self.is_claimed(dir, &alias);
+        has_one || self.alias_for(dir, name).is_none_or(free)
+    }
+
     /// Whether an entry of `dir` has a lower name FAT would take for `lower`.
     #[must_use]
     pub fn is_claimed(&self, dir: Ino, lower: &str) -> bool {

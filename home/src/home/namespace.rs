@@ -148,7 +148,16 @@ impl<M: Medium> State<M> {
             (false, _) => Err(Errno::NOENT),
             (true, false) => Err(Errno::INVAL),
             (true, true) if self.table.depth(dir) >= DEPTH_MAX => Err(Errno::NAMETOOLONG),
-            (true, true) => Ok(()),
+            (true, true) => self.require_nameable(dir, name),
+        }
+    }
+
+    /// Before the first record of a change, which cannot be taken back.
+    pub(super) fn require_nameable(&self, dir: Ino, name: &[u8]) -> Result<()> {
+        if self.table.is_nameable(dir, name) {
+            Ok(())
+        } else {
+            Err(Errno::EXIST)
         }
     }
 

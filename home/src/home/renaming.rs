@@ -74,6 +74,7 @@ impl<M: Medium> State<M> {
         target: Option<Ino>,
     ) -> Result<()> {
         self.require_replaceable(ino, target)?;
+        self.require_nameable(to.0, to.1)?;
         let now = Time::now();
         let mut batch = self.begin()?;
         if let Some(target) = target {
@@ -104,6 +105,8 @@ impl<M: Medium> State<M> {
 
     fn exchange(&mut self, a: (At<'_>, Ino), b: (At<'_>, Ino)) -> Result<()> {
         self.require_movable(b.1, a.0.0)?;
+        self.require_nameable(a.0.0, a.0.1)?;
+        self.require_nameable(b.0.0, b.0.1)?;
         let now = Time::now();
         let mut batch = self.begin()?;
         self.unname(&mut batch, a.0)?;

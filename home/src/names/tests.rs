@@ -76,6 +76,21 @@ fn composed_and_decomposed_names_are_the_same_on_the_medium() {
     assert_ne!(full("\u{ac00}"), full("\u{1100}\u{1161}"));
 }
 
+/// Each character beside what it is taken for.
+#[test]
+fn every_character_has_a_variant_taken_for_no_other() {
+    let full = |name: &str| fold(&variant(name.as_bytes(), FULL_VARIANT));
+    for one in ('\0'..=char::MAX).map(String::from) {
+        let other = fold(&one);
+        if one != other && is_valid(one.as_bytes()) && is_valid(other.as_bytes()) {
+            let plain = fold(&encode(one.as_bytes()));
+            assert_ne!(full(&one), full(&other));
+            assert_ne!(full(&one), fold(&encode(other.as_bytes())), "{one:?}");
+            assert_ne!(full(&other), plain, "{other:?}");
+        }
+    }
+}
+
 fn case_twin(word: &str, bits: u32) -> Vec<u8> {
     let flip = |(i, b): (usize, u8)| {
         if bits >> i & 1 == 1 {

@@ -100,10 +100,10 @@ impl<M: Medium> State<M> {
     fn name_after(&mut self, batch: &mut Batch, (dir, lower): (Ino, &str), ino: Ino) -> Result<()> {
         let plain = names::name_for(lower);
         let candidates = (1u32..).map(|n| names::numbered(&plain, n));
-        let name = candidates
-            .into_iter()
-            .find(|name| self.table.entry(dir, name).is_none());
-        let name = name.unwrap_or(plain);
+        let free = |name: &Vec<u8>| {
+            self.table.entry(dir, name).is_none() && self.table.is_nameable(dir, name)
+        };
+        let name = candidates.into_iter().find(free).unwrap_or(plain);
         let as_it_is = names::encode(&name) != lower && !self.table.is_claimed(dir, lower);
         let stands_for_it = names::decode(lower) == name || names::name_for(lower) == name;
         let alias = if as_it_is && stands_for_it {

@@ -80,3 +80,39 @@ fn names_of_the_same_hangul_live_side_by_side() {
     let (_, _, found) = reopen(&fake, &home);
     assert_eq!(found, Reconciled::default());
 }
+
+#[test]
+fn an_ascii_mark_lives_beside_the_greek_one_that_is_the_same() {
+    let (fake, home) = new_home(BIG);
+    for (greek, ascii) in [("\u{37e}", ";"), ("\u{1fef}", "`")] {
+        for name in [greek, ascii] {
+            write_file(&home, Ino::ROOT, name.as_bytes(), name.as_bytes());
+        }
+    }
+    let (_, home, found) = reopen(&fake, &home);
+    assert_eq!(found, Reconciled::default());
+    assert_eq!(home.list(Ino::ROOT).unwrap().len(), 4);
+}
+
+#[test]
+fn a_name_whose_lower_names_are_all_forged_breaks_nothing() {
+    let (_, home) = new_home(BIG);
+    write_file(&home, Ino::ROOT, b"A", b"1");
+    let ino = write_file(&home, Ino::ROOT, b"b", b"2");
+    let forged = Record::Entry {
+        dir: Ino::ROOT,
+        name: b"x".to_vec(),
+        ino,
+        alias: Some(names::variant(b"a", names::FULL_VARIANT)),
+    };
+    home.state().record_one(forged).unwrap();
+    let (from, to) = ((Ino::ROOT, b"b" as &[u8]), (Ino::ROOT, b"a" as &[u8]));
+    assert_eq!(home.make(to.0, to.1, &node(Kind::File)), Err(Errno::EXIST));
+    assert_eq!(home.link(ino, to.0, to.1), Err(Errno::EXIST));
+    assert_eq!(
+        home.rename(from, to, RenameMode::Replace),
+        Err(Errno::EXIST)
+    );
+    home.unlink(Ino::ROOT, b"x").unwrap();
+    home.rename(from, to, RenameMode::Replace).unwrap();
+}
