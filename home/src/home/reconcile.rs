@@ -84,15 +84,14 @@ impl<M: Medium> Home<M> {
         let missing = state.locate_all(&mut scan, &mut found)?;
         let missing = state.match_renamed(&mut scan, missing, &mut found)?;
         state.drop_missing(&missing, &mut found)?;
-        // Removed ones, and the one where files wait for a name.
-        scan.abandon(|ino| state.table.inode(ino).is_none());
+        scan.abandon(|dir| dir == Ino::TMP || state.is_dead(dir));
         state.adopt_unknown(&mut scan, &self.options, self.medium.limits(), &mut found)?;
-        found.lost = self.clear_leftovers(&scan)?;
+        found.lost = self.clear_leftovers(&scan);
         Ok(found)
     }
 
     /// Clears away what an interrupted use left; whatever has content is kept.
-    fn clear_leftovers(&self, scan: &Scan) -> Result<u64> {
+    fn clear_leftovers(&self, scan: &Scan) -> u64 {
         let mut kept = 0;
         for (path, facts) in scan.leftovers() {
             let removed = match facts.kind {
@@ -105,12 +104,11 @@ impl<M: Medium> Home<M> {
             }
             match self.keep(path) {
                 Ok(()) => kept += 1,
-                // A full stick is opened all the same; the next use tries again.
-                Err(Errno::NOSPC) => tracing::warn!(path, "no room to keep it: left where it is"),
-                Err(error) => return Err(error),
+                // A full stick, or a damaged one, is opened all the same; the next use tries again.
+                Err(error) => tracing::warn!(path, %error, "cannot be kept: left where it is"),
             }
         }
-        Ok(kept)
+        kept
     }
 
     fn keep(&self, path: &str) -> Result<()> {
@@ -119,6 +117,8 @@ impl<M: Medium> Home<M> {
             _ => {}
         }
         let name = path.rsplit('/').next().unwrap_or_default();
+        // Room for the number behind it.
+        let name: String = name.chars().take(LOST_NAME_MAX).collect();
         let candidates = (0..1000u32).map(|number| format!("{LOST_DIR}/{name}-{number}"));
         let mut free = candidates.filter(|to| self.medium.facts(to).is_err());
         let to = free.next().ok_or(Errno::EXIST)?;
@@ -126,5 +126,14 @@ impl<M: Medium> Home<M> {
     }
 }
 
+impl<M: Medium> State<M> {
+    /// Whether `dir` is a directory that was removed but is still on the medium.
+    fn is_dead(&self, dir: Ino) -> bool {
+        !matches!(dir, Ino::ROOT | Ino::TMP) && self.table.is_garbage(dir)
+    }
+}
+
 /// Where files without a name are kept.
 const LOST_DIR: &str = ".wendy/lost";
+/// Characters of their names that are kept: short enough even if each takes two of FAT's units.
+const LOST_NAME_MAX: usize = 120;

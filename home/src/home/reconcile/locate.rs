@@ -242,7 +242,8 @@ impl<M: Medium> State<M> {
     /// Pairs that match in one way only; anything ambiguous is left alone.
     fn same_looking(&self, scan: &Scan, missing: &[Ino]) -> Vec<(Ino, (Ino, Found))> {
         let mut unknown: HashMap<(IsDirectory, Print), Vec<(Ino, Found)>> = HashMap::new();
-        for (dir, found) in scan.unknown() {
+        let unknown_here = scan.unknown().into_iter();
+        for (dir, found) in unknown_here.filter(|(dir, _)| !self.is_dead(*dir)) {
             let key = look(found.facts.kind == FactKind::Directory, print(&found.facts));
             unknown.entry(key).or_default().push((dir, found));
         }

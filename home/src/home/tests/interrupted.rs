@@ -2,19 +2,37 @@
 
 use super::*;
 
-#[test]
-fn what_is_put_into_a_removed_directory_is_kept_and_keeps_nobody_out() {
+/// A home with `elsewhere` in it, and on the medium with `dir`, which has been removed.
+fn home_with_removed_directory() -> Fake {
     let (fake, home) = new_home(BIG);
     let dir = home
         .make(Ino::ROOT, b"dir", &node(Kind::Directory))
         .unwrap()
         .ino;
     write_file(&home, dir, b"file", b"old");
+    write_file(&home, Ino::ROOT, b"elsewhere", b"moved");
     home.flush().unwrap();
     home.unlink(dir, b"file").unwrap();
     home.remove_dir(Ino::ROOT, b"dir").unwrap();
     home.commit().unwrap();
-    let fake = fake.crash(&mut || 1);
+    fake.crash(&mut || 1)
+}
+
+#[test]
+fn what_is_moved_into_a_removed_directory_is_kept_and_keeps_nobody_out() {
+    let fake = home_with_removed_directory();
+    fake.rename("elsewhere", "dir/elsewhere").unwrap();
+    let home = open(&fake);
+    assert!(home.list(Ino::ROOT).unwrap().is_empty());
+    let (fake, _, found) = reopen(&fake, &home);
+    assert_eq!(found, Reconciled::default());
+    assert_eq!(fake.read_file(".wendy/lost/elsewhere-0").unwrap(), b"moved");
+}
+
+#[test]
+fn what_is_put_into_a_removed_directory_is_kept_and_keeps_nobody_out() {
+    let fake = home_with_removed_directory();
+    fake.unlink("elsewhere").unwrap();
     fake.write_file("dir/stray", b"new");
     let home = open(&fake);
     assert!(home.list(Ino::ROOT).unwrap().is_empty());
@@ -36,6 +54,17 @@ fn what_cannot_be_kept_for_lack_of_room_keeps_nobody_out() {
     fake.refuse_new_names(false);
     drop(open(&fake));
     assert_eq!(fake.read_file(".wendy/lost/77-0").unwrap(), b"left over");
+}
+
+#[test]
+fn a_name_too_long_to_be_kept_keeps_nobody_out() {
+    let fake = home_with_removed_directory();
+    let long = "語".repeat(255);
+    fake.write_file(&format!("dir/{long}"), b"new");
+    drop(open(&fake));
+    let kept = fake.list(".wendy/lost").unwrap();
+    assert_eq!(kept.len(), 1);
+    assert!(kept[0].0.starts_with("語"));
 }
 
 #[test]
