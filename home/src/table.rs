@@ -20,6 +20,7 @@ use std::sync::Arc;
 mod apply;
 pub mod lost;
 pub mod lowers;
+mod naming;
 mod snapshot;
 
 /// Deepest nesting followed; a path of `PATH_MAX` bytes has at most 2048 components.
@@ -165,6 +166,14 @@ impl Table {
         self.nodes.keys().copied()
     }
 
+    /// Inodes without names, in no order: they were unlinked while open.
+    pub fn nameless(&self) -> impl Iterator<Item = Ino> {
+        let nameless = |(ino, node): (&Ino, &Node)| {
+            (*ino != Ino::ROOT && node.names.is_empty()).then_some(*ino)
+        };
+        self.nodes.iter().filter_map(nameless)
+    }
+
     /// `st_nlink`: names of a file; for a directory its own, `.` and the `..` of each below.
     #[must_use]
     pub fn links(&self, ino: Ino) -> u32 {
@@ -240,36 +249,6 @@ impl Table {
         std::iter::successors(above(&dir), above)
             .take(DEPTH_MAX)
             .count()
-    }
-
-    /// The alias a new entry `name` of `dir` needs; `None` if its plain encoding is free.
-    #[must_use]
-    pub fn alias_for(&self, dir: Ino, name: &[u8]) -> Option<String> {
-        let claimed = &self.directories.get(&dir)?.claimed;
-        let free = |lower: &str| !claimed.contains(&names::fold(lower));
-        if free(&lower_name(name, None)) {
-            return None;
-        }
-        let mut variants = (1..names::VARIANTS).map(|pick| names::variant(name, pick));
-        variants
-            .find(|lower| free(lower))
-            .or_else(|| Some(names::variant(name, names::FULL_VARIANT)))
-    }
-
-    /// Whether an entry `name` of `dir` has a lower name, or a new one can have one: a forged alias may be
-    /// in the way of all.
-    #[must_use]
-    pub fn is_nameable(&self, dir: Ino, name: &[u8]) -> bool {
-        let has_one = self.entry(dir, name).is_some();
-        let free = |alias: String| !self.is_claimed(dir, &alias);
-        has_one || self.alias_for(dir, name).is_none_or(free)
-    }
-
-    /// Whether an entry of `dir` has a lower name FAT would take for `lower`.
-    #[must_use]
-    pub fn is_claimed(&self, dir: Ino, lower: &str) -> bool {
-        let directory = self.directories.get(&dir);
-        directory.is_some_and(|directory| directory.claimed.contains(&names::fold(lower)))
     }
 
     /// The number the next new inode gets.

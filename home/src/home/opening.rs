@@ -55,7 +55,7 @@ impl<M: Medium> Home<M> {
     /// See [`OpenError`].
     pub fn open(medium: M, options: Options) -> std::result::Result<(Self, Reconciled), OpenError> {
         let (home, _) = Self::read_back(Arc::new(medium), options)?;
-        let reconciled = home.reconcile()?;
+        let reconciled = home.take_over()?;
         Ok((home, reconciled))
     }
 
@@ -66,12 +66,20 @@ impl<M: Medium> Home<M> {
     /// See [`OpenError`].
     pub fn open_lazily(medium: M, options: Options) -> std::result::Result<Self, OpenError> {
         let (home, clean) = Self::read_back(Arc::new(medium), options)?;
-        if clean && home.is_settled() {
+        if clean && home.is_settled() && !home.has_nameless() {
             home.look_later();
         } else {
-            home.reconcile()?;
+            home.take_over()?;
         }
         Ok(home)
+    }
+
+    /// Brings everything to what the medium holds. What was unlinked while open goes only then: what
+    /// an interrupted use wrote to it last is no stranger's.
+    pub(super) fn take_over(&self) -> io::Result<Reconciled> {
+        let reconciled = self.reconcile()?;
+        self.drop_nameless()?;
+        Ok(reconciled)
     }
 
     /// A home whose table is as last recorded, and whether the last use ended in order.
@@ -115,18 +123,20 @@ impl<M: Medium> Home<M> {
             state: Mutex::new(state),
         };
         let home = home(state);
-        home.drop_nameless().map_err(io::Error::from)?;
         home.state()
             .forget_lost(Time::now().seconds)
             .map_err(io::Error::from)?;
         Ok((home, clean))
     }
 
-    /// Inodes nobody can reach any more: they were unlinked while open.
+    fn has_nameless(&self) -> bool {
+        self.state().table.nameless().next().is_some()
+    }
+
+    /// Drops inodes nobody can reach any more: they were unlinked while open.
     pub(super) fn drop_nameless(&self) -> Result<()> {
         let mut state = self.state();
-        let nameless = |ino: &Ino| *ino != Ino::ROOT && state.table.names(*ino).is_empty();
-        let nameless: Vec<Ino> = state.table.inodes().filter(nameless).collect();
+        let nameless: Vec<Ino> = state.table.nameless().collect();
         nameless
             .into_iter()
             .try_for_each(|ino| state.drop_if_unused(ino))

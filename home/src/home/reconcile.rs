@@ -19,7 +19,8 @@
 //! An interrupted rename can leave both of its names on the medium: the one that does not look as
 //! recorded is cleared away, and kept in `.wendy/lost` if there is anything in it. Nothing else on
 //! the medium is changed here; settling follows. What strangers put into a directory that had been
-//! removed is kept in `.wendy/lost`, too.
+//! removed is kept in `.wendy/lost`, too, and a file that had been removed or replaced if it does not
+//! look as it did then.
 
 use super::{Home, Medium, Result, State, errno};
 use crate::medium::FactKind;
@@ -29,6 +30,7 @@ use std::io;
 
 mod adopt;
 mod locate;
+mod looks;
 mod lost;
 mod scan;
 pub(super) mod unseen;

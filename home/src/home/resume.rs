@@ -32,7 +32,7 @@ impl<M: Medium> Home<M> {
         let mut state = self.state();
         put(&self.medium);
         let (fresh, _) = Self::read_back(Arc::clone(&self.medium), self.options)?;
-        fresh.reconcile()?;
+        fresh.take_over()?;
         let mut fresh = fresh
             .state
             .into_inner()

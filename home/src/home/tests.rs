@@ -13,6 +13,7 @@ mod model;
 mod random;
 mod readers;
 mod reading;
+mod removed;
 mod settling;
 
 /// A part size no ordinary test reaches.

@@ -2,19 +2,15 @@
 
 use super::super::{Ino, Medium, Record, Result, State, print};
 use super::Reconciled;
+use super::looks::{
+    IsDirectory, TIME_GRAIN, is_foreign, is_same_time, is_unchanged, look, with_part,
+};
 use super::scan::{Found, Scan};
 use crate::medium::{FactKind, Facts};
 use crate::names;
 use crate::record::{Kind, Lower, Place, Print};
 use crate::table::Table;
 use std::collections::HashMap;
-
-/// FAT keeps modification times to two seconds.
-pub(super) const TIME_GRAIN: i64 = 2;
-/// FAT keeps local time: a time zone or summer time shifts all of them by quarter-hours.
-const ZONE_STEP: i64 = 15 * 60;
-/// Farthest two places on earth are apart in local time.
-const ZONE_MAX: i64 = 26 * 3600;
 
 impl<M: Medium> State<M> {
     /// Claims every lower object that is where it may be; returns those that are nowhere.
@@ -66,10 +62,33 @@ impl<M: Medium> State<M> {
         for (twin, _) in places {
             scan.claim_twin(twin.dir, &twin.name, ino);
         }
+        if self.is_strangers(scan, ino, &lower, &hit) {
+            self.give_up(scan, ino, &lower, &place)?;
+            return Ok(true);
+        }
         self.settle_in(ino, lower, &place, count)?;
         scan.claim(place.dir, &place.name, ino);
         self.take_over(scan, ino, &hit, count)?;
         Ok(true)
+    }
+
+    /// Whether what is to be removed is not what we meant to remove.
+    fn is_strangers(&self, scan: &Scan, ino: Ino, lower: &Lower, hit: &Found) -> bool {
+        // Where we have looked before, all of it is our own.
+        let unseen = self.unseen.contains(lower.place.dir);
+        let is_file = hit.facts.kind == FactKind::File;
+        let facts = further_parts(scan, lower, hit)
+            .fold(hit.facts, |whole, (_, part)| with_part(whole, &part));
+        unseen && is_file && self.table.is_garbage(ino) && is_foreign(&lower.print, &facts)
+    }
+
+    /// Leaves what was to be removed to `.wendy/lost`.
+    fn give_up(&mut self, scan: &mut Scan, ino: Ino, lower: &Lower, place: &Place) -> Result<()> {
+        let further = (2..=lower.parts).map(|number| names::part(&place.name, number));
+        for name in std::iter::once(place.name.clone()).chain(further) {
+            scan.claim_twin(place.dir, &name, ino);
+        }
+        self.record_one(Record::LowerGone(ino))
     }
 
     /// Records that the lower of `ino` was found at `place`.
@@ -157,11 +176,11 @@ impl<M: Medium> State<M> {
         if !is_file || ours || parts == lower.parts && is_unchanged(&lower.print, &facts) {
             return Ok(());
         }
-        count.edited += 1;
+        count.edited += u64::from(!self.table.names(ino).is_empty());
         // A file with a hole at its end is longer than its lower. One that has only grown is ours, from
         // a use that broke off.
         let hole = |size: u64| size > lower.print.size && facts.size >= lower.print.size;
-        let ours = facts.born == lower.print.born;
+        let ours = is_same_time(lower.print.born, facts.born);
         let mut batch = self.begin_in_any_case()?;
         self.apply_inode(&mut batch, ino, |inode| {
             inode.size = if ours && hole(inode.size) {
@@ -267,49 +286,23 @@ impl<M: Medium> State<M> {
     }
 }
 
-type IsDirectory = bool;
-
-/// What is compared to recognise a renamed object; directories change their times all the time.
-fn look(is_directory: bool, print: Print) -> (IsDirectory, Print) {
-    let born = print.born;
-    let print = if is_directory {
-        Print {
-            born,
-            ..Print::default()
-        }
-    } else {
-        print
-    };
-    (is_directory, print)
-}
-
-/// The facts of a file with one more part.
-pub(super) fn with_part(whole: Facts, part: &Facts) -> Facts {
-    Facts {
-        size: whole.size + part.size,
-        modified: whole.modified.max(part.modified),
-        ..whole
-    }
-}
-
-/// Whether a file looks as recorded, in whatever time zone.
-pub(super) fn is_unchanged(print: &Print, facts: &Facts) -> bool {
-    let shift = (print.modified - facts.modified).abs();
-    let zone = shift <= ZONE_MAX && shift % ZONE_STEP <= TIME_GRAIN;
-    print.size == facts.size && (shift <= TIME_GRAIN || zone)
+/// The further parts of a file, as many as there are in a row.
+fn further_parts(scan: &Scan, lower: &Lower, hit: &Found) -> impl Iterator<Item = (String, Facts)> {
+    let names = (2..=lower.parts).map(|number| names::part(&hit.name, number));
+    names.map_while(|name| {
+        let part = scan.at(lower.place.dir, &name)?;
+        Some((name, part.facts))
+    })
 }
 
 /// Claims the further parts of a file; facts of the whole, and how many parts there are in a row.
 fn claim_parts(scan: &mut Scan, ino: Ino, lower: &Lower, hit: &Found) -> (Facts, u16) {
     let (mut facts, mut count) = (hit.facts, 1);
-    for number in 2..=lower.parts {
-        let name = names::part(&hit.name, number);
-        let Some(part) = scan.at(lower.place.dir, &name).map(|part| part.facts) else {
-            break;
-        };
+    let further: Vec<_> = further_parts(scan, lower, hit).collect();
+    for (name, part) in further {
         scan.claim(lower.place.dir, &name, ino);
         facts = with_part(facts, &part);
-        count = number;
+        count += 1;
     }
     (facts, count)
 }

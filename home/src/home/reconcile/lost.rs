@@ -4,7 +4,7 @@
 
 use super::super::batch::Batch;
 use super::super::{Ino, Inode, Medium, Record, Result, State, Time};
-use super::locate::TIME_GRAIN;
+use super::looks::TIME_GRAIN;
 use super::scan::Found;
 use crate::medium::FactKind;
 use crate::names;

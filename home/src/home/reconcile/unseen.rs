@@ -6,7 +6,7 @@
 //! difference starts the full [reconciliation](super), which alone can tell what was renamed.
 
 use super::super::{Errno, Home, Ino, Medium, Result, State, errno};
-use super::{locate, scan};
+use super::{looks, scan};
 use crate::medium::{FactKind, Facts};
 use crate::names;
 use crate::record::{Kind, Lower};
@@ -148,7 +148,7 @@ fn is_there<M: Medium>(there: &mut HashMap<&str, &Facts>, state: &State<M>, ino:
         let Some(part) = there.remove(names::part(&place.name, number).as_str()) else {
             return false;
         };
-        whole = locate::with_part(whole, part);
+        whole = looks::with_part(whole, part);
     }
-    whole.kind == FactKind::File && locate::is_unchanged(print, &whole)
+    whole.kind == FactKind::File && looks::is_unchanged(print, &whole)
 }
