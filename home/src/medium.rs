@@ -4,6 +4,7 @@
 //! outside that directory is ever reached. The lower filesystem compares names without case, keeps
 //! times coarsely, renames without atomicity and forgets what was not synced; callers know.
 
+use crate::parts::PART_SIZE;
 use std::io;
 use std::os::fd::BorrowedFd;
 
@@ -17,6 +18,15 @@ pub mod preview;
 pub struct Limits {
     /// Length of each part but the last of a file too long for one piece, in bytes.
     pub part_size: u64,
+}
+
+impl Limits {
+    /// The same for a file that is in several parts already: it may have been copied from a FAT medium to
+    /// one that takes longer files.
+    #[must_use]
+    pub fn part_size_of_split(&self) -> u64 {
+        self.part_size.min(PART_SIZE)
+    }
 }
 
 /// Space of the medium in bytes and its files.

@@ -1,7 +1,7 @@
 //! Content: opening, reading, writing, resizing.
 
 use super::{Errno, Home, Ino, Kind, Medium, Record, Result, State, Time, errno, print};
-use crate::parts::{PART_SIZE, SplitFile, parts_needed};
+use crate::parts::{SplitFile, parts_needed};
 use crate::record::Lower;
 use std::sync::Arc;
 
@@ -167,11 +167,11 @@ impl<M: Medium> Home<M> {
             self.medium.open(&path).map_err(errno)
         };
         let parts = (1..=count).map(open).collect::<Result<Vec<_>>>()?;
-        let mut part_size = self.medium.limits().part_size;
-        if count > 1 {
-            // It may have been copied from a FAT medium to one that takes longer files.
-            part_size = part_size.min(PART_SIZE);
-        }
+        let limits = self.medium.limits();
+        let part_size = match count {
+            1 => limits.part_size,
+            _ => limits.part_size_of_split(),
+        };
         Ok(Arc::new(SplitFile::new(parts, part_size)))
     }
 

@@ -10,6 +10,7 @@ mod interrupted;
 mod lazy;
 mod meanwhile;
 mod model;
+mod parts;
 mod random;
 mod readers;
 mod reading;

@@ -3,10 +3,12 @@
 use super::super::batch::Batch;
 use super::super::{Ino, Inode, Medium, Options, Owner, Record, Result, State, new_inode, print};
 use super::Reconciled;
+use super::looks::with_part;
 use super::scan::{Found, Scan};
 use crate::ids::Time;
 use crate::medium::{FactKind, Facts, Limits};
 use crate::names;
+use crate::parts::PARTS_MAX;
 use crate::record::{Kind, Lower, Place, Times};
 use crate::table::NameRef;
 
@@ -203,7 +205,8 @@ fn adopted_inode(facts: &Facts, options: &Options) -> Inode {
 /// A file together with the parts that follow a first one of exactly the part size.
 fn whole(scan: &mut Scan, (dir, found): (Ino, &Found), ino: Ino, limits: Limits) -> (Facts, u16) {
     let (mut facts, mut count, mut last) = (found.facts, 1, found.facts.size);
-    while found.facts.kind == FactKind::File && last == limits.part_size {
+    let full = limits.part_size_of_split();
+    while found.facts.kind == FactKind::File && last == full && count < PARTS_MAX {
         let name = names::part(&found.name, count + 1);
         let part = scan
             .at(dir, &name)
@@ -212,7 +215,7 @@ fn whole(scan: &mut Scan, (dir, found): (Ino, &Found), ino: Ino, limits: Limits)
         let Some(part) = part else { break };
         scan.claim(dir, &name, ino);
         (count, last) = (count + 1, part.facts.size);
-        facts.size += part.facts.size;
+        facts = with_part(facts, &part.facts);
     }
     (facts, count)
 }
