@@ -153,6 +153,13 @@ pub fn part(lower: &str, number: u16) -> String {
     name
 }
 
+/// What the first part is called of the file that `lower` would be a further part of.
+#[must_use]
+pub fn first_part(lower: &str) -> Option<&str> {
+    let tilde = tilde_of_part(lower)?;
+    lower.get(..tilde - 1)
+}
+
 /// Whether FAT takes `lower` for its length: at most 255 UTF-16 units.
 #[must_use]
 pub fn fits(lower: &str) -> bool {

@@ -22,9 +22,8 @@
 //! removed is kept in `.wendy/lost`, too, and a file that had been removed or replaced if it does not
 //! look as it did then.
 
-use super::{Home, Medium, Result, State, errno};
-use crate::medium::FactKind;
-use rustix::io::Errno;
+use super::{Home, Ino, Medium, Result, State};
+use crate::medium::{FactKind, Facts};
 use std::collections::HashMap;
 use std::io;
 
@@ -32,6 +31,8 @@ mod adopt;
 mod locate;
 mod looks;
 mod lost;
+mod parts;
+mod renamed;
 mod scan;
 pub(super) mod unseen;
 
@@ -86,36 +87,37 @@ impl<M: Medium> Home<M> {
         let missing = state.locate_all(&mut scan, &mut found)?;
         let missing = state.match_renamed(&mut scan, missing, &mut found)?;
         state.drop_missing(&missing, &mut found)?;
-        scan.abandon(|dir| dir == Ino::TMP || state.is_dead(dir));
-        state.adopt_unknown(&mut scan, &self.options, self.medium.limits(), &mut found)?;
-        found.lost = self.clear_leftovers(&scan);
+        scan.abandon(|dir| state.is_dead(dir));
+        state.adopt_unknown(&mut scan, &self.options, &mut found)?;
+        for (path, facts) in scan.leftovers() {
+            found.lost += u64::from(state.clear_leftover(path, facts));
+        }
         Ok(found)
     }
+}
 
-    /// Clears away what an interrupted use left; whatever has content is kept.
-    fn clear_leftovers(&self, scan: &Scan) -> u64 {
-        let mut kept = 0;
-        for (path, facts) in scan.leftovers() {
-            let removed = match facts.kind {
-                FactKind::Directory => self.medium.remove_dir(path),
-                _ if facts.size == 0 => self.medium.unlink(path),
-                _ => Err(io::ErrorKind::DirectoryNotEmpty.into()),
-            };
-            if removed.is_ok() {
-                continue;
-            }
-            match self.keep(path) {
-                Ok(()) => kept += 1,
-                // A full stick, or a damaged one, is opened all the same; the next use tries again.
-                Err(error) => tracing::warn!(path, %error, "cannot be kept: left where it is"),
-            }
+impl<M: Medium> State<M> {
+    /// Clears away what an interrupted use left; says whether it had content and is kept.
+    fn clear_leftover(&self, path: &str, facts: &Facts) -> bool {
+        let removed = match facts.kind {
+            FactKind::Directory => self.medium.remove_dir(path),
+            _ if facts.size == 0 => self.medium.unlink(path),
+            _ => Err(io::ErrorKind::DirectoryNotEmpty.into()),
+        };
+        if removed.is_ok() {
+            return false;
         }
-        kept
+        let kept = self.keep(path);
+        if let Err(error) = &kept {
+            // A full stick, or a damaged one, is opened all the same; the next use tries again.
+            tracing::warn!(path, %error, "cannot be kept: left where it is");
+        }
+        kept.is_ok()
     }
 
-    fn keep(&self, path: &str) -> Result<()> {
+    fn keep(&self, path: &str) -> io::Result<()> {
         match self.medium.make_dir(LOST_DIR) {
-            Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(errno(error)),
+            Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(error),
             _ => {}
         }
         let name = path.rsplit('/').next().unwrap_or_default();
@@ -123,15 +125,14 @@ impl<M: Medium> Home<M> {
         let name: String = name.chars().take(LOST_NAME_MAX).collect();
         let candidates = (0..1000u32).map(|number| format!("{LOST_DIR}/{name}-{number}"));
         let mut free = candidates.filter(|to| self.medium.facts(to).is_err());
-        let to = free.next().ok_or(Errno::EXIST)?;
-        self.medium.rename(path, &to).map_err(errno)
+        let to = free.next().ok_or(io::ErrorKind::AlreadyExists)?;
+        self.medium.rename(path, &to)
     }
-}
 
-impl<M: Medium> State<M> {
-    /// Whether `dir` is a directory that was removed but is still on the medium.
+    /// Whether nobody can have a name in `dir`: it was removed but is still on the medium, or it is the
+    /// one where files wait for a name.
     fn is_dead(&self, dir: Ino) -> bool {
-        !matches!(dir, Ino::ROOT | Ino::TMP) && self.table.is_garbage(dir)
+        dir != Ino::ROOT && self.table.is_garbage(dir)
     }
 }
 

@@ -217,19 +217,33 @@ impl<M: Medium> Settler<'_, M> {
         let lower = self.state.table.lower(ino).ok_or(Errno::NOENT)?.clone();
         let from = self.state.table.path(&lower.place).ok_or(Errno::IO)?;
         let path = self.state.table.path(&to).ok_or(Errno::IO)?;
-        // Later parts first: a file whose first part has moved has moved.
-        for number in (2..=lower.parts).rev() {
-            let (from, path) = (names::part(&from, number), names::part(&path, number));
-            self.medium.rename(&from, &path).map_err(errno)?;
-            self.sync_renamed(ino, &path).map_err(errno)?;
-        }
-        self.medium.rename(&from, &path).map_err(errno)?;
+        self.move_parts(ino, (&from, &path), lower.parts)?;
         let synced = self.sync_renamed(ino, &path).map_err(errno);
         self.moves += 1;
         self.leave(&lower.place);
         let moved = Record::Lower(ino, Lower { place: to, ..lower });
         self.state.apply(&mut self.batch, moved)?;
         synced
+    }
+
+    /// Moves all parts or none. Later ones first: a file whose first part has moved has moved.
+    fn move_parts(&self, ino: Ino, (from, to): (&str, &str), parts: u16) -> Result<()> {
+        let further = (2..=parts).rev();
+        let further = further.map(|number| (names::part(from, number), names::part(to, number)));
+        let further: Vec<_> = further.collect();
+        let mut moves = further.iter();
+        let moved = moves.try_for_each(|(from, to)| {
+            self.medium.rename(from, to)?;
+            self.sync_renamed(ino, to)
+        });
+        let moved = moved.and_then(|()| self.medium.rename(from, to));
+        if moved.is_err() {
+            // What has not moved is in its place, and stays.
+            for (from, to) in &further {
+                self.medium.rename(to, from).unwrap_or_default();
+            }
+        }
+        moved.map_err(errno)
     }
 
     /// Makes the new name durable, and what leads from it to the content.

@@ -3,12 +3,10 @@
 use super::super::batch::Batch;
 use super::super::{Ino, Inode, Medium, Options, Owner, Record, Result, State, new_inode, print};
 use super::Reconciled;
-use super::looks::with_part;
 use super::scan::{Found, Scan};
 use crate::ids::Time;
-use crate::medium::{FactKind, Facts, Limits};
+use crate::medium::{FactKind, Facts};
 use crate::names;
-use crate::parts::PARTS_MAX;
 use crate::record::{Kind, Lower, Place, Times};
 use crate::table::NameRef;
 
@@ -39,7 +37,6 @@ impl<M: Medium> State<M> {
         &mut self,
         scan: &mut Scan,
         options: &Options,
-        limits: Limits,
         count: &mut Reconciled,
     ) -> Result<()> {
         loop {
@@ -52,7 +49,7 @@ impl<M: Medium> State<M> {
                     .at(dir, &found.name)
                     .is_none_or(|now| now.owner.is_some());
                 if !claimed {
-                    let came_back = self.adopt(scan, (dir, &found), options, limits)?;
+                    let came_back = self.adopt(scan, (dir, &found), options)?;
                     count.returned += u64::from(came_back);
                     count.adopted += u64::from(!came_back);
                 }
@@ -66,16 +63,15 @@ impl<M: Medium> State<M> {
         scan: &mut Scan,
         (dir, found): (Ino, &Found),
         options: &Options,
-        limits: Limits,
     ) -> Result<bool> {
         let lost = self.lost_like(dir, found);
         let ino = lost.unwrap_or(self.table.next_ino());
-        let (facts, parts) = whole(scan, (dir, found), ino, limits);
-        let inode = adopted_inode(&facts, options);
         let place = Place {
             dir,
             name: found.name.clone(),
         };
+        let (facts, parts) = self.take_along(scan, ino, &place, (found.facts, 1));
+        let inode = adopted_inode(&facts, options);
         let mut batch = self.begin_in_any_case()?;
         match lost {
             Some(lost) => self.take_back(&mut batch, lost, &inode)?,
@@ -106,7 +102,11 @@ impl<M: Medium> State<M> {
             self.table.entry(dir, name).is_none() && self.table.is_nameable(dir, name)
         };
         let name = candidates.into_iter().find(free).unwrap_or(plain);
-        let as_it_is = names::encode(&name) != lower && !self.table.is_claimed(dir, lower);
+        // What is called like a part of another file would be in its way when it grows.
+        let in_the_way =
+            names::first_part(lower).is_some_and(|first| self.table.is_claimed(dir, first));
+        let as_it_is =
+            names::encode(&name) != lower && !self.table.is_claimed(dir, lower) && !in_the_way;
         let stands_for_it = names::decode(lower) == name || names::name_for(lower) == name;
         let alias = if as_it_is && stands_for_it {
             Some(lower.to_owned())
@@ -200,22 +200,4 @@ fn adopted_inode(facts: &Facts, options: &Options) -> Inode {
         times,
         ..new_inode(kind, mode, (Owner::Me, Owner::Me))
     }
-}
-
-/// A file together with the parts that follow a first one of exactly the part size.
-fn whole(scan: &mut Scan, (dir, found): (Ino, &Found), ino: Ino, limits: Limits) -> (Facts, u16) {
-    let (mut facts, mut count, mut last) = (found.facts, 1, found.facts.size);
-    let full = limits.part_size_of_split();
-    while found.facts.kind == FactKind::File && last == full && count < PARTS_MAX {
-        let name = names::part(&found.name, count + 1);
-        let part = scan
-            .at(dir, &name)
-            .filter(|part| part.owner.is_none())
-            .cloned();
-        let Some(part) = part else { break };
-        scan.claim(dir, &name, ino);
-        (count, last) = (count + 1, part.facts.size);
-        facts = with_part(facts, &part.facts);
-    }
-    (facts, count)
 }

@@ -2,15 +2,12 @@
 
 use super::super::{Ino, Medium, Record, Result, State, print};
 use super::Reconciled;
-use super::looks::{
-    IsDirectory, TIME_GRAIN, is_foreign, is_same_time, is_unchanged, look, with_part,
-};
+use super::looks::{TIME_GRAIN, is_foreign, is_same_time, is_unchanged};
+use super::parts::part_of;
 use super::scan::{Found, Scan};
 use crate::medium::{FactKind, Facts};
-use crate::names;
-use crate::record::{Kind, Lower, Place, Print};
+use crate::record::{Kind, Lower, Place};
 use crate::table::Table;
-use std::collections::HashMap;
 
 impl<M: Medium> State<M> {
     /// Claims every lower object that is where it may be; returns those that are nowhere.
@@ -24,7 +21,7 @@ impl<M: Medium> State<M> {
         self.locate(scan, all, found)
     }
 
-    fn locate(
+    pub(super) fn locate(
         &mut self,
         scan: &mut Scan,
         mut open: Vec<Ino>,
@@ -50,43 +47,42 @@ impl<M: Medium> State<M> {
         let Some(lower) = self.table.lower(ino).cloned() else {
             return Ok(true);
         };
-        let mut places = self.possible_places(scan, ino, &lower);
-        if places.is_empty() {
+        let places = self.possible_places(ino, &lower);
+        let Some((place, hit)) = self.choose(scan, ino, &places, 1, count) else {
             return Ok(false);
-        }
-        // One that looks as recorded, else the recorded one.
-        let same = places
-            .iter()
-            .position(|(_, hit)| hit.facts.size == lower.print.size);
-        let (place, hit) = places.swap_remove(same.unwrap_or(0));
-        for (twin, _) in places {
-            scan.claim_twin(twin.dir, &twin.name, ino);
-        }
-        if self.is_strangers(scan, ino, &lower, &hit) {
-            self.give_up(scan, ino, &lower, &place)?;
-            return Ok(true);
-        }
+        };
         self.settle_in(ino, lower, &place, count)?;
-        scan.claim(place.dir, &place.name, ino);
-        self.take_over(scan, ino, &hit, count)?;
+        let whole = self.gather(scan, ino, (&place, &hit), &places, count);
+        if self.is_strangers(ino, &whole.0) {
+            self.give_up(scan, ino, &place, count)?;
+        } else {
+            self.take_over(scan, ino, whole, count)?;
+        }
         Ok(true)
     }
 
     /// Whether what is to be removed is not what we meant to remove.
-    fn is_strangers(&self, scan: &Scan, ino: Ino, lower: &Lower, hit: &Found) -> bool {
+    fn is_strangers(&self, ino: Ino, facts: &Facts) -> bool {
+        let Some(lower) = self.table.lower(ino) else {
+            return false;
+        };
         // Where we have looked before, all of it is our own.
         let unseen = self.unseen.contains(lower.place.dir);
-        let is_file = hit.facts.kind == FactKind::File;
-        let facts = further_parts(scan, lower, hit)
-            .fold(hit.facts, |whole, (_, part)| with_part(whole, &part));
-        unseen && is_file && self.table.is_garbage(ino) && is_foreign(&lower.print, &facts)
+        let is_file = facts.kind == FactKind::File;
+        unseen && is_file && self.table.is_garbage(ino) && is_foreign(&lower.print, facts)
     }
 
     /// Leaves what was to be removed to `.wendy/lost`.
-    fn give_up(&mut self, scan: &mut Scan, ino: Ino, lower: &Lower, place: &Place) -> Result<()> {
-        let further = (2..=lower.parts).map(|number| names::part(&place.name, number));
-        for name in std::iter::once(place.name.clone()).chain(further) {
-            scan.claim_twin(place.dir, &name, ino);
+    fn give_up(
+        &mut self,
+        scan: &mut Scan,
+        ino: Ino,
+        place: &Place,
+        count: &mut Reconciled,
+    ) -> Result<()> {
+        let parts = self.table.lower(ino).map_or(1, |lower| lower.parts);
+        for number in 1..=parts {
+            self.clear_twin(scan, ino, &part_of(place, number), count);
         }
         self.record_one(Record::LowerGone(ino))
     }
@@ -120,20 +116,53 @@ impl<M: Medium> State<M> {
         Ok(())
     }
 
-    /// The places that hold such an object: the recorded one, and those an interrupted rename leads
-    /// to. A rename cut short can leave both of its names.
-    fn possible_places(&self, scan: &Scan, ino: Ino, lower: &Lower) -> Vec<(Place, Found)> {
+    /// The places where such an object may be: the recorded one, and those an interrupted rename leads
+    /// to.
+    fn possible_places(&self, ino: Ino, lower: &Lower) -> Vec<Place> {
         let places = [
             Some(lower.place.clone()),
             self.table.wanted(ino),
             Some(Table::waiting_place(ino)),
         ];
+        let anothers = |place: &Place| self.table.occupant(place).is_some_and(|it| it != ino);
+        let places = places.into_iter().flatten();
+        places.filter(|place| !anothers(place)).collect()
+    }
+
+    /// Claims the one of all objects that may be this part of the lower of `ino`. A rename cut short can
+    /// leave both of its names: the other one is cleared away.
+    pub(super) fn choose(
+        &mut self,
+        scan: &mut Scan,
+        ino: Ino,
+        places: &[Place],
+        number: u16,
+        count: &mut Reconciled,
+    ) -> Option<(Place, Found)> {
+        let mut hits = self.hits(scan, ino, places, number);
+        let length = self.length_of_part(ino, number);
+        // One that looks as recorded, else the recorded one if there is anything in it.
+        let same = hits.iter().position(|(_, hit)| hit.facts.size == length);
+        let held = || hits.iter().position(|(_, hit)| hit.facts.size > 0);
+        let best = same.or_else(held).unwrap_or(0);
+        if hits.is_empty() {
+            return None;
+        }
+        let (place, hit) = hits.remove(best);
+        for (twin, _) in hits {
+            self.clear_twin(scan, ino, &twin, count);
+        }
+        scan.claim(place.dir, &place.name, ino);
+        Some((place, hit))
+    }
+
+    fn hits(&self, scan: &Scan, ino: Ino, places: &[Place], number: u16) -> Vec<(Place, Found)> {
         let mut hits: Vec<(Place, Found)> = Vec::new();
-        for place in places.into_iter().flatten() {
-            let other = self.table.occupant(&place).filter(|other| *other != ino);
+        for place in places.iter().map(|place| part_of(place, number)) {
             let hit = scan.at(place.dir, &place.name).cloned();
             let hit = hit.filter(|hit| hit.owner.is_none() && self.is_such(ino, hit));
-            let Some(hit) = hit.filter(|_| other.is_none()) else {
+            let anothers = self.table.occupant(&place).is_some_and(|it| it != ino);
+            let Some(hit) = hit.filter(|_| !anothers) else {
                 continue;
             };
             let place = Place {
@@ -147,6 +176,12 @@ impl<M: Medium> State<M> {
         hits
     }
 
+    fn clear_twin(&self, scan: &mut Scan, ino: Ino, twin: &Place, count: &mut Reconciled) {
+        if let Some((path, facts)) = scan.claim_twin(twin.dir, &twin.name, ino) {
+            count.lost += u64::from(self.clear_leftover(&path, &facts));
+        }
+    }
+
     fn is_such(&self, ino: Ino, hit: &Found) -> bool {
         match self.table.inode(ino).map(|inode| inode.kind) {
             Some(Kind::Directory) => hit.facts.kind == FactKind::Directory,
@@ -156,11 +191,11 @@ impl<M: Medium> State<M> {
     }
 
     /// Takes over a stranger's edit, or what we wrote ourselves but never recorded.
-    fn take_over(
+    pub(super) fn take_over(
         &mut self,
         scan: &mut Scan,
         ino: Ino,
-        hit: &Found,
+        (facts, parts): (Facts, u16),
         count: &mut Reconciled,
     ) -> Result<()> {
         let Some(lower) = self.table.lower(ino).cloned() else {
@@ -170,12 +205,12 @@ impl<M: Medium> State<M> {
             .table
             .inode(ino)
             .is_some_and(|inode| inode.kind == Kind::File);
-        let (facts, parts) = claim_parts(scan, ino, &lower, hit);
         // Where we have looked before, the changes are our own.
         let ours = !self.unseen.contains(lower.place.dir);
         if !is_file || ours || parts == lower.parts && is_unchanged(&lower.print, &facts) {
             return Ok(());
         }
+        let (facts, parts) = self.take_along(scan, ino, &lower.place, (facts, parts));
         count.edited += u64::from(!self.table.names(ino).is_empty());
         // A file with a hole at its end is longer than its lower. One that has only grown is ours, from
         // a use that broke off.
@@ -209,100 +244,4 @@ impl<M: Medium> State<M> {
         )?;
         self.finish(batch)
     }
-
-    /// Matches objects that are nowhere with unknown ones that look the same.
-    pub(super) fn match_renamed(
-        &mut self,
-        scan: &mut Scan,
-        missing: Vec<Ino>,
-        count: &mut Reconciled,
-    ) -> Result<Vec<Ino>> {
-        let mut missing = missing;
-        loop {
-            let before = missing.len();
-            for (ino, (dir, hit)) in self.same_looking(scan, &missing) {
-                if self.follow_rename(scan, ino, (dir, &hit), count)? {
-                    missing.retain(|other| *other != ino);
-                }
-            }
-            if missing.len() == before {
-                return Ok(missing);
-            }
-            // What is below a renamed directory is where it was, seen from that directory.
-            missing = self.locate(scan, missing, count)?;
-        }
-    }
-
-    fn follow_rename(
-        &mut self,
-        scan: &mut Scan,
-        ino: Ino,
-        (dir, hit): (Ino, &Found),
-        count: &mut Reconciled,
-    ) -> Result<bool> {
-        let place = Place {
-            dir,
-            name: hit.name.clone(),
-        };
-        let Some(lower) = self.table.lower(ino).cloned() else {
-            return Ok(false);
-        };
-        if self.table.occupant(&place).is_some() {
-            return Ok(false);
-        }
-        self.record_one(Record::Lower(ino, Lower { place, ..lower }))?;
-        self.rename_primary(ino, (dir, &hit.name))?;
-        count.renamed += 1;
-        scan.claim(dir, &hit.name, ino);
-        self.take_over(scan, ino, hit, count)?;
-        Ok(true)
-    }
-
-    /// Pairs that match in one way only; anything ambiguous is left alone.
-    fn same_looking(&self, scan: &Scan, missing: &[Ino]) -> Vec<(Ino, (Ino, Found))> {
-        let mut unknown: HashMap<(IsDirectory, Print), Vec<(Ino, Found)>> = HashMap::new();
-        let unknown_here = scan.unknown().into_iter();
-        for (dir, found) in unknown_here.filter(|(dir, _)| !self.is_dead(*dir)) {
-            let key = look(found.facts.kind == FactKind::Directory, print(&found.facts));
-            unknown.entry(key).or_default().push((dir, found));
-        }
-        let mut pairs = Vec::new();
-        for ino in missing {
-            let (Some(lower), Some(inode)) = (self.table.lower(*ino), self.table.inode(*ino))
-            else {
-                continue;
-            };
-            let is_directory = inode.kind == Kind::Directory;
-            if lower.print.born == 0 || self.table.names(*ino).is_empty() {
-                continue;
-            }
-            let key = look(is_directory, lower.print);
-            let mut same = unknown.remove(&key).unwrap_or_default();
-            if same.len() == 1 {
-                pairs.extend(same.pop().map(|hit| (*ino, hit)));
-            }
-        }
-        pairs
-    }
-}
-
-/// The further parts of a file, as many as there are in a row.
-fn further_parts(scan: &Scan, lower: &Lower, hit: &Found) -> impl Iterator<Item = (String, Facts)> {
-    let names = (2..=lower.parts).map(|number| names::part(&hit.name, number));
-    names.map_while(|name| {
-        let part = scan.at(lower.place.dir, &name)?;
-        Some((name, part.facts))
-    })
-}
-
-/// Claims the further parts of a file; facts of the whole, and how many parts there are in a row.
-fn claim_parts(scan: &mut Scan, ino: Ino, lower: &Lower, hit: &Found) -> (Facts, u16) {
-    let (mut facts, mut count) = (hit.facts, 1);
-    let further: Vec<_> = further_parts(scan, lower, hit).collect();
-    for (name, part) in further {
-        scan.claim(lower.place.dir, &name, ino);
-        facts = with_part(facts, &part);
-        count += 1;
-    }
-    (facts, count)
 }

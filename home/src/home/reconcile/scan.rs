@@ -77,16 +77,12 @@ impl Scan {
         }
     }
 
-    /// Says that the object at a place is what is left of an interrupted rename of `owner`.
-    pub fn claim_twin(&mut self, dir: Ino, lower: &str, owner: Ino) {
-        let Some(index) = self.known.get(&dir).copied() else {
-            return;
-        };
-        if let Some(found) = self.dirs[index.0].get_mut(&names::fold(lower)) {
-            found.owner = Some(owner);
-            let path = join(&self.paths[index.0], &found.name);
-            self.left.push((path, found.facts));
-        }
+    /// Says that the object at a place is what is left of an interrupted rename of `owner`; its path.
+    pub fn claim_twin(&mut self, dir: Ino, lower: &str, owner: Ino) -> Option<(String, Facts)> {
+        let index = self.known.get(&dir)?;
+        let found = self.dirs[index.0].get_mut(&names::fold(lower))?;
+        found.owner = Some(owner);
+        Some((join(&self.paths[index.0], &found.name), found.facts))
     }
 
     /// Gives up directories nobody can have a name in: what stands there without owner is left over.
@@ -101,7 +97,7 @@ impl Scan {
         }
     }
 
-    /// Paths of what nobody needs: twins, and what stood in directories that were given up.
+    /// Paths of what nobody needs: what stood in directories that were given up.
     pub fn leftovers(&self) -> &[(String, Facts)] {
         &self.left
     }

@@ -39,3 +39,111 @@ fn a_file_in_parts_that_was_copied_from_fat_stays_in_parts() {
     home.resize(ino, 100).unwrap();
     assert!(!dir.path().join("film.~002").exists());
 }
+
+const FILES: u8 = 3;
+
+fn name(stem: &str, number: u8) -> Vec<u8> {
+    format!("{stem}{number}").into_bytes()
+}
+
+fn content(number: u8) -> Vec<u8> {
+    (0..2500u32)
+        .map(|at| at.to_le_bytes()[0] ^ number)
+        .collect()
+}
+
+/// Files in three parts under new names, one in the place of another; promised, and not settled.
+fn renamed() -> (Fake, Home<Fake>) {
+    let (fake, home) = new_home(1000);
+    for number in 0..FILES {
+        write_file(&home, Ino::ROOT, &name("old", number), &content(number));
+    }
+    write_file(&home, Ino::ROOT, &name("new", 0), &content(99));
+    home.settle().unwrap();
+    home.flush().unwrap();
+    for number in 0..FILES {
+        let (from, to) = (name("old", number), name("new", number));
+        let renamed = home.rename((Ino::ROOT, &from), (Ino::ROOT, &to), RenameMode::Replace);
+        renamed.unwrap();
+    }
+    home.sync_names().unwrap();
+    (fake, home)
+}
+
+fn check(home: &Home<Fake>, life: u64) {
+    for number in 0..FILES {
+        let ino = home.lookup(Ino::ROOT, &name("new", number)).unwrap().ino;
+        assert!(read_file(home, ino) == content(number), "{number}, {life}");
+    }
+    let there = home.list(Ino::ROOT).unwrap();
+    assert_eq!(there.len(), usize::from(FILES), "{life}: {there:?}");
+}
+
+#[test]
+fn a_crash_while_settling_tears_no_file() {
+    for life in 0.. {
+        let mut settled = false;
+        for seed in 0..8 {
+            let (fake, home) = renamed();
+            fake.fail_after(life);
+            settled = home.settle().is_ok();
+            let mut random: u64 = seed;
+            let fake = fake.crash(&mut || {
+                random = random * 1_664_525 % 4_294_967_291 + seed;
+                u32::try_from(random >> 9).unwrap() | u32::from(seed == 0)
+            });
+            let home = open(&fake);
+            check(&home, life);
+            let (_, home, found) = reopen(&fake, &home);
+            check(&home, life);
+            assert_eq!(found, Reconciled::default(), "{life}, {seed}");
+        }
+        if settled {
+            return;
+        }
+    }
+}
+
+#[test]
+fn a_file_of_which_a_part_cannot_move_stays_whole() {
+    let (fake, home) = renamed();
+    fake.write_file("new1", b"in the way");
+    home.settle().unwrap();
+    check(&home, 0);
+    assert!(fake.read_file("old1.~003").is_some());
+}
+
+/// The part came to the medium, what was to be recorded of it did not.
+#[test]
+fn a_new_part_that_was_not_recorded_belongs_to_its_file() {
+    let (fake, home) = new_home(1000);
+    let ino = write_file(&home, Ino::ROOT, b"film", &[1; 900]);
+    home.close().unwrap();
+    let fake = fake.replug();
+    fake.write_file("film", &[2; 1000]);
+    fake.write_file("film.~002", &[2; 300]);
+    let home = open(&fake);
+    assert_eq!(read_file(&home, ino), [2; 1300]);
+    let (_, home, found) = reopen(&fake, &home);
+    assert_eq!(found, Reconciled::default());
+    assert_eq!(home.list(Ino::ROOT).unwrap().len(), 1);
+}
+
+#[test]
+fn what_is_called_like_a_part_is_in_nobodys_way() {
+    let (fake, home) = new_home(1000);
+    let ino = write_file(&home, Ino::ROOT, b"film", &[1; 900]);
+    home.close().unwrap();
+    let fake = fake.replug();
+    fake.write_file("film.~002", b"other");
+    let home = open(&fake);
+    home.settle().unwrap();
+    home.open_file(ino).unwrap();
+    home.write(ino, 900, &[1; 600]).unwrap();
+    home.release(ino).unwrap();
+    let (_, home, found) = reopen(&fake, &home);
+    assert_eq!(found, Reconciled::default());
+    assert_eq!(read_file(&home, ino), [1; 1500]);
+    let other = home.lookup(Ino::ROOT, b"film.~002").unwrap().ino;
+    assert_eq!(read_file(&home, other), b"other");
+}
