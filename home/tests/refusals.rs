@@ -9,6 +9,7 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 use std::os::unix::process::CommandExt as _;
 use std::path::Path;
+use wendy_home::store::superblock::{Parsed, Superblock};
 
 fn text(path: &Path) -> &str {
     path.to_str().unwrap()
@@ -196,4 +197,38 @@ fn a_program_is_told_that_a_home_is_in_use() {
     assert_eq!(status["in_use"], true);
     let refused = wendy_home(&["import", "--json", text(dir.path()), "/nowhere"]);
     assert_eq!(object(&refused.stderr)["error"], "busy");
+}
+
+/// As many of the shortest records as a checkpoint of this size holds, in less memory than they all take.
+#[test]
+fn forged_metadata_takes_little_memory() {
+    let dir = tempfile::tempdir().unwrap();
+    let home = dir.path().join("home");
+    succeed(&["create", text(&home)]);
+    let at = |name: &str| home.join(".wendy").join(name);
+    let supers = ["super.0", "super.1"].map(|name| Superblock::parse(&fs::read(at(name)).unwrap()));
+    let newest = supers.into_iter().filter_map(|parsed| match parsed {
+        Parsed::Valid(superblock) => Some(superblock),
+        _ => None,
+    });
+    let newest = newest
+        .max_by_key(|superblock| superblock.generation)
+        .unwrap();
+    let checkpoint = at(&format!("ckpt.{}", newest.slot));
+    let mut bytes = fs::read(&checkpoint).unwrap();
+    bytes.truncate(usize::try_from(newest.length).unwrap());
+    let gone = [8, 99, 0, 0, 0, 0, 0, 0, 0];
+    bytes.extend(gone.repeat(3 << 20));
+    fs::write(&checkpoint, &bytes).unwrap();
+    let forged = Superblock {
+        length: bytes.len() as u64,
+        crc: crc32c::crc32c(&bytes),
+        ..newest
+    };
+    let name = format!("super.{}", forged.file());
+    fs::write(at(&name), forged.encode()).unwrap();
+    let limited = ["-c", "ulimit -v 300000; exec \"$0\" fsck \"$1\"", PROGRAM];
+    let output = command("sh").args(limited).arg(&home).output().unwrap();
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{said}");
 }

@@ -98,8 +98,7 @@ impl Record {
         Self::each(bytes).collect()
     }
 
-    /// The records of `bytes` one by one: of a stranger's there may be more than memory holds. `None`
-    /// for what is no record; what follows it means nothing.
+    /// The records of `bytes` one by one; `None` for what is no record, and what follows it means nothing.
     pub fn each(bytes: &[u8]) -> impl Iterator<Item = Option<Self>> {
         let mut from = Reader::new(bytes);
         std::iter::from_fn(move || (!from.is_empty()).then(|| Self::read(&mut from)))

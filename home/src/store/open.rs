@@ -244,20 +244,17 @@ fn read_checkpoint<F: MediumFile>(
         return Err(damaged());
     }
     let mut table = Table::new(root.clone());
-    for record in Record::each(&bytes) {
-        table.apply(&record.ok_or_else(unreadable)?)?;
-    }
+    apply(&mut table, &bytes)?;
     Ok(table)
 }
 
+/// Applies records one by one: a forged payload may have more of them than memory holds.
 fn apply(table: &mut Table, payload: &[u8]) -> Result<(), OpenError> {
-    let records = Record::read_all(payload).ok_or_else(unreadable)?;
-    records.iter().try_for_each(|record| table.apply(record))?;
+    let unreadable = || OpenError::Damaged(String::from("a record is unreadable"));
+    for record in Record::each(payload) {
+        table.apply(&record.ok_or_else(unreadable)?)?;
+    }
     Ok(())
-}
-
-fn unreadable() -> OpenError {
-    OpenError::Damaged(String::from("a record is unreadable"))
 }
 
 /// Up to `length` bytes from the beginning; fewer when the file is shorter.
