@@ -9,6 +9,7 @@ use crate::medium::{FactKind, Facts};
 use crate::names;
 use crate::record::{Kind, Lower, Place, Times};
 use crate::table::NameRef;
+use std::collections::HashSet;
 
 impl<M: Medium> State<M> {
     /// Lets the first name of `ino` follow its lower name.
@@ -29,7 +30,36 @@ impl<M: Medium> State<M> {
     pub(super) fn drop_missing(&mut self, missing: &[Ino], count: &mut Reconciled) -> Result<()> {
         let named = |ino: &&Ino| !self.table.names(**ino).is_empty();
         count.missing += missing.iter().filter(named).count() as u64;
+        let gone: HashSet<Ino> = missing.iter().copied().collect();
+        for ino in missing {
+            self.move_out(*ino, &gone, count)?;
+        }
         missing.iter().try_for_each(|ino| self.drop_tree(*ino))
+    }
+
+    /// Names what had been moved into a directory that is gone, but not on the medium, after where it
+    /// stands: who removed the directory has not removed that.
+    fn move_out(&mut self, dir: Ino, gone: &HashSet<Ino>, count: &mut Reconciled) -> Result<()> {
+        let entries = self.table.entries(dir).into_iter().flatten();
+        let inside = entries.map(|(name, entry)| (name.to_vec(), entry.ino));
+        for (name, ino) in inside.collect::<Vec<_>>() {
+            let elsewhere = |known: &NameRef| !gone.contains(&known.dir);
+            if gone.contains(&ino) || self.table.names(ino).iter().any(elsewhere) {
+                continue;
+            }
+            let Some(Lower { place, .. }) = self.table.lower(ino).cloned() else {
+                continue;
+            };
+            let unfit = self.is_dead(place.dir) || self.table.is_within(place.dir, ino);
+            let (dir, lower) = match place.dir {
+                Ino::TMP => (Ino::ROOT, names::encode(&name)),
+                _ if unfit => (Ino::ROOT, place.name),
+                dir => (dir, place.name),
+            };
+            self.rename_primary(ino, (dir, &lower))?;
+            count.renamed += 1;
+        }
+        Ok(())
     }
 
     /// Adopts everything nobody owns, directories before what is in them.

@@ -95,3 +95,42 @@ fn nothing_is_kept_of_a_removed_file_that_came_to_the_medium_in_part() {
     open(&fake).settle().unwrap();
     assert_eq!((fake.read_file("file"), kept(&fake).len()), (None, 0));
 }
+
+/// Moved there in the last use, and on the medium still where they were.
+#[test]
+fn what_is_not_in_a_directory_that_a_stranger_removed_stays() {
+    let (fake, home) = new_home(BIG);
+    let make = |name| {
+        let made = home.make(Ino::ROOT, name, &node(Kind::Directory));
+        made.unwrap().ino
+    };
+    let (gone, moved) = (make(b"gone"), make(b"moved"));
+    write_file(&home, moved, b"below", b"1");
+    write_file(&home, Ino::ROOT, b"file", b"2");
+    write_file(&home, moved, b"deep", b"3");
+    let links = [(Ino::ROOT, b"link" as &[u8]), (gone, b"other")];
+    let linked = write_file(&home, links[0].0, links[0].1, b"4");
+    home.link(linked, links[1].0, links[1].1).unwrap();
+    home.settle().unwrap();
+    for (dir, name) in [
+        (moved, b"deep" as &[u8]),
+        (Ino::ROOT, b"file"),
+        (Ino::ROOT, b"moved"),
+    ] {
+        let renamed = home.rename((dir, name), (gone, name), RenameMode::Replace);
+        renamed.unwrap();
+    }
+    let fake = pulled_out(&fake, &home);
+    fake.remove_tree("gone");
+    let (home, found) = Home::open(fake.clone(), options()).unwrap();
+    assert_eq!((found.missing, found.renamed), (1, 3));
+    let (fake, home, found) = reopen(&fake, &home);
+    assert_eq!(found, Reconciled::default());
+    assert_eq!(home.lookup(Ino::ROOT, b"moved").unwrap().ino, moved);
+    let lines = home.list(Ino::ROOT).unwrap();
+    let names: Vec<&[u8]> = lines.iter().map(|line| &line.name[..]).collect();
+    assert_eq!(names, [b"file" as &[u8], b"link", b"moved"]);
+    assert_eq!(fake.read_file("moved/below").unwrap(), b"1");
+    assert_eq!(fake.read_file("file").unwrap(), b"2");
+    assert_eq!(fake.read_file("moved/deep").unwrap(), b"3");
+}
