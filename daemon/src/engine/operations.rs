@@ -13,7 +13,7 @@ use crate::{
     jobs::{Fact, Facts, Failure, JobHandle, JobId, ObjectId, Operation, Request},
     model::{DeviceId, SessionKey, StoreKey},
     operations::{Caller, Operations, PrepareRequest, SaveRequest, UpperSpace},
-    stores::{OpenStore, Saved},
+    stores::{OpenStore, Saved, shown},
 };
 
 impl Operations for Engine {
@@ -108,7 +108,9 @@ impl Operations for Engine {
         let objects = vec![ObjectId::Store(store), ObjectId::Device(device)];
         let engine = self.clone();
         let work = move |job: &JobHandle| {
-            engine.with_store(store, |open| check_in(store, open, device, session, job))
+            engine.with_store(store, |open| {
+                engine.check_in((store, open), device, session, job)
+            })
         };
         self.start(Operation::CheckStore, caller, objects, work)
     }
@@ -216,6 +218,35 @@ impl Engine {
         Ok(Facts::new().with("store", Fact::Object(Some(ObjectId::Store(key)))))
     }
 
+    fn check_in(
+        &self,
+        (key, store): (StoreKey, &OpenStore),
+        device: DeviceId,
+        session: Option<SessionKey>,
+        job: &JobHandle,
+    ) -> Result<Facts> {
+        let saved = Saved::read(store.root())?;
+        let only = session
+            .map(|session| world::session_id(&saved, device, session))
+            .transpose()?;
+        let checked = manage::check(store, only, job)?;
+        let world = self.hub.snapshot();
+        let id = Some(store.record().id);
+        let sum = |count: fn(&manage::Checked) -> u64| checked.iter().map(count).sum::<u64>();
+        let sessions = checked.iter().map(|one| {
+            let session = shown::session_key(&world, (key, id), device, one.session);
+            Facts::new()
+                .with("session", Fact::Object(Some(ObjectId::Session(session))))
+                .with("state", one.verdict.as_str())
+                .with("damaged", one.damaged)
+        });
+        Ok(Facts::new()
+            .with("entries", sum(|one| one.entries))
+            .with("bytes", sum(|one| one.bytes))
+            .with("damaged", sum(|one| one.damaged))
+            .with("sessions", sessions.collect::<Vec<_>>()))
+    }
+
     pub(super) fn device_of(&self, store: StoreKey) -> Result<DeviceId> {
         let world = self.hub.snapshot();
         let found = world.stores.get(&store).map(|store| store.device);
@@ -270,31 +301,4 @@ fn prepare_request(request: PrepareRequest) -> Result<prepare::PrepareRequest> {
         filesystem,
         token,
     })
-}
-
-fn check_in(
-    key: StoreKey,
-    store: &OpenStore,
-    device: DeviceId,
-    session: Option<SessionKey>,
-    job: &JobHandle,
-) -> Result<Facts> {
-    let saved = Saved::read(store.root())?;
-    let only = session
-        .map(|session| world::session_id(&saved, device, session))
-        .transpose()?;
-    let checked = manage::check(store, only, job)?;
-    let sum = |count: fn(&manage::Checked) -> u64| checked.iter().map(count).sum::<u64>();
-    let sessions = checked.iter().map(|one| {
-        let session = world::session_key(key, store.record().id, device, one.session);
-        Facts::new()
-            .with("session", Fact::Object(Some(ObjectId::Session(session))))
-            .with("state", one.verdict.as_str())
-            .with("damaged", one.damaged)
-    });
-    Ok(Facts::new()
-        .with("entries", sum(|one| one.entries))
-        .with("bytes", sum(|one| one.bytes))
-        .with("damaged", sum(|one| one.damaged))
-        .with("sessions", sessions.collect::<Vec<_>>()))
 }

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use wendy_store::{SessionId, boot};
 
-use super::{Result, Watch, world};
+use super::{Result, Watch};
 use crate::{
     jobs::Phase,
     model::{DeviceId, Hub, StoreKey, World},
@@ -40,32 +40,29 @@ fn look(store: &OpenStore) -> Result<Seen> {
 }
 
 fn show(world: &mut World, key: StoreKey, store: &OpenStore, seen: &Seen) {
-    let Some(shown) = world.stores.get_mut(&key) else {
+    let Some(device) = world.stores.get(&key).map(|shown| shown.device) else {
         return;
     };
-    let device = shown.device;
-    let key_of = |id| world::session_key(key, store.record().id, device, id);
-    shown.free = seen.free;
-    shown.name.clone_from(&seen.name);
-    shown.default_session = seen.default.map(key_of);
-    let sessions: Vec<_> = seen
-        .saved
-        .sessions
-        .iter()
-        .map(|session| {
-            let default = seen.default == Some(session.record.id);
-            let found = shown::Seen {
-                key: key_of(session.record.id),
-                record: &session.record,
-                saved: session.saved.as_ref(),
-                kernel_parameters: kernel_parameters(store, session, default),
-                store: key,
-            };
-            (found.key, shown::session(world, found))
-        })
-        .collect();
-    world.sessions.retain(|_, session| session.store != key);
-    world.sessions.extend(sessions);
+    let id = Some(store.record().id);
+    let key_of = |session| shown::session_key(world, (key, id), device, session);
+    let default = seen.default.map(key_of);
+    let sessions = seen.saved.sessions.iter().map(|session| {
+        let default = seen.default == Some(session.record.id);
+        shown::Seen {
+            key: key_of(session.record.id),
+            record: &session.record,
+            saved: session.saved.as_ref(),
+            kernel_parameters: kernel_parameters(store, session, default),
+            store: key,
+        }
+    });
+    let sessions: Vec<_> = sessions.collect();
+    shown::replace_sessions(world, key, sessions);
+    if let Some(shown) = world.stores.get_mut(&key) {
+        shown.free = seen.free;
+        shown.name.clone_from(&seen.name);
+        shown.default_session = default;
+    }
 }
 
 /// What a stock image needs to start the session; empty if it cannot.

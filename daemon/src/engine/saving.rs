@@ -7,7 +7,7 @@ use crate::{
     jobs::{Fact, Facts, JobHandle, ObjectId},
     model::StoreKey,
     operations::SaveRequest,
-    stores::{OpenStore, Saved},
+    stores::{OpenStore, Saved, shown},
 };
 
 impl Engine {
@@ -60,8 +60,12 @@ impl Engine {
         let saved = Saved::read(store.root())?;
         let parameters =
             publish::kernel_parameters(store, saved.get(report.session)?, report.default);
-        let session =
-            world::session_key(key, store.record().id, self.device_of(key)?, report.session);
+        let session = shown::session_key(
+            &self.hub.snapshot(),
+            (key, Some(store.record().id)),
+            self.device_of(key)?,
+            report.session,
+        );
         Ok(report
             .facts()
             .with("session", Fact::Object(Some(ObjectId::Session(session))))

@@ -72,22 +72,6 @@ pub fn store_of(world: &World, session: SessionKey) -> Result<StoreKey> {
         .ok_or_else(|| Error::NotFound(format!("the session {session}")))
 }
 
-/// What a session is called on the bus. Of two copies of one medium, the sessions of the second
-/// have the names of their device added, as the store itself has.
-pub fn session_key(
-    store: StoreKey,
-    store_id: wendy_store::StoreId,
-    device: DeviceId,
-    id: SessionId,
-) -> SessionKey {
-    let is_copy = store == StoreKey::new(format!("{store_id} on {device}"));
-    if is_copy {
-        SessionKey::new(format!("{id} on {device}"))
-    } else {
-        SessionKey::new(id)
-    }
-}
-
 /// The session that is called `key` on the bus, among those of a store.
 ///
 /// # Errors

@@ -1,33 +1,32 @@
 //! Putting what was found into the world. Pure.
 
-use wendy_store::{SessionId, StoreId};
+use wendy_store::StoreId;
 
 use super::judge::{StoreSeen, Verdict};
 use crate::{
-    model::{Device, DeviceId, SessionKey, Store, StoreKey, StoreKind, World},
+    model::{Device, DeviceId, Store, StoreKey, StoreKind, World},
     stores::shown,
 };
 
 /// Replaces all that the world says about stores on this device. A device that has left
 /// meanwhile is left out.
 pub fn show(world: &mut World, device: DeviceId, verdict: &Verdict) {
-    let had = remove(world, device);
-    if !world.devices.contains_key(&device) {
-        return;
-    }
+    let had = key_on(world, device);
     let key = match verdict {
-        Verdict::Nothing => return,
-        Verdict::Ambivalent => return name_ambivalent(world, device),
+        _ if !world.devices.contains_key(&device) => None,
+        Verdict::Nothing | Verdict::Ambivalent => None,
         Verdict::Foreign(whose) | Verdict::Adoptable(whose) => {
-            let key = StoreKey::new(device);
-            let store = foreign(world, device, whose);
-            world.stores.insert(key, store);
-            key
+            Some(show_foreign(world, device, whose))
         }
-        Verdict::Store(seen) => show_store(world, device, seen, had),
+        Verdict::Store(seen) => Some(show_store(world, device, seen, had)),
     };
+    if let Some(had) = had.filter(|had| Some(*had) != key) {
+        world.stores.remove(&had);
+        world.sessions.retain(|_, session| session.store != had);
+    }
     if let Some(known) = world.devices.get_mut(&device) {
-        known.store = Some(key);
+        known.store = key;
+        note_ambivalence(known, matches!(verdict, Verdict::Ambivalent));
     }
 }
 
@@ -35,32 +34,23 @@ pub fn show(world: &mut World, device: DeviceId, verdict: &Verdict) {
 pub fn forget_gone(world: &mut World, is_there: impl Fn(&DeviceId) -> bool) {
     let gone: Vec<_> = world.stores.values().map(|store| store.device).collect();
     for device in gone.into_iter().filter(|device| !is_there(device)) {
-        remove(world, device);
+        show(world, device, &Verdict::Nothing);
     }
 }
 
-fn remove(world: &mut World, device: DeviceId) -> Option<StoreKey> {
-    let key = world
+fn key_on(world: &World, device: DeviceId) -> Option<StoreKey> {
+    let mut on_it = world
         .stores
         .iter()
-        .find(|(_, store)| store.device == device)
-        .map(|(key, _)| *key);
-    if let Some(key) = key {
-        world.stores.remove(&key);
-        world.sessions.retain(|_, session| session.store != key);
-    }
-    if let Some(known) = world.devices.get_mut(&device) {
-        known.store = None;
-        if known.filesystem_type == Device::AMBIVALENT {
-            known.filesystem_type.clear();
-        }
-    }
-    key
+        .filter(|(_, store)| store.device == device);
+    on_it.next().map(|(key, _)| *key)
 }
 
-fn name_ambivalent(world: &mut World, device: DeviceId) {
-    if let Some(known) = world.devices.get_mut(&device) {
-        known.filesystem_type = Device::AMBIVALENT.to_owned();
+fn note_ambivalence(device: &mut Device, is_ambivalent: bool) {
+    if is_ambivalent {
+        device.filesystem_type = Device::AMBIVALENT.to_owned();
+    } else if device.filesystem_type == Device::AMBIVALENT {
+        device.filesystem_type.clear();
     }
 }
 
@@ -71,10 +61,7 @@ fn show_store(
     had: Option<StoreKey>,
 ) -> StoreKey {
     let key = key_of(world, device, seen.id, had);
-    let session_key = |id: SessionId| match seen.id {
-        Some(store) if key != StoreKey::new(store) => SessionKey::new(format!("{id} on {device}")),
-        _ => SessionKey::new(id),
-    };
+    let session_key = |id| shown::session_key(world, (key, seen.id), device, id);
     let store = Store {
         name: seen.name.clone(),
         device,
@@ -88,17 +75,18 @@ fn show_store(
         problem: seen.problem.to_owned(),
         default_session: seen.default.map(session_key),
     };
-    for found in &seen.sessions {
-        let seen = shown::Seen {
+    let sessions: Vec<_> = seen
+        .sessions
+        .iter()
+        .map(|found| shown::Seen {
             key: session_key(found.record.id),
             record: &found.record,
             saved: found.saved.as_ref(),
             kernel_parameters: found.kernel_parameters.clone(),
             store: key,
-        };
-        let (id, session) = (seen.key, shown::session(world, seen));
-        world.sessions.insert(id, session);
-    }
+        })
+        .collect();
+    shown::replace_sessions(world, key, sessions);
     world.stores.insert(key, store);
     key
 }
@@ -115,12 +103,21 @@ fn key_of(world: &World, device: DeviceId, id: Option<StoreId>, had: Option<Stor
     );
     // A stick that was pulled and is back already is no copy of itself.
     let holder = world.stores.get(&plain).map(|store| store.device);
-    let is_taken = holder.is_some_and(|holder| world.devices.contains_key(&holder));
+    let is_taken =
+        holder.is_some_and(|holder| holder != device && world.devices.contains_key(&holder));
     if had == Some(copy) || is_taken {
         copy
     } else {
         plain
     }
+}
+
+fn show_foreign(world: &mut World, device: DeviceId, whose: &str) -> StoreKey {
+    let key = StoreKey::new(device);
+    let store = foreign(world, device, whose);
+    shown::replace_sessions(world, key, Vec::new());
+    world.stores.insert(key, store);
+    key
 }
 
 fn foreign(world: &World, device: DeviceId, whose: &str) -> Store {

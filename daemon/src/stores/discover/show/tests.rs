@@ -1,5 +1,10 @@
 use super::*;
-use crate::{model::Device, probe::Space};
+use crate::{
+    model::{Device, SessionKey},
+    probe::Space,
+    stores::discover::judge::SessionFound,
+};
+use wendy_store::{BaseImage, Name, SessionId, SessionRecord, Stack};
 
 const FIRST: DeviceId = DeviceId {
     diskseq: 1,
@@ -30,6 +35,21 @@ fn store(id: Option<StoreId>) -> Verdict {
         default: None,
         sessions: Vec::new(),
     }))
+}
+
+fn store_with(store_id: StoreId, session: SessionId) -> Verdict {
+    let (name, base) = (Name::new("Work").unwrap(), BaseImage::from_layers(&[]));
+    let record = SessionRecord::new(session, name, Stack::Casper, base, 0);
+    let Verdict::Store(mut seen) = store(Some(store_id)) else {
+        unreachable!()
+    };
+    seen.default = Some(session);
+    seen.sessions = vec![SessionFound {
+        record,
+        saved: None,
+        kernel_parameters: String::new(),
+    }];
+    Verdict::Store(seen)
 }
 
 #[test]
@@ -75,4 +95,34 @@ fn a_stick_that_is_back_already_is_no_copy_of_itself() {
     forget_gone(&mut world, |id| *id != FIRST);
     assert_eq!(world.stores[&StoreKey::new(id)].device, SECOND);
     assert_eq!(world.devices[&SECOND].store, Some(StoreKey::new(id)));
+}
+
+#[test]
+fn a_copied_session_takes_nothing_from_the_one_that_was_there() {
+    let mut world = world();
+    let id = SessionId::random();
+    let (plain, copy) = (
+        SessionKey::new(id),
+        SessionKey::new(format!("{id} on {SECOND}")),
+    );
+    let (first, second) = (StoreId::derived("x"), StoreId::derived("y"));
+    show(&mut world, FIRST, &store_with(first, id));
+    show(&mut world, SECOND, &store_with(second, id));
+    let holders =
+        |world: &World| [plain, copy].map(|key| world.sessions.get(&key).map(|it| it.store));
+    let (first_key, second_key) = (StoreKey::new(first), StoreKey::new(second));
+    assert_eq!(holders(&world), [Some(first_key), Some(second_key)]);
+    assert_eq!(world.stores[&second_key].default_session, Some(copy));
+    show(&mut world, FIRST, &store_with(first, id));
+    assert_eq!(holders(&world), [Some(first_key), Some(second_key)]);
+
+    let mut unplugged = world.clone();
+    unplugged.devices.remove(&SECOND);
+    forget_gone(&mut unplugged, |id| *id != SECOND);
+    assert_eq!(holders(&unplugged), [Some(first_key), None]);
+
+    world.devices.remove(&FIRST);
+    forget_gone(&mut world, |id| *id != FIRST);
+    show(&mut world, SECOND, &store_with(second, id));
+    assert_eq!(holders(&world), [None, Some(second_key)], "its name stays");
 }
