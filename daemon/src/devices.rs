@@ -11,6 +11,7 @@ mod events;
 mod facts;
 mod monitor;
 mod scan;
+mod standing;
 mod text;
 mod usage;
 mod watch;

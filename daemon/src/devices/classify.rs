@@ -21,8 +21,13 @@ pub struct Class {
 pub fn classify(facts: &BlockFacts) -> Class {
     let topology = &facts.topology;
     let hangs_on = |subsystem: &str| topology.subsystems.iter().any(|name| name == subsystem);
+    // What it shows decides, which its drive does not tell.
     if facts.backing.is_some() {
-        return removable("loop");
+        return Class {
+            removable: false,
+            system: false,
+            bus: "loop".to_owned(),
+        };
     }
     for bus in ["usb", "firewire", "memstick"] {
         if hangs_on(bus) {
@@ -127,9 +132,13 @@ mod tests {
     }
 
     #[test]
-    fn a_loop_device_is_a_stick() {
+    fn a_loop_device_is_neither() {
         let mut facts = drive("loop0", &[], "", "");
         facts.backing = Some(PathBuf::from("/tmp/stick.img"));
-        assert_eq!(classify(&facts), removable("loop"));
+        let class = classify(&facts);
+        assert_eq!(
+            (class.bus.as_str(), class.removable, class.system),
+            ("loop", false, false)
+        );
     }
 }

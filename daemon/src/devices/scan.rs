@@ -11,6 +11,7 @@ use super::{
     BlockFacts, Running, Scene, Sighting,
     classify::classify,
     events::udev_runs,
+    standing::Machine,
     usage::{Usage, Users, usage},
 };
 use crate::model::{Device, DeviceId};
@@ -73,6 +74,11 @@ pub fn compose(
     sequence: u64,
 ) -> Scene {
     let usages = usage(facts, users);
+    let machine = Machine {
+        devices: facts,
+        mounts: users.mounts,
+        usages: &usages,
+    };
     // Without udev nobody will ever finish with a device, so it is shown as it is.
     let waits = facts.iter().any(|facts| !facts.initialized) && udev_runs();
     let sightings = facts
@@ -81,7 +87,7 @@ pub fn compose(
         .map(|one| {
             let usage = usages.get(&one.devnum).cloned().unwrap_or_default();
             let touched = touched.get(&one.devnum).copied().unwrap_or_default();
-            let device = device(one, facts, usage);
+            let device = device(one, machine, usage);
             (
                 one.id,
                 Sighting {
@@ -105,8 +111,8 @@ fn is_no_medium(facts: &BlockFacts) -> bool {
     NOT_MEDIA.contains(&driver)
 }
 
-fn device(facts: &BlockFacts, all: &[BlockFacts], usage: Usage) -> Device {
-    let (removable, system) = standing(facts, all);
+fn device(facts: &BlockFacts, machine: Machine<'_>, usage: Usage) -> Device {
+    let (removable, system) = machine.standing(facts);
     let [vendor, model, serial] = facts.drive.clone();
     let parent = facts.id.partition.map(|_| facts.id.whole_disk());
     Device {
@@ -117,9 +123,9 @@ fn device(facts: &BlockFacts, all: &[BlockFacts], usage: Usage) -> Device {
         serial,
         bus: classify(facts).bus,
         size: facts.size,
-        removable: removable && !usage.system,
+        removable,
         read_only: facts.read_only,
-        system: system || usage.system,
+        system,
         boot_medium: usage.boot_medium,
         in_use_by: usage.by,
         filesystem_type: super::shown(&facts.content.fs_type),
@@ -129,23 +135,6 @@ fn device(facts: &BlockFacts, all: &[BlockFacts], usage: Usage) -> Device {
         examined: false,
         parent,
     }
-}
-
-/// Removable and system: a device made of others is as they are.
-fn standing(facts: &BlockFacts, all: &[BlockFacts]) -> (bool, bool) {
-    let parts: Vec<_> = all
-        .iter()
-        .filter(|part| facts.slaves.contains(&part.name))
-        .collect();
-    if parts.is_empty() || parts.len() < facts.slaves.len() {
-        let class = classify(facts);
-        return (class.removable, class.system);
-    }
-    let classes: Vec<_> = parts.into_iter().map(classify).collect();
-    (
-        classes.iter().all(|class| class.removable),
-        classes.iter().any(|class| class.system),
-    )
 }
 
 /// What a scan is compared with: mounts, swap and the live stack.
@@ -205,24 +194,6 @@ mod tests {
         };
         assert!(is_no_medium(&named("zram0")) && is_no_medium(&named("ram15")));
         assert!(!is_no_medium(&named("sda")) && !is_no_medium(&named("nvme0n1")));
-    }
-
-    #[test]
-    fn a_vault_on_a_stick_is_as_removable_as_the_stick() {
-        let mut stick = BlockFacts {
-            name: "sda".into(),
-            disk: "sda".into(),
-            ..BlockFacts::default()
-        };
-        stick.topology.subsystems = vec!["usb".into()];
-        let mut vault = BlockFacts {
-            name: "dm-0".into(),
-            ..BlockFacts::default()
-        };
-        vault.slaves = vec!["sda".into()];
-        assert_eq!(standing(&vault, &[stick.clone()]), (true, false));
-        vault.slaves.push("sdb".into());
-        assert_eq!(standing(&vault, &[stick]), (false, true));
     }
 
     #[test]

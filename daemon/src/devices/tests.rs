@@ -68,7 +68,7 @@ fn a_stick_comes_with_its_filesystem_and_goes() {
     );
     assert_eq!(
         (device.bus.as_str(), device.removable, device.system),
-        ("loop", true, false)
+        ("loop", false, false)
     );
     assert_eq!((device.in_use_by.len(), device.parent), (0, None));
     assert_eq!(hub.snapshot().devices.get(&id), Some(&device));
@@ -112,7 +112,7 @@ fn a_partition_knows_its_disk_and_holds_it() {
     let id = DeviceId::partition(disk.diskseq, 1);
     let device = devices.settled(id, |_| true, PATIENCE).unwrap();
     assert_eq!((device.parent, device.size), (Some(disk), 8 << 20));
-    assert!(device.removable);
+    assert!(!device.removable && !device.system);
     let node = PathBuf::from(&device.node);
     Tool::new("mkfs.ext4")
         .args(["-q", "-F"])

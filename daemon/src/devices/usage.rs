@@ -154,6 +154,11 @@ fn title(device: &BlockFacts) -> String {
     }
 }
 
+/// Whether the loop device `user` shows this device, or a file on it.
+pub fn is_shown(device: &BlockFacts, user: &BlockFacts, mounts: &[Mount]) -> bool {
+    is_behind(device, user) || holds_file_of(device, user, mounts)
+}
+
 /// Whether the loop device `user` shows this very device.
 fn is_behind(device: &BlockFacts, user: &BlockFacts) -> bool {
     user.name == user.disk && user.backing.as_ref() == Some(&device.node())
@@ -208,8 +213,7 @@ fn carries(carrier: &BlockFacts, carried: &BlockFacts, mounts: &[Mount]) -> bool
         && carrier.name == carrier.disk;
     is_own_partition
         || carrier.holders.contains(&carried.name)
-        || is_behind(carrier, carried)
-        || holds_file_of(carrier, carried, mounts)
+        || is_shown(carrier, carried, mounts)
 }
 
 #[cfg(test)]

@@ -123,7 +123,6 @@ impl Looker {
         let device = &sighting.device;
         self.adoption == Adoption::On
             && self.devices.is_watched()
-            && device.removable
             && !device.system
             && !device.boot_medium
             && device.in_use_by.is_empty()
