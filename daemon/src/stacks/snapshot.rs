@@ -75,7 +75,7 @@ fn read_status(status: &str) -> Option<Space> {
         available: free,
         free,
         block: SECTOR,
-        free_inodes: 0,
+        free_inodes: u64::MAX,
     })
 }
 

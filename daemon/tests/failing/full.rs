@@ -19,7 +19,7 @@ use wendyd::{
         manage::{self, Verdict},
         save::{self, SaveReport, SaveRequest},
     },
-    jobs::Phase,
+    jobs::{Fact, Phase},
     stores::OpenStore,
 };
 
@@ -69,21 +69,27 @@ fn save_while(
     request: &SaveRequest,
     act: impl Fn() + Sync,
 ) -> Result<SaveReport> {
-    let (source, indexes) = (live.source(), live.indexes());
     let watch = AtCopy {
         act,
         cancel: Cancel::new(),
     };
-    save::save(
-        save::Context {
-            store,
-            source: &source,
-            indexes: &indexes,
-            ledger: &(),
-            watch: &watch,
-        },
-        request,
-    )
+    with_context(live, store, &watch, |context| save::save(context, request))
+}
+
+fn with_context<T>(
+    live: &Live,
+    store: &OpenStore,
+    watch: &dyn Watch,
+    what: impl FnOnce(save::Context<'_>) -> T,
+) -> T {
+    let (source, indexes) = (live.source(), live.indexes());
+    what(save::Context {
+        store,
+        source: &source,
+        indexes: &indexes,
+        ledger: &(),
+        watch,
+    })
 }
 
 /// A live system with enough in it to meet the end of the room.
@@ -105,6 +111,17 @@ fn fill(path: &Path, dir: &impl AsFd, left: u64) {
             Ok(()) | Err(Errno::NOSPC) => {}
             Err(errno) => panic!("{errno}"),
         }
+    }
+}
+
+/// Takes all inodes but these.
+fn take_files(ballast: &Path, left: u64) {
+    let free = mount::space(File::open(ballast).unwrap())
+        .unwrap()
+        .free_inodes;
+    let taken = fs::read_dir(ballast).unwrap().count() as u64;
+    for n in 0..free.saturating_sub(left) {
+        File::create(ballast.join((taken + n).to_string())).unwrap();
     }
 }
 
@@ -190,25 +207,39 @@ fn a_store_that_runs_out_of_files_keeps_the_last_save() {
     }
     const ROOM: usize = 200;
     let mut filling = Filling::new();
-    let free = |dir: &File| mount::space(dir).unwrap().free_inodes;
-    let take = |ballast: &Path, left: u64| {
-        let dir = File::open(ballast).unwrap();
-        for n in 0..free(&dir).saturating_sub(left) {
-            File::create(ballast.join(n.to_string())).unwrap();
-        }
-    };
     let store = filling.partition.store();
     let always = path_of(&store.root()).join("always");
     fs::create_dir(&always).unwrap();
-    take(&always, ROOM as u64);
+    take_files(&always, ROOM as u64);
     drop(store);
     let mut failed = 0;
     for (round, left) in spread(ROOM).enumerate() {
         let left = left as u64;
-        failed += usize::from(!filling.update(round, |ballast| take(ballast, left)));
+        failed += usize::from(!filling.update(round, |ballast| take_files(ballast, left)));
     }
     assert!(failed > 0, "there was always room");
     filling.check();
+}
+
+#[test]
+fn a_plan_tells_of_too_few_files() {
+    if !is_root() {
+        return;
+    }
+    let stick = Stick::prepared(128 * MIB);
+    let (store, live) = (stick.store(), large());
+    let ballast = path_of(&store.root()).join("ballast");
+    fs::create_dir(&ballast).unwrap();
+    for left in [9, 0] {
+        take_files(&ballast, left);
+        let found = with_context(&live, &store, &Unwatched::default(), |context| {
+            let plan = save::plan(context, &named("One")).unwrap();
+            (plan.facts(), save::save(context, &named("One")))
+        });
+        assert_eq!(found.0.get("fits"), Some(&Fact::from(false)), "{left}");
+        let refused = matches!(found.1, Err(Error::NoInodes { have, .. }) if have == left);
+        assert!(refused, "{:?}", found.1);
+    }
 }
 
 #[test]

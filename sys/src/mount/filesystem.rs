@@ -17,7 +17,7 @@ pub struct Space {
     pub free: u64,
     /// Size of an allocation block.
     pub block: u64,
-    /// Inodes that can still be made; 0 where the filesystem does not count them.
+    /// Inodes that can still be made; as many as there are numbers where they are not counted.
     pub free_inodes: u64,
 }
 
@@ -106,6 +106,11 @@ pub fn space(fd: impl AsFd) -> Result<Space> {
         available: stat.f_bavail * stat.f_frsize,
         free: stat.f_bfree * stat.f_frsize,
         block: stat.f_bsize,
-        free_inodes: stat.f_favail,
+        // btrfs and FAT make them as they need them, and say they have none at all.
+        free_inodes: if stat.f_files == 0 {
+            u64::MAX
+        } else {
+            stat.f_favail
+        },
     })
 }

@@ -35,7 +35,7 @@ pub(super) fn make_room(context: Context<'_>, plan: SavePlan) -> Result<SavePlan
         default,
         forecast,
         index: None,
-        free: context.store.space()?.available,
+        room: context.store.space()?,
         ..plan
     })
 }
@@ -54,7 +54,7 @@ fn instead(context: Context<'_>, plan: &SavePlan) -> Result<Option<(Generation, 
     let space = context.store.space()?;
     // Rather too little than too much: once the last save is gone, it is gone.
     let fits = all.space + RESERVE <= space.available + freed.total.allocated
-        && (space.free_inodes == 0 || all.inodes <= space.free_inodes + freed.inodes);
+        && all.inodes <= space.free_inodes.saturating_add(freed.inodes);
     Ok(fits.then_some((last, all)))
 }
 

@@ -4,6 +4,7 @@ use std::os::fd::AsFd;
 
 use wendy_layers::{Forecast, Index, Look};
 use wendy_store::{Generation, Name, SessionId, SessionRecord};
+use wendy_sys::mount::Space;
 
 use super::{Context, SaveRequest, exclude, generation};
 use crate::{
@@ -40,8 +41,8 @@ pub struct SavePlan {
     pub look: Look,
     /// What the upper layer looked like when it was saved last.
     pub index: Option<Index>,
-    /// Bytes free in the store.
-    pub free: u64,
+    /// Room in the store.
+    pub room: Space,
     /// It would fit in the place of the last save, though not beside it.
     pub fits_overwriting: bool,
 }
@@ -93,7 +94,7 @@ pub(super) fn make(context: Context<'_>, request: &SaveRequest, look: Look) -> R
         forecast,
         look,
         index,
-        free: context.store.space()?.available,
+        room: context.store.space()?,
         fits_overwriting: false,
     })
 }
@@ -115,36 +116,45 @@ pub(super) fn running(context: Context<'_>) -> Result<Option<StartedFrom>> {
 impl SavePlan {
     /// Refuses a save that cannot fit beside what must stay.
     pub(super) fn check_room(&self, context: Context<'_>) -> Result<()> {
-        if !matches!(self.way, Way::Full | Way::Update) {
+        let room = context.store.space()?;
+        if self.fits(&room) {
             return Ok(());
         }
-        let space = context.store.space()?;
         let what = format!("the store {:?}", context.store.record().name.as_str());
-        let need = self.space();
-        if space.available < need {
-            return Err(Error::NoSpace {
-                what,
-                have: space.available,
-                need,
-            });
+        let (have, need) = (room.available, self.space());
+        if have < need {
+            return Err(Error::NoSpace { what, have, need });
         }
-        let inodes = self.forecast.inodes;
-        if space.free_inodes != 0 && space.free_inodes < inodes {
-            return Err(Error::NoInodes {
-                what,
-                have: space.free_inodes,
-                need: inodes,
-            });
-        }
-        Ok(())
+        Err(Error::NoInodes {
+            what,
+            have: room.free_inodes,
+            need: self.inodes(),
+        })
+    }
+
+    fn fits(&self, room: &Space) -> bool {
+        self.space() <= room.available && self.inodes() <= room.free_inodes
     }
 
     /// Bytes needed in the store.
     pub fn space(&self) -> u64 {
-        match self.way {
-            Way::Full | Way::Update => self.forecast.space.saturating_add(RESERVE),
-            Way::Nothing { .. } | Way::Checkpoint { .. } => 0,
+        if self.copies() {
+            self.forecast.space.saturating_add(RESERVE)
+        } else {
+            0
         }
+    }
+
+    fn inodes(&self) -> u64 {
+        if self.copies() {
+            self.forecast.inodes
+        } else {
+            0
+        }
+    }
+
+    fn copies(&self) -> bool {
+        matches!(self.way, Way::Full | Way::Update)
     }
 
     /// The plan for the bus, but for the session as an object.
@@ -160,8 +170,8 @@ impl SavePlan {
             .with("changed-bytes", self.forecast.changed.bytes)
             .with("removed-entries", self.forecast.removed)
             .with("space", self.space())
-            .with("free", self.free)
-            .with("fits", self.space() <= self.free)
+            .with("free", self.room.available)
+            .with("fits", self.fits(&self.room))
             .with("fits-overwriting", self.fits_overwriting)
     }
 }
