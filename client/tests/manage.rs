@@ -98,6 +98,15 @@ fn verify_reads_all_stores_or_one_session() {
 }
 
 #[test]
+fn a_session_that_was_used_since_is_no_damage() {
+    let fake = Fake::start();
+    checked(&fake, "continued", 0);
+    let shown = fake.run(&["verify"]).worked();
+    let expected = "\"Biofuel report\" was booted and used since: its files are not compared";
+    assert!(shown.contains(expected), "{shown}");
+}
+
+#[test]
 fn damage_is_told_and_has_its_exit_status() {
     let fake = Fake::start();
     checked(&fake, "damaged", 2);

@@ -131,6 +131,7 @@ fn verdict(world: &World, checked: &CheckedSession) -> String {
             )
         }
         "incomplete" => format!("{name} was never completed"),
+        "continued" => format!("{name} was booted and used since: its files are not compared"),
         other => format!("{name}: {}", safe(other)),
     }
 }

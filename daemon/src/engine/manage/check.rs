@@ -24,9 +24,9 @@ pub struct Checked {
     pub session: SessionId,
     /// Whether it is what it was when it was saved.
     pub verdict: Verdict,
-    /// Entries that were compared.
+    /// Entries that were read.
     pub entries: u64,
-    /// Bytes of the session.
+    /// Bytes of the session, if it was read.
     pub bytes: u64,
     /// Entries that differ.
     pub damaged: u64,
@@ -150,7 +150,7 @@ fn check_generation(generation: &OwnedFd, found: &Checked, watch: &dyn Watch) ->
         return Ok(Checked {
             verdict: Verdict::Continued,
             damaged: 0,
-            ..found.clone()
+            ..without_records(found.session)
         });
     }
     let file = dir::open_beneath(generation, MANIFEST, OFlags::RDONLY).map_err(|error| {
