@@ -274,4 +274,24 @@ mod tests {
             assert_eq!(travels(name), kept, "{}", String::from_utf8_lossy(name));
         }
     }
+
+    #[test]
+    fn no_mode_goes_through_a_link_that_was_put_in_the_place_of_a_fifo() {
+        use std::os::unix::fs::{PermissionsExt, symlink};
+
+        let top = tempfile::tempdir().unwrap();
+        let program = top.path().join("program");
+        std::fs::write(&program, "").unwrap();
+        symlink(&program, top.path().join("fifo")).unwrap();
+        let dir = std::fs::File::open(top.path()).unwrap();
+        let made = Facts {
+            kind: FileType::Fifo,
+            mode: 0o6755,
+            ..Facts::of(dir.as_fd()).unwrap()
+        };
+        let path = || EntryPath::new("fifo");
+        let refused = apply_at(dir.as_fd(), c"fifo", &made, &Vec::new(), &path);
+        let mode = std::fs::metadata(&program).unwrap().permissions().mode();
+        assert!(refused.is_err() && mode & 0o6000 == 0, "{mode:o}");
+    }
 }
