@@ -62,7 +62,6 @@ impl MountFlags {
     /// Writable, but nothing on the medium gains power over this system.
     pub const STORE: Self = Self {
         read_only: false,
-        nosymfollow: false,
         ..Self::UNTRUSTED
     };
 

@@ -26,10 +26,10 @@ use super::eventually;
 /// Everything below a directory by its path, each entry in words.
 pub type Tree = BTreeMap<String, String>;
 
-/// Looks at every entry without following links.
+/// Looks at every entry below a directory without following links.
 pub fn look(top: &Path) -> Tree {
     let mut tree = Tree::new();
-    look_below(top, "", &mut tree);
+    look_below(&followed(top), "", &mut tree);
     tree
 }
 
@@ -68,19 +68,14 @@ fn in_words(path: &Path, facts: &fs::Metadata) -> String {
 
 /// The upper layer as a stock image finds it: through the links in the root.
 pub fn stock_upper(store: &OpenStore) -> Option<PathBuf> {
-    let root = PathBuf::from(format!(
-        "/proc/self/fd/{}",
-        AsRawFd::as_raw_fd(&store.root())
-    ));
-    let upper = root.join("rw");
+    let upper = followed(&path_of(&store.root()).join("rw"));
     upper.exists().then_some(upper)
 }
 
 /// Mounts an overlay as live-boot would from this store and looks at it.
 pub fn boot(store: &OpenStore, lower: &Path) -> Tree {
     let upper = open_dir(&stock_upper(store).unwrap());
-    let root = format!("/proc/self/fd/{}", AsRawFd::as_raw_fd(&store.root()));
-    let work = open_dir(&Path::new(&root).join("work"));
+    let work = open_dir(&followed(&path_of(&store.root()).join("work")));
     let lower = open_dir(lower);
     let dirs = mount::OverlayDirs {
         lowers: &[lower.as_fd()],
@@ -95,6 +90,17 @@ pub fn path_of(dir: &impl AsFd) -> PathBuf {
         "/proc/self/fd/{}",
         AsRawFd::as_raw_fd(&dir.as_fd())
     ))
+}
+
+/// Where the relative links on a path lead: a store is mounted so that the kernel follows none.
+pub fn followed(path: &Path) -> PathBuf {
+    path.components().fold(PathBuf::new(), |at, part| {
+        let next = at.join(part);
+        match fs::read_link(&next) {
+            Ok(target) if target.is_relative() => followed(&at.join(target)),
+            _ => next,
+        }
+    })
 }
 
 pub fn open_dir(path: &Path) -> OwnedFd {

@@ -79,7 +79,7 @@ fn a_plan_gives_udev_no_reason_to_look_again() {
 
 /// What stock casper must find before it finds anything else, and live-boot must not find yet.
 fn check_layout(root: &Path) {
-    assert!(root.join("upper").is_dir() && root.join("work").is_dir());
+    assert!(followed(&root.join("upper")).is_dir() && followed(&root.join("work")).is_dir());
     assert_eq!(
         fs::read_link(root.join("upper")).unwrap(),
         Path::new("casper/default/upper")

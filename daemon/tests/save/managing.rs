@@ -33,7 +33,9 @@ fn sessions_are_renamed_chosen_and_deleted() {
     assert_eq!(default(), Some(one));
     manage::delete_session(&store, one, None, &Unwatched::default()).unwrap();
     assert_eq!(default(), None);
-    assert!(stock_upper(&store).is_none() && path_of(&store.root()).join("upper").is_dir());
+    assert!(
+        stock_upper(&store).is_none() && followed(&path_of(&store.root()).join("upper")).is_dir()
+    );
     assert!(Saved::read(store.root()).unwrap().sessions.is_empty());
     drop(store);
     assert_eq!(bench.store().record().name.as_str(), "The blue one");

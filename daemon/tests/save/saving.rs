@@ -151,8 +151,7 @@ fn the_running_session_is_saved_in_place_and_cannot_be_deleted() {
         .save_from(&source(), &store, &named("A copy"))
         .unwrap();
     assert_ne!(copy.session, first.session);
-    let copied =
-        path_of(&store.root()).join(format!("casper/sessions/{}/current/upper", copy.session));
+    let copied = bench.generation(&store, copy.session).join("upper");
     assert_eq!(
         fs::read_to_string(copied.join("etc/hostname")).unwrap(),
         "on the stick\n"

@@ -56,7 +56,6 @@ impl Bench {
 
     /// The real directory of the generation that counts.
     pub fn generation(&self, store: &OpenStore, session: SessionId) -> PathBuf {
-        let current = path_of(&store.root()).join(format!("casper/sessions/{session}/current"));
-        current.canonicalize().unwrap_or(current)
+        followed(&path_of(&store.root()).join(format!("casper/sessions/{session}/current")))
     }
 }

@@ -84,6 +84,18 @@ fn an_untrusted_mount_allows_nothing_but_reading() {
 }
 
 #[test]
+fn no_link_of_a_store_is_followed() {
+    if !is_root() {
+        return;
+    }
+    let store = detached("tmpfs", None, &[], MountFlags::STORE).unwrap();
+    write_atomic(&store, "file", b"", 0o600).unwrap();
+    rustix::fs::symlinkat("file", &store, "link").unwrap();
+    let follow = rustix::fs::openat(&store, "link", OFlags::RDONLY, Mode::empty());
+    assert_eq!(follow.unwrap_err(), Errno::LOOP);
+}
+
+#[test]
 fn a_clone_shows_the_same_files_under_its_own_rules() {
     if !is_root() {
         return;
