@@ -137,4 +137,18 @@ mod tests {
             "Filename Type Size Used Priority\n/swapfile file 8 0 -2\n/dev/sda2 partition 8 0 -3\n";
         assert_eq!(swap_files(table), [PathBuf::from("/swapfile")]);
     }
+
+    #[test]
+    fn what_is_mounted_over_itself_is_no_other_filesystem() {
+        let table = b"20 1 0:25 / / rw - overlay overlay rw\n\
+            21 20 0:25 /home /home rw - overlay overlay rw\n\
+            22 20 0:25 /srv/data /srv rw - overlay overlay rw\n\
+            23 20 0:30 / /tmp rw - tmpfs tmpfs rw\n\
+            24 20 0:30 /run /run rw - tmpfs tmpfs rw\n";
+        let mounts = wendy_sys::mountinfo::parse(table).unwrap();
+        assert_eq!(
+            mount_points(&mounts),
+            ["/srv", "/tmp", "/run"].map(PathBuf::from)
+        );
+    }
 }

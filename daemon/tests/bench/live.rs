@@ -153,6 +153,10 @@ impl UpperSource for Given {
     fn open(&self) -> Result<Source> {
         let not_live = || Error::NotLive("no boot=live".to_owned());
         let upper = self.upper.as_ref().ok_or_else(not_live)?;
+        fs::read_dir(upper).map_err(|error| Error::Corrupt {
+            what: "the upper layer".to_owned(),
+            why: error.to_string(),
+        })?;
         Ok(source(upper, self.base.clone()))
     }
 

@@ -186,6 +186,22 @@ fn without_a_live_system_there_is_nothing_to_save() {
 }
 
 #[test]
+fn while_nobody_knows_what_the_system_runs_from_no_session_is_deleted() {
+    if !is_root() {
+        return;
+    }
+    let (scene, store, _partition) = Scene::new(Stick::prepared(SIZE)).with_store();
+    let key = session_of(&scene.save(store, session("One")).unwrap());
+    let upper = scene.live.upper();
+    std::fs::rename(&upper, upper.with_extension("away")).unwrap();
+    let delete = || scene.engine.delete_session(&caller(":1.7"), key).unwrap();
+    assert_eq!(kind(scene.done(delete())), FailureKind::Corrupt);
+    assert!(scene.world().sessions.contains_key(&key));
+    std::fs::rename(upper.with_extension("away"), &upper).unwrap();
+    scene.done(delete()).unwrap();
+}
+
+#[test]
 fn a_failure_names_no_file_of_the_session() {
     let path = wendy_layers::EntryPath::new("home/ann/secret-plan");
     for error in [

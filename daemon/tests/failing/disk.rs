@@ -159,6 +159,15 @@ impl Plugged {
         disk.plug()
     }
 
+    /// From now on the block that begins with these bytes cannot be written any more.
+    pub fn wear_out(&self, content: &[u8]) {
+        let mut state = self.disk.state();
+        let mut blocks = state.written.iter();
+        let found = blocks.find(|(_, block)| block.starts_with(content));
+        let block = *found.unwrap().0;
+        state.fault = Fault::Unwritable(block);
+    }
+
     /// First blocks of the writes since it was plugged in, in their order.
     pub fn writes(&self) -> Vec<u64> {
         self.disk.state().writes.clone()

@@ -2,12 +2,14 @@
 
 use std::{
     fs,
+    os::unix::fs::FileExt,
     path::{Path, PathBuf},
 };
 
+use wendy_sys::mount::{self, MountFlags};
 use wendyd::{
     engine::{
-        Error, Result, Unwatched,
+        Error, Result, Source, StartedFrom, Unwatched,
         manage::{self, Verdict},
         prepare::Mode,
         save::SaveReport,
@@ -172,6 +174,40 @@ fn no_save_in_an_image_file_is_lost_either() {
         let (plugged, result) = scene.update(fault);
         scene.check(plugged, result, fault);
     }
+}
+
+/// The system runs from its session, and loses what it writes there before anybody saves it.
+#[test]
+fn what_the_running_system_has_lost_is_not_said_to_be_saved() {
+    if !is_root() {
+        return;
+    }
+    let scene = Scene::new();
+    let disk = scene.disk.copy().plug();
+    let system = mount::detached("ext4", Some(disk.node()), &[], MountFlags::default()).unwrap();
+    let upper = followed(&path_of(&system).join("rw"));
+    let letter = upper.join("home/ann/letter");
+    let content = |text: &str| text.repeat(4096 / text.len());
+    fs::write(&letter, content("a letter")).unwrap();
+    mount::syncfs(&system).unwrap();
+    disk.wear_out(b"a letter");
+    let file = fs::File::options().write(true).open(&letter).unwrap();
+    file.write_all_at(content("its end.").as_bytes(), 0)
+        .unwrap();
+    drop(file);
+
+    let store = open(disk.node()).unwrap();
+    let source = Source {
+        started_from: Some(StartedFrom {
+            store: store.devnum().unwrap(),
+            session: scene.first.session,
+            generation: scene.first.generation.generation,
+        }),
+        ..source(&upper, scene.live.base.clone())
+    };
+    let request = update_of(&scene.first);
+    let saved = scene.live.save_from(&source, &store, &request);
+    assert!(matches!(saved, Err(Error::Corrupt { .. })), "{saved:?}");
 }
 
 #[test]

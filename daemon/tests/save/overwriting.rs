@@ -8,7 +8,7 @@ use wendy_sys::{Cancel, mount};
 use wendyd::{
     engine::{
         Error, Result, Watch,
-        manage::Verdict,
+        manage::{self, Verdict},
         save::{self, SaveReport, SaveRequest},
     },
     jobs::Phase,
@@ -55,11 +55,15 @@ impl Watch for Stopping {
     }
 }
 
-fn stopped_in(phase: Phase, bench: &Bench, request: &SaveRequest) -> Result<SaveReport> {
-    let watch = Stopping {
+fn stopping(phase: Phase) -> Stopping {
+    Stopping {
         phase,
         cancel: Cancel::new(),
-    };
+    }
+}
+
+fn stopped_in(phase: Phase, bench: &Bench, request: &SaveRequest) -> Result<SaveReport> {
+    let watch = stopping(phase);
     let (store, source, indexes) = (bench.store(), bench.live.source(), bench.live.indexes());
     let context = save::Context {
         store: &store,
@@ -125,6 +129,33 @@ fn a_save_that_fits_nowhere_removes_nothing() {
         Err(Error::NoSpace { .. })
     ));
     assert_eq!(bench.verdicts(), [Verdict::Complete]);
+}
+
+#[test]
+fn a_save_that_fits_by_the_estimate_alone_removes_nothing() {
+    let Some((bench, first)) = large() else {
+        return;
+    };
+    let free = mount::space(bench.store().root()).unwrap().available;
+    let last = first.generation.size;
+    // More than there is, by half of what an estimate adds for metadata: a hundredth and 1 MiB.
+    let too_much = free + last + last / 200 + (MIB / 2);
+    let content = (too_much - 2 * MIB) * 100 / 101;
+    let content = vec![2; usize::try_from(content).unwrap()];
+    fs::write(bench.live.upper().join("large"), content).unwrap();
+    let refused = bench.save(&overwriting(&first));
+    assert!(matches!(refused, Err(Error::NoSpace { .. })), "{refused:?}");
+    assert_eq!(bench.verdicts(), [Verdict::Complete]);
+}
+
+#[test]
+fn a_deletion_that_is_stopped_changes_nothing() {
+    let Some(bench) = Bench::new() else { return };
+    let (one, _) = (bench.saved("One").session, bench.saved("Two"));
+    let (store, watch) = (bench.store(), stopping(Phase::Committing));
+    let stopped = manage::delete_session(&store, one, None, &watch);
+    assert!(matches!(stopped, Err(Error::Cancelled)), "{stopped:?}");
+    assert_eq!(default_of(&store), Some(one));
 }
 
 #[test]
