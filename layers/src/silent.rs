@@ -3,6 +3,11 @@
 //! A program that writes through a shared mapping of a file on tmpfs alters neither its mtime nor
 //! its ctime: the kernel does not watch the pages of memory-only filesystems (`vma_wants_writenotify`
 //! in Linux, mm/mmap.c). There, only reading a file's data tells whether it is what was copied.
+//!
+//! On a disk the first write to a clean page is noticed, and later ones only once the page has been
+//! written back, half a minute later at most (`vm.dirty_expire_centisecs`). What a program changes in
+//! such a page between a copy and that moment shows with the next change that is noticed. Reading
+//! all data again is no answer there: it would make every plan as slow as the medium.
 
 use std::ffi::CStr;
 
