@@ -9,6 +9,10 @@ use crate::record::Kind;
 use std::collections::HashMap;
 use std::io::{self, Read};
 
+mod fields;
+
+use fields::{decimal, number, pax, text, time};
+
 const BLOCK: usize = 512;
 /// Longest pax header or GNU long name taken; a file has at most 256 attributes of 64 KiB.
 const EXTRA_MAX: u64 = 17 << 20;
@@ -48,10 +52,12 @@ pub fn read(
 ) -> io::Result<()> {
     let (mut extra, mut global) = (Extra::new(), Extra::new());
     while let Some(header) = next_header(from)? {
-        let size = match extra.get(&b"size"[..]) {
-            Some(size) => decimal(size).ok_or_else(damaged)?,
-            None => number(&header[124..136]).ok_or_else(damaged)?,
+        let size: Option<i64> = match extra.get(&b"size"[..]) {
+            Some(size) => decimal(size),
+            None => number(&header[124..136]),
         };
+        let size = size.and_then(|size| u64::try_from(size).ok());
+        let size = size.ok_or_else(damaged)?;
         match header[156] {
             b'x' => extra.extend(pax(&read_extra(from, size)?)),
             b'g' => global.extend(pax(&read_extra(from, size)?)),
@@ -74,9 +80,13 @@ fn member(
     size: u64,
     take: &mut dyn FnMut(&Incoming, &mut dyn Read) -> io::Result<()>,
 ) -> io::Result<()> {
+    let padded = size
+        .checked_next_multiple_of(BLOCK as u64)
+        .ok_or_else(damaged)?;
     let Some(incoming) = incoming(header, extra, size).ok_or_else(damaged)? else {
-        return skip(from, size.next_multiple_of(BLOCK as u64));
+        return skip(from, padded);
     };
+    skip_map(from, header)?;
     let held = if matches!(incoming.what, What::File(_)) {
         size
     } else {
@@ -85,10 +95,17 @@ fn member(
     let mut content = Content { from, left: held };
     take(&incoming, &mut content)?;
     let unread = content.left;
-    let padded = size
-        .checked_next_multiple_of(BLOCK as u64)
-        .ok_or_else(damaged)?;
     skip(from, padded - held + unread)
+}
+
+/// Where the holes of a file in GNU tar's own format are: what the header has no room for is in blocks
+/// after it, which the size does not count (GNU tar manual, *Basic Tar Format*, `isextended`).
+fn skip_map(from: &mut dyn Read, header: &[u8; BLOCK]) -> io::Result<()> {
+    let mut goes_on = header[156] == b'S' && header[482] != 0;
+    while goes_on {
+        goes_on = read_extra(from, BLOCK as u64)?[504] != 0;
+    }
+    Ok(())
 }
 
 /// The content of a member, which does not end before it is complete.
@@ -111,7 +128,9 @@ impl Read for Content<'_> {
 /// `None` for what is damaged, `Some(None)` for what is no object.
 fn incoming(header: &[u8; BLOCK], extra: &Extra, size: u64) -> Option<Option<Incoming>> {
     let said = |key: &[u8]| extra.get(key);
-    let path = said(b"path").cloned().unwrap_or_else(|| old_path(header));
+    // A file with holes stands under another name, for those who know nothing of them.
+    let path = said(b"GNU.sparse.name").or_else(|| said(b"path"));
+    let path = path.cloned().unwrap_or_else(|| old_path(header));
     let link = said(b"linkpath")
         .cloned()
         .unwrap_or_else(|| text(&header[157..257]));
@@ -125,7 +144,10 @@ fn incoming(header: &[u8; BLOCK], extra: &Extra, size: u64) -> Option<Option<Inc
     );
     let modified = match said(b"mtime") {
         Some(value) => time(value)?,
-        None => whole_seconds(number(&header[136..148])?)?,
+        None => Time {
+            seconds: number(&header[136..148])?,
+            nanos: 0,
+        },
     };
     let device = || {
         let (major, minor) = (number(&header[329..337])?, number(&header[337..345])?);
@@ -177,8 +199,8 @@ fn next_header(from: &mut dyn Read) -> io::Result<Option<[u8; BLOCK]>> {
     if header.iter().all(|byte| *byte == 0) {
         return Ok(None);
     }
-    let sum: u64 = header.iter().map(|byte| u64::from(*byte)).sum();
-    let blank: u64 = header[148..156].iter().map(|byte| u64::from(*byte)).sum();
+    let sum: i64 = header.iter().map(|byte| i64::from(*byte)).sum();
+    let blank: i64 = header[148..156].iter().map(|byte| i64::from(*byte)).sum();
     // The sum counts its own field as eight spaces.
     if number(&header[148..156]) == Some(sum - blank + 8 * 32) {
         Ok(Some(header))
@@ -209,26 +231,6 @@ fn skip(from: &mut dyn Read, count: u64) -> io::Result<()> {
     }
 }
 
-/// The `length key=value` lines of a pax header, up to the first that is none.
-fn pax(bytes: &[u8]) -> Extra {
-    let (mut rest, mut extra) = (bytes, Extra::new());
-    while let Some((line, after)) = pax_line(rest) {
-        let Some(equals) = line.iter().position(|byte| *byte == b'=') else {
-            break;
-        };
-        extra.insert(line[..equals].to_vec(), line[equals + 1..].to_vec());
-        rest = after;
-    }
-    extra
-}
-
-fn pax_line(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
-    let space = bytes.iter().position(|byte| *byte == b' ')?;
-    let length = usize::try_from(decimal(&bytes[..space])?).ok()?;
-    let line = bytes.get(space + 1..length)?.strip_suffix(b"\n")?;
-    Some((line, &bytes[length..]))
-}
-
 /// The path of an old header: a prefix, only in POSIX's own format, and a name.
 fn old_path(header: &[u8; BLOCK]) -> Vec<u8> {
     let (name, prefix) = (text(&header[..100]), text(&header[345..500]));
@@ -236,56 +238,6 @@ fn old_path(header: &[u8; BLOCK]) -> Vec<u8> {
         return name;
     }
     [&prefix[..], b"/", &name].concat()
-}
-
-/// Up to the first NUL.
-fn text(field: &[u8]) -> Vec<u8> {
-    let end = field.iter().position(|byte| *byte == 0);
-    field[..end.unwrap_or(field.len())].to_vec()
-}
-
-/// A number in octal digits, or in GNU tar's base 256, marked by the first bit.
-fn number(field: &[u8]) -> Option<u64> {
-    if let Some((0x80, rest)) = field.split_first() {
-        let (high, low) = rest.split_at(rest.len().saturating_sub(8));
-        let fits = high.iter().all(|byte| *byte == 0);
-        let value = low.iter().fold(0, |sum, byte| sum << 8 | u64::from(*byte));
-        return fits.then_some(value);
-    }
-    let digits = field.trim_ascii_start();
-    let digits = digits.split(|byte| matches!(byte, b' ' | 0)).next()?;
-    digits.iter().try_fold(0u64, |sum, digit| {
-        let digit = digit.checked_sub(b'0').filter(|digit| *digit < 8)?;
-        sum.checked_mul(8)?.checked_add(digit.into())
-    })
-}
-
-fn decimal(digits: &[u8]) -> Option<u64> {
-    std::str::from_utf8(digits).ok()?.parse().ok()
-}
-
-/// Seconds with any number of decimals, also before 1970.
-fn time(value: &[u8]) -> Option<Time> {
-    let value = std::str::from_utf8(value).ok()?;
-    let (whole, decimals) = value.split_once('.').unwrap_or((value, ""));
-    let digits: String = decimals
-        .chars()
-        .chain("000000000".chars())
-        .take(9)
-        .collect();
-    let (seconds, nanos): (i64, u32) = (whole.parse().ok()?, digits.parse().ok()?);
-    if !whole.starts_with('-') || nanos == 0 {
-        return Some(Time { seconds, nanos });
-    }
-    Some(Time {
-        seconds: seconds.checked_sub(1)?,
-        nanos: 1_000_000_000 - nanos,
-    })
-}
-
-fn whole_seconds(seconds: u64) -> Option<Time> {
-    let seconds = i64::try_from(seconds).ok()?;
-    Some(Time { seconds, nanos: 0 })
 }
 
 fn damaged() -> io::Error {

@@ -165,6 +165,8 @@ fn what_cannot_come_in_is_said_and_the_rest_comes() {
         ("../out", b'0', "", b"text"),
         ("again", b'1', "never", b""),
         ("holes", b'S', "", b"map"),
+        ("pax", b'x', "", b"28 GNU.sparse.name=dir/real\n"),
+        ("dir/GNUSparseFile.1/real", b'0', "", b"map"),
         ("last", b'0', "", b"text"),
     ]);
     let imported = import_archive(&home, &archive).unwrap();
@@ -175,10 +177,41 @@ fn what_cannot_come_in_is_said_and_the_rest_comes() {
         ("../out", Why::Path),
         ("again", Why::Link),
         ("holes", Why::Kind),
+        ("dir/real", Why::Kind),
     ];
     assert_eq!(left_out, expected);
     assert_eq!((imported.names, imported.bytes), (2, 4));
     assert_eq!(home.lookup(Ino::ROOT, b"last").unwrap().size, 4);
+}
+
+#[test]
+fn files_from_before_1970_come_in() {
+    let (home, mut archive) = (new_home(1), archive_with(&[("old", b'0', "", b"text")]));
+    archive[136..148].copy_from_slice(b"\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xfe");
+    repair_sums(&mut archive);
+    import_archive(&home, &archive).unwrap();
+    let old = home.lookup(Ino::ROOT, b"old").unwrap();
+    let two_seconds_before = Time {
+        seconds: -2,
+        nanos: 0,
+    };
+    assert_eq!(old.times.modified, two_seconds_before);
+}
+
+#[test]
+fn after_a_file_with_many_holes_the_rest_comes() {
+    let home = new_home(1);
+    // Two blocks go on with the map, which the size does not count.
+    let mut map_and_data = [0; 3 * 512];
+    map_and_data[504] = 1;
+    let last: (&str, u8, &str, &[u8]) = ("last", b'0', "", b"text");
+    let mut archive = archive_with(&[("holes", b'S', "", &map_and_data), last]);
+    archive[124..135].copy_from_slice(b"00000001000");
+    archive[482] = 1;
+    repair_sums(&mut archive);
+    let imported = import_archive(&home, &archive).unwrap();
+    assert_eq!((imported.names, imported.left_out.len()), (1, 1));
+    assert_eq!(imported.left_out[0].path, "holes");
 }
 
 #[test]
