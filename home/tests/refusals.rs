@@ -8,7 +8,8 @@ use common::{Mounted, PROGRAM, can_mount, command, skip, succeed, wendy_home};
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 use std::os::unix::process::CommandExt as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::process::Output;
 use wendy_home::store::superblock::{Parsed, Superblock};
 
 fn text(path: &Path) -> &str {
@@ -27,8 +28,7 @@ fn who_may_not_see_a_home_is_told_what_it_takes() {
     fs::create_dir(&place).unwrap();
     std::os::unix::fs::chown(&place, Some(4242), None).unwrap();
     succeed(&["create", text(&home)]);
-    let program = dir.path().join("wendy-home");
-    fs::copy(PROGRAM, &program).unwrap();
+    let program = program_in(dir.path());
     let arguments = [
         vec!["status", text(&home)],
         vec!["fsck", text(&home)],
@@ -39,18 +39,56 @@ fn who_may_not_see_a_home_is_told_what_it_takes() {
     for permissions in [0o755, 0o700] {
         fs::set_permissions(&home, fs::Permissions::from_mode(permissions)).unwrap();
         for arguments in &arguments {
-            let output = command(&program)
-                .args(arguments)
-                .uid(4242)
-                .gid(4242)
-                .output();
-            let output = output.unwrap();
+            let output = as_person(4242, &program, arguments);
             let said = String::from_utf8_lossy(&output.stderr);
             assert!(!output.status.success(), "{arguments:?}");
             let told = format!("you may not use the home in {}: that needs", text(&home));
             assert!(said.contains(&told), "{arguments:?}: {said}");
             assert!(!said.contains("os error"), "{said}");
         }
+    }
+}
+
+/// The program where everybody may run it.
+fn program_in(dir: &Path) -> PathBuf {
+    let program = dir.join("wendy-home");
+    fs::copy(PROGRAM, &program).unwrap();
+    program
+}
+
+fn as_person(id: u32, program: &Path, arguments: &[&str]) -> Output {
+    let mut program = command(program);
+    program.args(arguments).uid(id).gid(id).output().unwrap()
+}
+
+#[test]
+fn everybody_syncs_the_own_home_beside_those_of_others() {
+    if !can_mount() {
+        return skip("mounting needs root and /dev/fuse");
+    }
+    let dir = tempfile::tempdir().unwrap();
+    fs::set_permissions(dir.path(), fs::Permissions::from_mode(0o755)).unwrap();
+    let program = program_in(dir.path());
+    let shown = ["4242", "4343"].map(|id| {
+        let (stick, home) = (dir.path().join(format!("on-{id}")), dir.path().join(id));
+        fs::create_dir(&home).unwrap();
+        succeed(&["create", text(&stick)]);
+        Mounted::new(&stick, &home, &["--uid", id, "--gid", id])
+    });
+    for id in [4242, 4343] {
+        let output = as_person(id, &program, &["sync", "--json"]);
+        let errors = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "{errors}");
+        let synced: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+        let own = dir.path().join(id.to_string());
+        assert_eq!(synced["synced"], serde_json::json!([own]));
+    }
+    let stranger = as_person(4444, &program, &["sync"]);
+    let said = String::from_utf8_lossy(&stranger.stderr);
+    assert_eq!(stranger.status.code(), Some(1), "{said}");
+    assert!(said.contains("Permission denied"), "{said}");
+    for mounted in shown {
+        mounted.end();
     }
 }
 
