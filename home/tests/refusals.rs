@@ -49,6 +49,29 @@ fn who_may_not_see_a_home_is_told_what_it_takes() {
     }
 }
 
+#[test]
+fn who_is_not_root_is_told_that_an_image_needs_it() {
+    if !rustix::process::getuid().is_root() {
+        return skip("becoming another user needs root");
+    }
+    let dir = tempfile::tempdir().unwrap();
+    let (files, image) = (dir.path().join("files"), dir.path().join("image"));
+    let program = program_in(dir.path());
+    std::os::unix::fs::chown(dir.path(), Some(4242), None).unwrap();
+    let created = as_person(4242, &program, &["create", text(&files)]);
+    assert!(created.status.success(), "{created:?}");
+    for arguments in [
+        &["convert", "--to", "image", text(&files)][..],
+        &["create", "--mode", "image", "--size", "20M", text(&image)],
+    ] {
+        let output = as_person(4242, &program, arguments);
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(1), "{arguments:?}");
+        assert!(said.contains("that needs root"), "{arguments:?}: {said}");
+    }
+    assert!(!image.exists());
+}
+
 /// The program where everybody may run it.
 fn program_in(dir: &Path) -> PathBuf {
     let program = dir.join("wendy-home");

@@ -1,6 +1,7 @@
 //! `wendy-home convert`.
 
 use super::create::ModeName;
+use super::failure::needs_root;
 use super::progress::Progress;
 use super::{Identity, say};
 use clap::Args;
@@ -54,8 +55,7 @@ impl Convert {
         };
         let converted = convert::convert(&medium, self.to.into(), self.size, options, &mut tell);
         progress.end();
-        let converted =
-            converted.map_err(|error| super::not_allowed(error.into(), &self.directory));
+        let converted = converted.map_err(|error| needs_root(error.into()));
         self.print(&converted?)?;
         Ok(ExitCode::SUCCESS)
     }

@@ -1,5 +1,6 @@
 //! `wendy-home create`.
 
+use super::failure::needs_root;
 use super::progress::Progress;
 use super::{Identity, say};
 use clap::{Args, ValueEnum};
@@ -142,7 +143,7 @@ impl Create {
         let mut progress = Progress::new("written");
         let made = making::create(medium, plan, &mut |done, all| progress.show_part(done, all));
         progress.end();
-        Ok(made?)
+        made.map_err(|error| needs_root(error.into()))
     }
 }
 

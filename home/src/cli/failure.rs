@@ -17,6 +17,9 @@ pub enum Refusal {
     /// Which of the files of the home it was is no matter of theirs.
     #[error("you may not use the home in {}: that needs its owner or root", .0.display())]
     NotAllowed(PathBuf),
+    /// Only root mounts what is in an image.
+    #[error("that needs root: the filesystem in an image is mounted for it")]
+    NeedsRoot,
     /// It is no home's directory, but shows one.
     #[error("{} only shows a home: name {}", shown.display(), match directory {
         Some(directory) => format!("{}, where it is kept", directory.display()),
@@ -28,6 +31,14 @@ pub enum Refusal {
         /// Where the home is, if that is known.
         directory: Option<PathBuf>,
     },
+}
+
+/// What it takes where somebody may not make or open an image; any other error as it is.
+pub fn needs_root(error: anyhow::Error) -> anyhow::Error {
+    if !error.chain().any(super::is_denial) {
+        return error;
+    }
+    Refusal::NeedsRoot.into()
 }
 
 /// What a program gets in place of a sentence, as of `wendyctl`.
@@ -56,7 +67,7 @@ fn kind(cause: &(dyn Error + 'static)) -> Option<&'static str> {
     if let Some(refusal) = cause.downcast_ref::<Refusal>() {
         return Some(match refusal {
             Refusal::InUse(_) => "busy",
-            Refusal::NotAllowed(_) => "not-authorized",
+            Refusal::NotAllowed(_) | Refusal::NeedsRoot => "not-authorized",
             Refusal::OnlyShown { .. } => "not-found",
         });
     }
