@@ -208,6 +208,28 @@ fn a_home_that_does_not_fit_leaves_nothing() {
     assert!(!exists && !output.status.success());
 }
 
+#[test]
+fn a_stick_without_a_home_is_told_by_its_name() {
+    if !rustix::process::getuid().is_root() {
+        return skip("loop devices need root");
+    }
+    let dir = tempfile::tempdir().unwrap();
+    let disk = dir.path().join("disk");
+    let must = |program: &str, arguments: &[&str]| {
+        let output = command(program).args(arguments).output().unwrap();
+        assert!(output.status.success(), "{output:?}");
+        String::from_utf8(output.stdout).unwrap()
+    };
+    must("mkfs.ext4", &["-q", text(&disk), "8M"]);
+    let node = must("losetup", &["--find", "--show", text(&disk)]);
+    let output = wendy_home(&["fsck", node.trim()]);
+    must("losetup", &["--detach", node.trim()]);
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(8), "{said}");
+    let told = format!("there is no home on {}", node.trim());
+    assert!(said.contains(&told) && !said.contains("/proc"), "{said}");
+}
+
 fn object(bytes: &[u8]) -> serde_json::Value {
     let said = String::from_utf8_lossy(bytes);
     serde_json::from_str(&said).unwrap_or_else(|error| panic!("{error}: {said}"))
