@@ -149,6 +149,7 @@ fn what_cannot_be_done_is_said_in_words() {
         let said = String::from_utf8_lossy(&output.stderr);
         assert_eq!(output.status.code(), Some(1), "{said}");
         assert!(said.contains(why), "{said}");
+        assert!(!said.contains("came in so far"), "{said}");
     }
 }
 

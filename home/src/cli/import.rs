@@ -51,12 +51,12 @@ impl Import {
             archive::import(&home, &mut BufReader::new(file), &mut tell)
         };
         progress.end();
-        let imported = imported.with_context(|| {
-            let so_far = format!(
-                "{} came in so far; the next import goes on there",
+        let imported = imported.with_context(|| match names {
+            0 => format!("cannot bring in {source}"),
+            _ => format!(
+                "cannot bring in all of {source} ({} came in so far; the next import goes on there)",
                 say::names(names)
-            );
-            format!("cannot bring in all of {source} ({so_far})")
+            ),
         });
         // What has come in by then is whole, file by file.
         home.close()

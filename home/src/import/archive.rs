@@ -1,6 +1,7 @@
 //! A tar archive as the source of an import: what [`export`](crate::export) writes, and what GNU
 //! tar, bsdtar and star write (POSIX.1-2001 `pax`, utility *pax*; GNU tar manual, *Basic Tar Format*).
 
+use super::making::read_full;
 use super::{Imported, Importer, Incoming, What, at};
 use crate::home::Home;
 use crate::ids::Time;
@@ -191,11 +192,10 @@ fn xattrs(extra: &Extra) -> Vec<(Vec<u8>, Vec<u8>)> {
 /// The next header; `None` at the end of the archive.
 fn next_header(from: &mut dyn Read) -> io::Result<Option<[u8; BLOCK]>> {
     let mut header = [0; BLOCK];
-    from.read_exact(&mut header)
-        .map_err(|error| match error.kind() {
-            io::ErrorKind::UnexpectedEof => damaged(),
-            _ => error,
-        })?;
+    let read = read_full(from, &mut header)?;
+    if read < BLOCK {
+        return Err(no_header(&header[..read]));
+    }
     if header.iter().all(|byte| *byte == 0) {
         return Ok(None);
     }
@@ -205,7 +205,7 @@ fn next_header(from: &mut dyn Read) -> io::Result<Option<[u8; BLOCK]>> {
     if number(&header[148..156]) == Some(sum - blank + 8 * 32) {
         Ok(Some(header))
     } else {
-        Err(damaged())
+        Err(no_header(&header))
     }
 }
 
@@ -238,6 +238,21 @@ fn old_path(header: &[u8; BLOCK]) -> Vec<u8> {
         return name;
     }
     [&prefix[..], b"/", &name].concat()
+}
+
+/// What is wrong with what stands where a header would be.
+fn no_header(bytes: &[u8]) -> io::Error {
+    const PACKERS: [(&[u8], &str); 4] = [
+        (b"\x1f\x8b", "gzip"),
+        (b"BZh", "bzip2"),
+        (b"\xfd7zXZ\0", "xz"),
+        (b"\x28\xb5\x2f\xfd", "zstd"),
+    ];
+    let packer = PACKERS.iter().find(|(mark, _)| bytes.starts_with(mark));
+    packer.map_or_else(damaged, |(_, packer)| {
+        let advice = format!("this is compressed: unpack it with {packer} -d before");
+        io::Error::new(io::ErrorKind::InvalidData, advice)
+    })
 }
 
 fn damaged() -> io::Error {

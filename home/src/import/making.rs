@@ -171,7 +171,7 @@ fn mode_here(incoming: &Incoming) -> u16 {
 }
 
 /// Reads until the buffer is full or the source ends, so that holes stay aligned.
-fn read_full(content: &mut dyn Read, buffer: &mut [u8]) -> io::Result<usize> {
+pub(super) fn read_full(content: &mut dyn Read, buffer: &mut [u8]) -> io::Result<usize> {
     let mut done = 0;
     while done < buffer.len() {
         match content.read(&mut buffer[done..]) {

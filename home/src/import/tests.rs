@@ -234,6 +234,18 @@ fn what_is_no_archive_is_named() {
     assert_eq!(error.kind(), io::ErrorKind::InvalidData);
 }
 
+#[test]
+fn what_is_compressed_is_told_how_to_unpack() {
+    // An archive of a small home is shorter than one block then.
+    for archive in [
+        &b"\x1f\x8b\x08 and so on"[..],
+        &[b"\x1f\x8b\x08", [7; 2048].as_slice()].concat(),
+    ] {
+        let error = import_archive(&new_home(1), archive).unwrap_err();
+        assert!(error.to_string().contains("gzip -d"), "{error}");
+    }
+}
+
 proptest! {
     #[test]
     fn damaged_archives_are_taken_or_refused(
