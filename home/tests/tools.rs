@@ -136,6 +136,14 @@ fn what_is_no_home_is_named() {
 }
 
 #[test]
+fn sync_says_what_is_safe() {
+    let dir = tempfile::tempdir().unwrap();
+    succeed(&["create", text(dir.path())]);
+    let said = succeed(&["sync", text(dir.path())]);
+    assert_eq!(said, format!("Safe on the stick: {}.\n", text(dir.path())));
+}
+
+#[test]
 fn what_cannot_be_done_is_said_in_words() {
     let dir = tempfile::tempdir().unwrap();
     let (home, file) = (dir.path().join("home"), dir.path().join("file"));

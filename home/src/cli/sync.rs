@@ -39,7 +39,22 @@ impl Sync {
             say::object(&Report {
                 synced: synced.collect(),
             })?;
+        } else {
+            self.print(&synced)?;
         }
         Ok(ExitCode::SUCCESS)
+    }
+
+    fn print(&self, synced: &[PathBuf]) -> std::io::Result<()> {
+        // The directory of a home that is not shown now is synced, too.
+        let places = match (&self.directory, synced) {
+            (None, []) => return say::line("No home is shown: there is nothing to make safe."),
+            (Some(directory), []) => std::slice::from_ref(directory),
+            _ => synced,
+        };
+        for place in places {
+            say::line(format!("Safe on the stick: {}.", place.display()))?;
+        }
+        Ok(())
     }
 }
