@@ -16,6 +16,12 @@ fn text(path: &Path) -> &str {
     path.to_str().unwrap()
 }
 
+fn must(program: &str, arguments: &[&str]) -> String {
+    let output = command(program).args(arguments).output().unwrap();
+    assert!(output.status.success(), "{output:?}");
+    String::from_utf8(output.stdout).unwrap()
+}
+
 #[test]
 fn who_may_not_see_a_home_is_told_what_it_takes() {
     if !rustix::process::getuid().is_root() {
@@ -173,6 +179,24 @@ fn a_home_does_not_bring_in_itself() {
 }
 
 #[test]
+fn a_home_does_not_bring_in_itself_by_another_mount() {
+    if !rustix::process::getuid().is_root() {
+        return skip("mounting needs root");
+    }
+    let dir = tempfile::tempdir().unwrap();
+    let (stick, again) = (dir.path().join("stick"), dir.path().join("again"));
+    let home = stick.join("home");
+    fs::create_dir(&stick).unwrap();
+    fs::create_dir(&again).unwrap();
+    succeed(&["create", text(&home)]);
+    must("mount", &["--bind", text(&stick), text(&again)]);
+    let output = wendy_home(&["import", text(&home), text(&again)]);
+    must("umount", &[text(&again)]);
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(said.contains("the home is itself in"), "{said:.200}");
+}
+
+#[test]
 fn a_home_that_is_not_made_leaves_nothing() {
     let dir = tempfile::tempdir().unwrap();
     let home = dir.path().join("home");
@@ -193,17 +217,11 @@ fn a_home_that_does_not_fit_leaves_nothing() {
     }
     let dir = tempfile::tempdir().unwrap();
     let mount = ["-t", "tmpfs", "-o", "size=6m", "stick", text(dir.path())];
-    assert!(command("mount").args(mount).status().unwrap().success());
+    must("mount", &mount);
     let home = dir.path().join("home");
     let output = wendy_home(&["create", text(&home)]);
     let (exists, said) = (home.exists(), String::from_utf8_lossy(&output.stderr));
-    assert!(
-        command("umount")
-            .arg(dir.path())
-            .status()
-            .unwrap()
-            .success()
-    );
+    must("umount", &[text(dir.path())]);
     assert!(said.contains("No space left"), "{said}");
     assert!(!exists && !output.status.success());
 }
@@ -215,11 +233,6 @@ fn a_stick_without_a_home_is_told_by_its_name() {
     }
     let dir = tempfile::tempdir().unwrap();
     let disk = dir.path().join("disk");
-    let must = |program: &str, arguments: &[&str]| {
-        let output = command(program).args(arguments).output().unwrap();
-        assert!(output.status.success(), "{output:?}");
-        String::from_utf8(output.stdout).unwrap()
-    };
     must("mkfs.ext4", &["-q", text(&disk), "8M"]);
     let node = must("losetup", &["--find", "--show", text(&disk)]);
     let output = wendy_home(&["fsck", node.trim()]);

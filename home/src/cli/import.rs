@@ -6,7 +6,8 @@ use anyhow::Context as _;
 use clap::Args;
 use std::fs::File;
 use std::io::BufReader;
-use std::path::PathBuf;
+use std::os::unix::fs::MetadataExt as _;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use wendy_home::home::Home;
 use wendy_home::import::{Imported, LeftOut, archive, directory};
@@ -65,14 +66,16 @@ impl Import {
         Ok(ExitCode::SUCCESS)
     }
 
-    /// A home that brings in itself would never be done.
+    /// A home that brings in itself would never be done. What is mounted twice has two paths: the
+    /// directories themselves are compared.
     fn refuse_itself(&self) -> anyhow::Result<()> {
-        let (Ok(home), Ok(source)) = (self.directory.canonicalize(), self.source.canonicalize())
-        else {
+        let identity = |path: &Path| path.metadata().map(|facts| (facts.dev(), facts.ino()));
+        let (Ok(home), Ok(source)) = (self.directory.canonicalize(), identity(&self.source)) else {
             return Ok(());
         };
+        let mut above = home.ancestors().filter_map(|path| identity(path).ok());
         anyhow::ensure!(
-            !home.starts_with(&source),
+            !above.any(|above| above == source),
             "the home is itself in {}: name what is to come in",
             self.source.display()
         );
