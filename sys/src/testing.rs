@@ -44,10 +44,19 @@ pub(crate) fn disk(size: u64) -> Loop {
 
 /// A disk with an ext4 filesystem without a journal.
 pub(crate) fn ext4() -> Loop {
-    let disk = disk(16 << 20);
+    let mkfs = Tool::new("mkfs.ext4").args(["-q", "-F", "-O", "^has_journal"]);
+    formatted(16 << 20, mkfs)
+}
+
+/// A disk with a btrfs.
+pub(crate) fn btrfs() -> Loop {
+    formatted(128 << 20, Tool::new("mkfs.btrfs").arg("-q"))
+}
+
+fn formatted(size: u64, mkfs: Tool) -> Loop {
+    let disk = disk(size);
     let device = BlockDevice::open(disk.node(), Access::Write).unwrap();
-    Tool::new("mkfs.ext4")
-        .args(["-q", "-F", "-O", "^has_journal", "--"])
+    mkfs.arg("--")
         .arg(device.proc_path())
         .pass_fd(device.fd())
         .run(&Cancel::new())

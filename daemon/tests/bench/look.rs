@@ -116,8 +116,9 @@ pub fn open_dir(path: &Path) -> OwnedFd {
 /// by which the device was claimed.
 pub fn mounted(node: &Path, fs_type: &str) -> DetachedMount {
     let deadline = Instant::now() + Duration::from_secs(5);
+    let device = BlockDevice::open(node, Access::Read).unwrap();
     loop {
-        match mount::detached(fs_type, Some(node), &[], MountFlags::default()) {
+        match mount::of_device(fs_type, &device, &[], MountFlags::default()) {
             Err(error) if error.errno() == Some(Errno::BUSY) && Instant::now() < deadline => {
                 thread::yield_now();
             }

@@ -1,10 +1,8 @@
 //! Mounting what is on an open device, and nothing else that has its name by then.
 
-use std::path::PathBuf;
-
 use super::{DetachedMount, MountFlags, detached};
 use crate::{
-    Result,
+    Errno, Result,
     block::{Access, BlockDevice, node_of},
 };
 
@@ -19,25 +17,37 @@ pub fn of_device(
     params: &[(&str, Option<&str>)],
     flags: MountFlags,
 ) -> Result<DetachedMount> {
-    let source = source(fs_type, device)?;
-    let mounted = detached(fs_type, Some(&source), params, flags)?;
     if fs_type == BTRFS {
-        verify(device)?;
+        return of_btrfs(device, params, flags);
     }
-    Ok(mounted)
+    detached(fs_type, Some(&device.proc_path()), params, flags)
 }
+
+const BTRFS: &str = "btrfs";
 
 /// The kernel keeps the name of each device of a btrfs, as the last one who looked called it, and
 /// opens the device by that name again (fs/btrfs/volumes.c, `device_list_add` and
 /// `btrfs_open_devices`). A descriptor of this process would be another file for the next one.
-const BTRFS: &str = "btrfs";
-
-fn source(fs_type: &str, device: &BlockDevice) -> Result<PathBuf> {
-    if fs_type == BTRFS {
-        node_of(device.identity().devnum)
-    } else {
-        Ok(device.proc_path())
-    }
+///
+/// A second mount takes the first one over: where that does not replay the log it must not become
+/// writable, and what others call busy is an invalid argument here (fs/btrfs/super.c,
+/// `btrfs_check_options`).
+fn of_btrfs(
+    device: &BlockDevice,
+    params: &[(&str, Option<&str>)],
+    flags: MountFlags,
+) -> Result<DetachedMount> {
+    let node = node_of(device.identity().devnum)?;
+    let mount = || detached(BTRFS, Some(&node), params, flags);
+    let mounted = match mount() {
+        Err(error) if error.errno() == Some(Errno::INVAL) => {
+            BlockDevice::open(&node, Access::Claim)?;
+            mount()?
+        }
+        mounted => mounted?,
+    };
+    verify(device)?;
+    Ok(mounted)
 }
 
 /// Each medium has a sequence number of its own, so a node that leads to this medium now has led

@@ -5,8 +5,9 @@ use rustix::fs::{Mode, OFlags};
 use super::*;
 use crate::{
     DevNum, Errno,
+    block::{Access, BlockDevice},
     dir::{entries, make_dir, open_beneath, read_small, write_atomic},
-    testing::{ext4, is_root},
+    testing::{btrfs, ext4, is_root, until},
 };
 
 fn tmpfs() -> DetachedMount {
@@ -81,6 +82,22 @@ fn an_untrusted_mount_allows_nothing_but_reading() {
     let flags = rustix::fs::fstatvfs(&mount).unwrap().f_flag;
     use rustix::fs::StatVfsMountFlags as Flags;
     assert!(flags.contains(Flags::RDONLY | Flags::NOSUID | Flags::NODEV | Flags::NOEXEC));
+}
+
+#[test]
+fn a_btrfs_that_is_still_looked_at_is_busy() {
+    if !is_root() {
+        return;
+    }
+    let stick = btrfs();
+    let device = BlockDevice::open(stick.node(), Access::Read).unwrap();
+    let mount = |params: &[_], flags| of_device("btrfs", &device, params, flags);
+    let look = [("rescue", Some("nologreplay"))];
+    let looked_at = mount(&look, MountFlags::UNTRUSTED).unwrap();
+    let busy = mount(&[], MountFlags::STORE).unwrap_err();
+    assert_eq!(busy.errno(), Some(Errno::BUSY), "{busy}");
+    drop(looked_at);
+    until(|| mount(&[], MountFlags::STORE).is_ok());
 }
 
 #[test]
