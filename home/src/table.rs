@@ -6,7 +6,8 @@
 //! or a place outside the home is refused and changes nothing.
 //!
 //! A directory or file has a *lower* at its *actual* place. The *wanted* place follows from its
-//! first name. Where the two differ the object is *unsettled*; a lower without inode is *garbage*.
+//! first name. Where the two differ the object is *misplaced*; a lower without inode is *garbage*;
+//! both are *unsettled*.
 
 use crate::ids::Ino;
 use crate::names;
@@ -104,8 +105,7 @@ pub struct Table {
     lowers: HashMap<Ino, Lower>,
     /// Folded actual places.
     occupied: HashMap<Place, Ino>,
-    unsettled: BTreeSet<Ino>,
-    /// Those of them that are garbage.
+    misplaced: BTreeSet<Ino>,
     garbage: BTreeSet<Ino>,
     lost: BTreeMap<Ino, Lost>,
     /// Where each lost inode was; the last of several at one path.
@@ -129,7 +129,7 @@ impl Table {
             directories: HashMap::from([(Ino::ROOT, Directory::default())]),
             lowers: HashMap::new(),
             occupied: HashMap::new(),
-            unsettled: BTreeSet::new(),
+            misplaced: BTreeSet::new(),
             garbage: BTreeSet::new(),
             lost: BTreeMap::new(),
             lost_paths: HashMap::new(),

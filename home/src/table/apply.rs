@@ -193,7 +193,7 @@ impl Table {
         if let Some(old) = self.lowers.remove(&ino) {
             self.occupied.remove(&old.place.folded());
         }
-        self.unsettled.remove(&ino);
+        self.misplaced.remove(&ino);
         self.garbage.remove(&ino);
     }
 

@@ -59,9 +59,9 @@ impl Table {
         }
     }
 
-    /// Objects that are not where they ought to be, and garbage; lowest number first.
-    pub fn unsettled(&self) -> impl Iterator<Item = Ino> {
-        self.unsettled.iter().copied()
+    /// Objects that are not where they ought to be; lowest number first.
+    pub fn misplaced(&self) -> impl Iterator<Item = Ino> {
+        self.misplaced.iter().copied()
     }
 
     /// Lower objects that serve nobody; lowest number first.
@@ -69,10 +69,15 @@ impl Table {
         self.garbage.iter().copied()
     }
 
-    /// Whether `ino` is unsettled or garbage.
+    /// Misplaced objects, then garbage.
+    pub fn unsettled(&self) -> impl Iterator<Item = Ino> {
+        self.misplaced().chain(self.garbage())
+    }
+
+    /// Whether `ino` is misplaced or garbage.
     #[must_use]
     pub fn is_unsettled(&self, ino: Ino) -> bool {
-        self.unsettled.contains(&ino)
+        self.misplaced.contains(&ino) || self.garbage.contains(&ino)
     }
 
     /// Whether the lower of `ino` serves nobody: the inode is gone, or is a directory without name,
@@ -85,7 +90,7 @@ impl Table {
     /// Number of unsettled objects.
     #[must_use]
     pub fn unsettled_count(&self) -> usize {
-        self.unsettled.len()
+        self.misplaced.len() + self.garbage.len()
     }
 
     /// The path of the lower directory `dir` from the root of the medium's home, "" for the root.
@@ -133,9 +138,9 @@ impl Table {
         let lower = self.lowers.get(&ino);
         let garbage = lower.is_some() && self.is_garbage(ino);
         let elsewhere = |lower: &Lower| self.is_elsewhere(ino, &lower.place);
-        let unsettled = garbage || lower.is_some_and(elsewhere);
+        let misplaced = !garbage && lower.is_some_and(elsewhere);
         note(&mut self.garbage, ino, garbage);
-        note(&mut self.unsettled, ino, unsettled);
+        note(&mut self.misplaced, ino, misplaced);
     }
 }
 

@@ -68,9 +68,9 @@ fn what_is_removed_by_no_durable_record_stays_on_the_medium() {
     write_file(&home, Ino::ROOT, b"gone", b"gone");
     home.flush().unwrap();
     home.unlink(Ino::ROOT, b"gone").unwrap();
-    let garbage = home.garbage();
+    let mut removable = home.removable();
     home.unlink(Ino::ROOT, b"old").unwrap();
-    home.settle_batch(&garbage).unwrap();
+    home.settle_batch(&mut removable).unwrap();
     assert_eq!(fake.read_file("old").unwrap(), b"old");
     assert_eq!(fake.read_file("gone"), None);
     home.settle().unwrap();
