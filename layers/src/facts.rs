@@ -77,8 +77,13 @@ impl Facts {
             mtime: timespec(stat.stx_mtime),
             ctime: timespec(stat.stx_ctime),
             flags: stat.stx_attributes & KEPT_FLAGS,
-            settled: is_older_than_a_tick(stat.stx_ctime, now),
+            settled: is_older_than_a_tick(timespec(stat.stx_ctime), now),
         })
+    }
+
+    /// Whether the last change is sure to have been before `then`.
+    pub fn changed_before(&self, then: SystemTime) -> bool {
+        is_older_than_a_tick(self.ctime, then)
     }
 
     pub fn is_dir(&self) -> bool {
@@ -129,10 +134,12 @@ impl Facts {
     }
 }
 
-fn is_older_than_a_tick(ctime: StatxTimestamp, now: SystemTime) -> bool {
+/// Whether a change at `ctime` was at least a tick before `then`.
+fn is_older_than_a_tick(ctime: Timespec, then: SystemTime) -> bool {
     let secs = u64::try_from(ctime.tv_sec).unwrap_or(0);
-    let changed = UNIX_EPOCH + Duration::new(secs, ctime.tv_nsec);
-    now.duration_since(changed).is_ok_and(|age| age > TICK)
+    let nanos = u32::try_from(ctime.tv_nsec).unwrap_or(0);
+    let changed = UNIX_EPOCH + Duration::new(secs, nanos);
+    then.duration_since(changed).is_ok_and(|age| age > TICK)
 }
 
 fn timespec(stamp: StatxTimestamp) -> Timespec {

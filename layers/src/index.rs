@@ -7,6 +7,7 @@
 use std::ffi::CStr;
 use std::io::{self, Read, Write};
 use std::sync::{Mutex, PoisonError};
+use std::time::SystemTime;
 
 use xxhash_rust::xxh3::{Xxh3Default, xxh3_64_with_seed};
 
@@ -181,6 +182,8 @@ impl Index {
 pub(crate) struct Builder {
     seed: u64,
     exclude: u64,
+    /// See [`Builder::noticing_after`].
+    noticed_after: Option<SystemTime>,
     buckets: Vec<Mutex<Vec<Record>>>,
 }
 
@@ -191,7 +194,16 @@ impl Builder {
         Self {
             seed,
             exclude: exclude.fingerprint(),
+            noticed_after: None,
             buckets: (0..BUCKETS).map(|_| Mutex::default()).collect(),
+        }
+    }
+
+    /// Believes nothing of a file that has changed since `moment`, if there is one.
+    pub fn noticing_after(self, moment: Option<SystemTime>) -> Self {
+        Self {
+            noticed_after: moment,
+            ..self
         }
     }
 
@@ -202,7 +214,8 @@ impl Builder {
 
     /// Remembers an entry. One that may still be changing is remembered as always changed.
     pub fn record(&self, key: Key, facts: &Facts, hash: u64) {
-        let stamp = if facts.settled {
+        let rested = |moment| !facts.is_file() || facts.changed_before(moment);
+        let stamp = if facts.settled && self.noticed_after.is_none_or(rested) {
             stamp(self.seed, facts)
         } else {
             UNSETTLED

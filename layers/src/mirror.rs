@@ -27,7 +27,7 @@ use crate::place::Place;
 use crate::progress::check;
 use crate::totals::Counter;
 use crate::walk::{self, Queue, Step, Work};
-use crate::{EntryPath, Error, Exclude, Progress, Result, Totals};
+use crate::{EntryPath, Error, Exclude, Progress, Result, Totals, silent};
 
 use dir::DirState;
 
@@ -154,7 +154,9 @@ type Dir = std::sync::Arc<Place<DirState>>;
 
 impl<'a> Mirror<'a> {
     fn new(job: &'a Job<'a>, known: Option<&'a Index>) -> Result<Self> {
-        let pace = Pace::new(job.dest).map_err(|e| Error::write(EntryPath::new(""), e))?;
+        let top = || EntryPath::new("");
+        let pace = Pace::new(job.dest).map_err(|e| Error::write(top(), e))?;
+        let noticed_after = silent::noticed_after(job.upper).map_err(|e| Error::read(top(), e))?;
         Ok(Self {
             job,
             known,
@@ -167,7 +169,7 @@ impl<'a> Mirror<'a> {
             },
             clones: AtomicBool::new(true),
             pace,
-            index: Builder::new(known, job.exclude),
+            index: Builder::new(known, job.exclude).noticing_after(noticed_after),
             links: Links::new(),
             total: Counter::default(),
             written: Counter::default(),

@@ -4,21 +4,23 @@
 //! its ctime: the kernel does not watch the pages of memory-only filesystems (`vma_wants_writenotify`
 //! in Linux, mm/mmap.c). There, only reading a file's data tells whether it is what was copied.
 //!
-//! On a disk the first write to a clean page is noticed, and later ones only once the page has been
-//! written back, half a minute later at most (`vm.dirty_expire_centisecs`). What a program changes in
-//! such a page between a copy and that moment shows with the next change that is noticed. Reading
-//! all data again is no answer there: it would make every plan as slow as the medium.
+//! On a disk the first write to a clean page is noticed, and the next only once the page has been
+//! written back (`do_wp_page` and `page_mkclean` in Linux, mm/). So a copy has all pages written back
+//! before it begins: a file that has not changed since then cannot change without a trace, and of the
+//! few others nothing is believed.
 
 use std::ffi::CStr;
+use std::time::SystemTime;
 
 use rustix::fd::{AsFd, BorrowedFd};
-use rustix::fs::fstatfs;
+use rustix::fs::{fstatfs, syncfs};
 use rustix::io::Errno;
 
 use crate::attributes::Target;
 use crate::content::{Buffer, Failure, hash_file};
 use crate::facts::Facts;
 use crate::names::open_source;
+use crate::place::open_below;
 use crate::progress::Quiet;
 use crate::{Progress, hash};
 
@@ -30,6 +32,17 @@ const RAMFS: i64 = 0x8584_58f6;
 pub(crate) fn possible_on(upper: BorrowedFd<'_>) -> Result<bool, Errno> {
     let kind = fstatfs(upper)?.f_type;
     Ok(kind == TMPFS || kind == RAMFS)
+}
+
+/// Has all pages written back; a file that has not changed after that moment shows every later change.
+/// `None` where that cannot be had: in memory, and on a disk that fails, of which a copy is all the
+/// more urgent.
+pub(crate) fn noticed_after(upper: BorrowedFd<'_>) -> Result<Option<SystemTime>, Errno> {
+    if possible_on(upper)? {
+        return Ok(None);
+    }
+    let (top, now) = (open_below(upper, b".")?, SystemTime::now());
+    Ok(syncfs(top).is_ok().then_some(now))
 }
 
 /// Whether the file `name` in `dir`, whose inode looks as it did when it was copied, still has the

@@ -10,10 +10,10 @@ use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use common::changes::write_silently;
+use common::changes::{Mapping, write_silently};
 use common::{Copy, EXT4, settle};
 use wendy_layers::testing::{Depth, Disk, Mounted, differences, nasty_upper, tmpfs};
-use wendy_layers::{Exclude, Look, Unattended, confirm, forecast, remove_tree};
+use wendy_layers::{Exclude, Look, Progress, Unattended, confirm, forecast, remove_tree};
 
 fn assert_equal(copy: &Copy) {
     let found = differences(copy.upper.as_fd(), copy.dest.as_fd(), Depth::Everything).unwrap();
@@ -259,4 +259,47 @@ fn any_tree_can_be_removed() {
     remove_tree(top.as_fd(), "one".as_ref(), &Unattended).unwrap();
     assert!(!one.dest_path.exists());
     remove_tree(top.as_fd(), "one".as_ref(), &Unattended).unwrap();
+}
+
+/// Writes through a mapping again and again while a copy is made.
+struct Writing<'a>(&'a Mapping);
+
+impl Progress for Writing<'_> {
+    fn advance(&self, _bytes: u64, _entries: u64) {}
+
+    fn cancelled(&self) -> bool {
+        self.0.write();
+        settle();
+        false
+    }
+}
+
+/// On a disk only the first write to a page is noticed, until the page is written back.
+#[test]
+fn what_is_written_to_a_page_that_was_dirty_when_it_was_copied_is_copied_again() {
+    let disks = [(); 2].map(|()| Disk::format(1 << 28, "ext4", EXT4).unwrap());
+    let [source, to] = disks.each_ref().map(|disk| disk.mount().unwrap());
+    let upper = source.path("upper");
+    fs::create_dir(&upper).unwrap();
+    let [before, meanwhile, _] = ["before", "meanwhile", "quiet"].map(|name| {
+        fs::write(upper.join(name), "content").unwrap();
+        Mapping::of(&upper.join(name)).unwrap()
+    });
+    before.write();
+    settle();
+    let one = Copy::new(&upper, &to, "one");
+    let first = one.try_first(None, &Writing(&meanwhile)).unwrap();
+    settle();
+    let changed = || {
+        let facts = fs::metadata(upper.join("meanwhile")).unwrap();
+        (facts.ctime(), facts.ctime_nsec())
+    };
+    let last = changed();
+    before.write();
+    meanwhile.write();
+    assert_eq!(changed(), last, "nothing tells of it");
+    let two = Copy::new(&upper, &to, "two");
+    let second = two.after(&one, &first.index);
+    assert_equal(&two);
+    assert_eq!(second.written.files, 2);
 }

@@ -7,9 +7,13 @@
 )]
 
 use std::fs;
+use std::num::NonZeroUsize;
 use std::os::unix::fs::{PermissionsExt, chown, symlink};
 use std::path::Path;
+use std::ptr::NonNull;
+use std::sync::atomic::{AtomicPtr, Ordering};
 
+use nix::sys::mman::{MapFlags, ProtFlags, mmap, munmap};
 use proptest::prelude::*;
 use rustix::fs::{
     CWD, FileType, IFlags, Mode, XattrFlags, ioctl_setflags, lsetxattr, makedev, mknodat,
@@ -123,25 +127,42 @@ fn deceive(path: &Path, with: u8) -> std::io::Result<()> {
 }
 
 /// Changes the first byte of a file through a mapping that was there, and read, long before.
-#[allow(unsafe_code, reason = "mapping a file is the point")]
 pub fn write_silently(path: &Path) -> std::io::Result<()> {
-    use std::num::NonZeroUsize;
-
-    use nix::sys::mman::{MapFlags, ProtFlags, mmap, munmap};
-
-    let file = fs::File::options().read(true).write(true).open(path)?;
-    if file.metadata()?.len() == 0 {
-        return Ok(());
-    }
-    let length = NonZeroUsize::MIN;
-    let protection = ProtFlags::PROT_READ | ProtFlags::PROT_WRITE;
-    // SAFETY: a fresh mapping of a file that is longer than it, used by nobody else.
-    unsafe {
-        let map = mmap(None, length, protection, MapFlags::MAP_SHARED, &file, 0)?;
-        let byte = map.as_ptr().cast::<u8>();
-        let old = byte.read_volatile();
-        byte.write_volatile(!old);
-        munmap(map, length.get())?;
+    if fs::metadata(path)?.len() > 0 {
+        Mapping::of(path)?.write();
     }
     Ok(())
+}
+
+/// The first byte of a file, as a program has it that maps the file.
+pub struct Mapping(AtomicPtr<u8>);
+
+#[allow(unsafe_code, reason = "mapping a file is the point")]
+impl Mapping {
+    /// Of a file that is not empty.
+    pub fn of(path: &Path) -> std::io::Result<Self> {
+        let file = fs::File::options().read(true).write(true).open(path)?;
+        let protection = ProtFlags::PROT_READ | ProtFlags::PROT_WRITE;
+        let (one, shared) = (NonZeroUsize::MIN, MapFlags::MAP_SHARED);
+        // SAFETY: a fresh mapping, used by nobody else.
+        let mapped = unsafe { mmap(None, one, protection, shared, &file, 0)? };
+        Ok(Self(AtomicPtr::new(mapped.as_ptr().cast())))
+    }
+
+    /// Changes it.
+    pub fn write(&self) {
+        let byte = self.0.load(Ordering::Relaxed);
+        // SAFETY: the file is at least as long as the mapping.
+        unsafe { byte.write_volatile(!byte.read_volatile()) }
+    }
+}
+
+impl Drop for Mapping {
+    #[allow(unsafe_code, reason = "what was mapped")]
+    fn drop(&mut self) {
+        if let Some(mapped) = NonNull::new(self.0.get_mut().cast()) {
+            // SAFETY: it was mapped with this length, and nothing refers to it.
+            unsafe { munmap(mapped, 1).unwrap() }
+        }
+    }
 }
