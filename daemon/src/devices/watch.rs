@@ -24,12 +24,9 @@ use crate::model::Hub;
 
 const SWAPS: &str = "/proc/swaps";
 
-/// The mount table changes before a filesystem lets go of its devices. btrfs tells of a device that
-/// it holds nowhere but in sysfs, which makes no event.
-const LINGERING: Timespec = Timespec {
-    tv_sec: 1,
-    tv_nsec: 0,
-};
+/// When to look again after the mount table has changed, in seconds: that is before a filesystem lets
+/// go of its devices. btrfs tells of a device that it holds nowhere but in sysfs, which makes no event.
+const LINGERING: [i64; 6] = [1, 2, 4, 8, 16, 32];
 
 pub struct Watch {
     events: Events,
@@ -39,8 +36,8 @@ pub struct Watch {
     around: Surroundings,
     touched: BTreeMap<DevNum, u64>,
     sequence: u64,
-    /// Whether to look once more after [`LINGERING`].
-    lingering: bool,
+    /// Which of [`LINGERING`] is waited for, if any.
+    lingering: Option<usize>,
     hub: Hub,
     devices: Devices,
 }
@@ -59,7 +56,7 @@ impl Watch {
             },
             touched: BTreeMap::new(),
             sequence: 0,
-            lingering: false,
+            lingering: None,
             hub,
             devices,
         };
@@ -87,8 +84,8 @@ impl Watch {
         }
     }
 
-    /// Waits without a timeout, but for one look after a btrfs may have been unmounted: an idle
-    /// daemon does not wake.
+    /// Waits without a timeout, but for a while after a btrfs may have been unmounted: an idle daemon
+    /// does not wake.
     fn sleep(&self, stop: &OwnedFd) -> Result<Woken, Errno> {
         let mut fds = [
             PollFd::from_borrowed_fd(stop.as_fd(), PollFlags::IN),
@@ -96,8 +93,12 @@ impl Watch {
             PollFd::from_borrowed_fd(self.mounts.as_fd(), PollFlags::PRI),
             PollFd::from_borrowed_fd(self.swaps.as_fd(), PollFlags::PRI),
         ];
-        let timeout = self.lingering.then_some(&LINGERING);
-        rustix::io::retry_on_intr(|| poll(&mut fds, timeout))?;
+        let pause = self.lingering.and_then(|round| LINGERING.get(round));
+        let timeout = pause.map(|seconds| Timespec {
+            tv_sec: *seconds,
+            tv_nsec: 0,
+        });
+        rustix::io::retry_on_intr(|| poll(&mut fds, timeout.as_ref()))?;
         let woke = |index: usize| !fds[index].revents().is_empty();
         Ok(Woken {
             stop: woke(0),
@@ -122,10 +123,18 @@ impl Watch {
             scan::refresh(&mut self.facts, &told);
         }
         self.note(&news);
-        let has_btrfs = self.facts.iter().any(|it| it.content.fs_type == "btrfs");
-        self.lingering = woken.tables && has_btrfs;
+        self.linger(woken.tables);
         self.show();
         Ok(())
+    }
+
+    fn linger(&mut self, anew: bool) {
+        let is_held = self.facts.iter().any(|facts| facts.in_mounted_btrfs);
+        self.lingering = match self.lingering {
+            _ if !is_held => None,
+            _ if anew => Some(0),
+            round => round.map(|round| round + 1),
+        };
     }
 
     /// Whatever may have another content now counts as touched.

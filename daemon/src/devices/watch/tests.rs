@@ -10,7 +10,12 @@ use rustix::{
     fs::{FlockOperation, flock},
     net::sockopt::set_socket_recv_buffer_size,
 };
-use wendy_sys::socket::lost_messages;
+use wendy_sys::{
+    Cancel,
+    mount::{MountFlags, detached},
+    socket::lost_messages,
+    tool::Tool,
+};
 
 use super::*;
 use crate::{
@@ -144,5 +149,29 @@ fn only_the_membership_of_a_btrfs_is_read_without_an_event() {
         ),
         ("btrfs", false)
     );
-    assert!(watch.lingering);
+}
+
+#[test]
+fn a_btrfs_is_looked_at_until_it_lets_go() {
+    let mut watch = watch();
+    let stick = Stick::made(|image| {
+        let mkfs = Tool::new("mkfs.btrfs").args(["-q", "--mixed", "-L", "x"]);
+        mkfs.arg(image).run(&Cancel::new()).unwrap();
+    });
+    watch.eventually(|watch| watch.labelled(&stick, "x"));
+    let mounted = detached("btrfs", Some(stick.node()), &[], MountFlags::UNTRUSTED).unwrap();
+    let woken = |tables| Woken {
+        stop: false,
+        devices: false,
+        tables,
+    };
+    watch.look_again(woken(true)).unwrap();
+    watch.look_again(woken(false)).unwrap();
+    assert_eq!(watch.lingering, Some(1));
+    drop(mounted);
+    let deadline = Instant::now() + PATIENCE;
+    while !watch.sighting(&stick).unwrap().device.in_use_by.is_empty() {
+        assert!(Instant::now() < deadline, "it is still in use");
+        watch.look_again(woken(false)).unwrap();
+    }
 }
