@@ -30,6 +30,10 @@ use crate::{
 /// How long the start may be held up by the devices there are.
 const FIRST_LOOKS: Duration = Duration::from_secs(2);
 
+/// When to try again on a device that somebody has to himself, in seconds: he may let go without any
+/// event.
+const PAUSES: [u64; 6] = [1, 2, 4, 8, 16, 32];
+
 /// Whether media that casper made are given their marker when they are first seen.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Adoption {
@@ -173,6 +177,16 @@ impl Looker {
         }
     }
 
+    /// As [`Looker::begin`], for a device that is still put off.
+    fn begin_again(&self, id: DeviceId) -> bool {
+        if let Some(then) = self.lock().put_off.get_mut(&id) {
+            *then = 0;
+        }
+        let scene = self.devices.scene();
+        let sighting = scene.devices.get(&id);
+        sighting.is_some_and(|sighting| self.begin(id, sighting, &scene))
+    }
+
     /// Whether this device is to be looked at now, by one thread only.
     fn begin(&self, id: DeviceId, sighting: &Sighting, scene: &Scene) -> bool {
         let mut looks = self.lock();
@@ -190,8 +204,21 @@ impl Looker {
         looks.under_way.insert(id)
     }
 
-    /// Looks until the device is as it was when the look began.
     fn look(&self, id: DeviceId) {
+        self.look_while_it_changes(id);
+        for pause in PAUSES {
+            if !self.lock().put_off.contains_key(&id) {
+                return;
+            }
+            thread::sleep(Duration::from_secs(pause));
+            if self.begin_again(id) {
+                self.look_while_it_changes(id);
+            }
+        }
+    }
+
+    /// Looks until the device is as it was when the look began.
+    fn look_while_it_changes(&self, id: DeviceId) {
         loop {
             let scene = self.devices.scene();
             if let Some(sighting) = scene.devices.get(&id) {

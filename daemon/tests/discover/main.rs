@@ -20,6 +20,7 @@ use std::{
 };
 
 use common::{Medium, Mounted, eventually, ext4_image, run, sized};
+use rustix::fs::{FlockOperation, flock};
 use tempfile::TempDir;
 use udev::ensure_udev;
 use wendy_store::{
@@ -230,6 +231,23 @@ fn what_was_written_is_seen_after_the_device_is_closed() {
     daemon.eventually("later session", |world| {
         world.sessions.get(&SessionKey::new(later)).cloned()
     });
+}
+
+/// Nothing happens to a device when a lock on it goes.
+#[test]
+fn what_somebody_had_to_himself_is_looked_at_when_he_lets_go() {
+    let medium = Medium::ext4("writable", |root| {
+        store_tree(root, StoreId::random(), SessionId::random());
+    });
+    daemon(Adoption::Off).store_on(&medium, is_called("My stick"));
+    let lock = File::open(medium.node()).unwrap();
+    flock(&lock, FlockOperation::LockExclusive).unwrap();
+    let daemon = daemon(Adoption::Off);
+    let examined = |world: &World| world.devices.get(&medium.id())?.examined.then_some(());
+    daemon.eventually("locked medium", examined);
+    assert!(store_on(&daemon.hub.snapshot(), &medium).is_none());
+    drop(lock);
+    daemon.store_on(&medium, is_called("My stick"));
 }
 
 #[test]

@@ -45,8 +45,8 @@ impl Looker {
         }
     }
 
-    /// Somebody has it to himself, or it was exchanged: whatever happens next is the occasion to
-    /// look again.
+    /// Somebody has it to himself, or it was exchanged: whatever happens next, and some time, is the
+    /// occasion to look again.
     fn look_next_time(&self, id: DeviceId, scene: &Scene) {
         debug!(device = %id, "not to be looked at now");
         self.lock().put_off.insert(id, scene.sequence);
