@@ -1,9 +1,13 @@
-//! A filesystem that only answers, from memory and as cheaply as it can: what FUSE itself costs on this
-//! kernel. It checks nothing, stores nothing and promises nothing.
+//! The least that a filesystem does which keeps each file as a file on the medium and leaves permissions
+//! to the kernel: what FUSE itself costs here. It keeps names and attributes in memory, removes nothing
+//! from the medium, checks nothing and promises nothing.
 
 use std::collections::{BTreeMap, HashMap};
 use std::ffi::{OsStr, OsString};
-use std::path::Path;
+use std::fs::File;
+use std::io;
+use std::os::unix::fs::FileExt as _;
+use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -16,19 +20,38 @@ const TTL: Duration = Duration::from_secs(3600);
 
 struct Node {
     attr: FileAttr,
-    data: Vec<u8>,
     names: BTreeMap<OsString, INodeNo>,
+    /// A file just made: the kernel uses it directly.
+    open: Option<(File, BackingId)>,
 }
 
-/// The inodes by their numbers.
-struct Floor(Mutex<HashMap<INodeNo, Node>>);
+impl Node {
+    /// The kernel writes to an open file by itself.
+    fn note_size(&mut self) {
+        let facts = self.open.as_ref().map(|(file, _)| file.metadata());
+        if let Some(Ok(facts)) = facts {
+            self.attr.size = facts.len();
+        }
+    }
+}
 
-/// Shows an empty one at `target` until it is unmounted.
-pub fn serve(target: &Path) -> Outcome<()> {
+struct Floor {
+    /// The inodes by their numbers.
+    nodes: Mutex<HashMap<INodeNo, Node>>,
+    /// Where their files are, called by their numbers.
+    lower: PathBuf,
+}
+
+/// Shows an empty one at `target`, with its files in `lower`, until it is unmounted.
+pub fn serve(lower: &Path, target: &Path) -> Outcome<()> {
     let root = (INodeNo::ROOT, node(1, FileType::Directory, 0o755));
     let mut config = Config::default();
     config.acl = SessionACL::All;
-    let floor = Floor(Mutex::new(HashMap::from([root])));
+    config.mount_options = vec![MountOption::DefaultPermissions];
+    let floor = Floor {
+        nodes: Mutex::new(HashMap::from([root])),
+        lower: lower.to_owned(),
+    };
     let session = Session::new(floor, target, &config)?;
     println!("ready");
     Ok(session.run()?)
@@ -41,13 +64,28 @@ fn node(ino: u64, kind: FileType, mode: u32) -> Node {
         ino: INodeNo(ino), kind, perm, size: 0, blocks: 0, nlink: 1, uid: 0, gid: 0, rdev: 0, flags: 0,
         atime: time, mtime: time, ctime: time, crtime: time, blksize: 4096,
     };
-    let (data, names) = (Vec::new(), BTreeMap::new());
-    Node { attr, data, names }
+    let (names, open) = (BTreeMap::new(), None);
+    Node { attr, names, open }
 }
 
 impl Floor {
     fn nodes(&self) -> MutexGuard<'_, HashMap<INodeNo, Node>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.nodes.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn path(&self, ino: INodeNo) -> PathBuf {
+        self.lower.join(ino.0.to_string())
+    }
+
+    /// A file that was made before, to be changed.
+    fn again(&self, ino: INodeNo) -> io::Result<File> {
+        File::options().write(true).open(self.path(ino))
+    }
+
+    fn grow(&self, ino: INodeNo, size: u64) {
+        if let Some(node) = self.nodes().get_mut(&ino) {
+            node.attr.size = node.attr.size.max(size);
+        }
     }
 
     fn make(&self, req: &Request, dir: INodeNo, name: &OsStr, new: (FileType, u32)) -> FileAttr {
@@ -78,6 +116,12 @@ impl Floor {
 }
 
 impl Filesystem for Floor {
+    fn init(&mut self, _req: &Request, config: &mut KernelConfig) -> io::Result<()> {
+        let able = config.add_capabilities(InitFlags::FUSE_PASSTHROUGH).is_ok()
+            && config.set_max_stack_depth(1).is_ok();
+        able.then_some(()).ok_or(io::ErrorKind::Unsupported.into())
+    }
+
     fn lookup(&self, _req: &Request, dir: INodeNo, name: &OsStr, reply: ReplyEntry) {
         let nodes = self.nodes();
         let ino = nodes.get(&dir).and_then(|dir| dir.names.get(name));
@@ -89,8 +133,11 @@ impl Filesystem for Floor {
 
     #[rustfmt::skip]
     fn getattr(&self, _req: &Request, ino: INodeNo, _: Option<FileHandle>, reply: ReplyAttr) {
-        match self.nodes().get(&ino) {
-            Some(node) => reply.attr(&TTL, &node.attr),
+        match self.nodes().get_mut(&ino) {
+            Some(node) => {
+                node.note_size();
+                reply.attr(&TTL, &node.attr);
+            }
             None => reply.error(Errno::ENOENT),
         }
     }
@@ -105,7 +152,9 @@ impl Filesystem for Floor {
         let mut nodes = self.nodes();
         let Some(node) = nodes.get_mut(&ino) else { return reply.error(Errno::ENOENT) };
         if let Some(size) = size {
-            node.data.resize(usize::try_from(size).unwrap_or(0), 0);
+            if let Err(error) = self.again(ino).and_then(|file| file.set_len(size)) {
+                return reply.error(error.into());
+            }
             node.attr.size = size;
         }
         if let Some(TimeOrNow::SpecificTime(time)) = mtime {
@@ -128,7 +177,29 @@ impl Filesystem for Floor {
         reply: ReplyCreate,
     ) {
         let attr = self.make(req, dir, name, (FileType::RegularFile, mode));
-        reply.created(&TTL, &attr, Generation(0), FileHandle(0), FopenFlags::FOPEN_KEEP_CACHE);
+        let opened = File::create_new(self.path(attr.ino))
+            .and_then(|file| Ok((reply.open_backing(&file)?, file)));
+        let (backing, file) = match opened {
+            Ok(opened) => opened,
+            Err(error) => return reply.error(error.into()),
+        };
+        let none = FopenFlags::empty();
+        reply.created_passthrough(&TTL, &attr, Generation(0), FileHandle(0), none, &backing);
+        if let Some(node) = self.nodes().get_mut(&attr.ino) {
+            node.open = Some((file, backing));
+        }
+    }
+
+    #[rustfmt::skip]
+    fn release(
+        &self, _req: &Request, ino: INodeNo, _: FileHandle, _: OpenFlags, _: Option<LockOwner>,
+        _: bool, reply: ReplyEmpty,
+    ) {
+        if let Some(node) = self.nodes().get_mut(&ino) {
+            node.note_size();
+            node.open = None;
+        }
+        reply.ok();
     }
 
     /// The kernel may open and close alone from here, and so keep what it has read.
@@ -145,10 +216,12 @@ impl Filesystem for Floor {
         &self, _req: &Request, ino: INodeNo, _: FileHandle, offset: u64, size: u32, _: OpenFlags,
         _: Option<LockOwner>, reply: ReplyData,
     ) {
-        let nodes = self.nodes();
-        let data = nodes.get(&ino).map_or(&[][..], |node| &node.data);
-        let from = usize::try_from(offset).unwrap_or(usize::MAX).min(data.len());
-        reply.data(&data[from..data.len().min(from + size as usize)]);
+        let mut data = vec![0; size as usize];
+        let read = File::open(self.path(ino)).and_then(|file| file.read_at(&mut data, offset));
+        match read {
+            Ok(read) => reply.data(&data[..read]),
+            Err(error) => reply.error(error.into()),
+        }
     }
 
     #[rustfmt::skip]
@@ -156,14 +229,13 @@ impl Filesystem for Floor {
         &self, _req: &Request, ino: INodeNo, _: FileHandle, offset: u64, data: &[u8], _: WriteFlags,
         _: OpenFlags, _: Option<LockOwner>, reply: ReplyWrite,
     ) {
-        if let Some(node) = self.nodes().get_mut(&ino) {
-            let from = usize::try_from(offset).unwrap_or(0);
-            let end = (from + data.len()).max(node.data.len());
-            node.data.resize(end, 0);
-            node.data[from..from + data.len()].copy_from_slice(data);
-            node.attr.size = end as u64;
+        match self.again(ino).and_then(|file| file.write_all_at(data, offset)) {
+            Ok(()) => {
+                self.grow(ino, offset + data.len() as u64);
+                reply.written(u32::try_from(data.len()).unwrap_or(0));
+            }
+            Err(error) => reply.error(error.into()),
         }
-        reply.written(u32::try_from(data.len()).unwrap_or(0));
     }
 
     fn unlink(&self, req: &Request, dir: INodeNo, name: &OsStr, reply: ReplyEmpty) {

@@ -17,19 +17,21 @@ use std::path::Path;
 use place::{Contender, Place, hide_mounts};
 use table::Table;
 use tree::Archive;
-use work::{Floor, ROWS, Row, Work};
+use work::{ROWS, Row, Work};
 
 type Outcome<T> = Result<T, Box<dyn Error>>;
 
 const ROUNDS: usize = 3;
-/// Makes this program the filesystem that does nothing but answer, at the directory named behind it.
+/// Makes this program the least filesystem, with its files in the first directory named behind it, shown
+/// at the second.
 const FLOOR: &str = "--floor";
 
 fn main() -> Outcome<()> {
     let mut arguments = std::env::args().skip(1);
     let program = arguments.next().ok_or("which wendy-home?")?;
     if program == FLOOR {
-        return floor::serve(Path::new(&arguments.next().ok_or("where?")?));
+        let mut directory = || arguments.next().ok_or("where?");
+        return floor::serve(Path::new(&directory()?), Path::new(&directory()?));
     }
     let wanted: Vec<String> = arguments.collect();
     hide_mounts()?;
@@ -58,7 +60,7 @@ fn measure(
     wanted: &[String],
     mut note: impl FnMut(usize, std::time::Duration),
 ) -> Outcome<()> {
-    let able = |row: &Row| row.floor != Floor::Unknown || contender != Contender::Floor;
+    let able = |row: &Row| row.has_floor || contender != Contender::Floor;
     for (index, row) in ROWS.iter().enumerate().filter(|(_, row)| able(row)) {
         let needed = wanted.is_empty() || wanted.iter().any(|one| row.name.starts_with(one));
         if needed || row.prepares {

@@ -25,7 +25,7 @@ pub enum Contender {
     Ext4,
     /// posixovl with `-F`, which keeps all metadata in files of its own as it does on FAT.
     Posixovl,
-    /// What does nothing but answer.
+    /// The least that a filesystem does.
     Floor,
     /// Ours.
     Wendy,
@@ -38,7 +38,7 @@ impl Contender {
         match self {
             Self::Ext4 => "ext4",
             Self::Posixovl => "posixovl -F",
-            Self::Floor => "bare FUSE",
+            Self::Floor => "least FUSE",
             Self::Wendy => "wendy-home",
         }
     }
@@ -70,7 +70,8 @@ impl Place {
             }
             Contender::Floor => {
                 let program = std::env::current_exe()?;
-                Some(start(&program, [crate::FLOOR, text(target.path())?])?)
+                let places = [text(&directory)?, text(target.path())?];
+                Some(start(&program, [crate::FLOOR].into_iter().chain(places))?)
             }
             Contender::Wendy => Some(start_wendy(wendy_home, &directory, target.path())?),
         };

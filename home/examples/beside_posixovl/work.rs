@@ -27,20 +27,9 @@ pub struct Row {
     pub goal: f64,
     /// Whether rows below need what this one leaves.
     pub prepares: bool,
-    /// What no FUSE filesystem can do without.
-    pub floor: Floor,
+    /// Whether the least filesystem can do it.
+    pub has_floor: bool,
     pub run: fn(&Work<'_>) -> Outcome<Duration>,
-}
-
-/// What a row costs at least with FUSE.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub enum Floor {
-    /// Not measured: it needs more than the simplest filesystem can.
-    Unknown,
-    /// To ask and to answer.
-    Alone,
-    /// That, and the same on the filesystem below, where every file made is to be one.
-    AndLower,
 }
 
 /// In this order: a row finds what those above have left. Large files come first: a home removes
@@ -50,18 +39,15 @@ pub const ROWS: [Row; 13] = [
     row("read 1 GiB cold, five times", 1.1, read_cold),
     row("read 1 GiB warm", 1.1, read_warm),
     row("100,000 writes of 4 KiB anywhere", 1.25, write_pages),
-    bare(Floor::AndLower, row("create 5000 × 1 KiB", 5.0, create)),
-    bare(
-        Floor::AndLower,
-        preparing("untar 6200 files, 52 MB", 5.0, untar),
-    ),
+    floored(row("create 5000 × 1 KiB", 5.0, create)),
+    floored(preparing("untar 6200 files, 52 MB", 5.0, untar)),
     row("ls -lR warm", 1.3, list_warm),
     row("ls -lR cold", 1.5, list_cold),
-    bare(Floor::Alone, row("cat all files warm", 5.0, cat)),
-    bare(Floor::Alone, preparing("git add -A", 2.5, git_add)),
+    floored(row("cat all files warm", 5.0, cat)),
+    floored(preparing("git add -A", 2.5, git_add)),
     row("git status warm", 2.0, git_status_warm),
     row("git status cold", 4.0, git_status_cold),
-    bare(Floor::Alone, row("rm -rf 6200 files", 3.0, remove)),
+    floored(row("rm -rf 6200 files", 3.0, remove)),
 ];
 
 const fn row(name: &'static str, goal: f64, run: fn(&Work<'_>) -> Outcome<Duration>) -> Row {
@@ -69,7 +55,7 @@ const fn row(name: &'static str, goal: f64, run: fn(&Work<'_>) -> Outcome<Durati
         name,
         goal,
         prepares: false,
-        floor: Floor::Unknown,
+        has_floor: false,
         run,
     }
 }
@@ -81,8 +67,11 @@ const fn preparing(name: &'static str, goal: f64, run: fn(&Work<'_>) -> Outcome<
     }
 }
 
-const fn bare(floor: Floor, row: Row) -> Row {
-    Row { floor, ..row }
+const fn floored(row: Row) -> Row {
+    Row {
+        has_floor: true,
+        ..row
+    }
 }
 
 /// What the rows work on.
