@@ -137,12 +137,9 @@ impl Worker {
         let paths: Vec<PathBuf> = names.iter().map(|name| self.dir.join(name)).collect();
         act(&paths, &mut self.random)?;
         sync(&self.dir)?;
-        let now: Vec<String> = names
-            .iter()
-            .zip(&paths)
-            .map(|(name, path)| format!("{name}={}", look(path)))
-            .collect();
-        self.note("done", &now)
+        let now = names.iter().zip(&paths);
+        let now = now.map(|(name, path)| Ok(format!("{name}={}", look(path)?)));
+        self.note("done", &now.collect::<io::Result<Vec<_>>>()?)
     }
 
     /// A line goes to the ledger as a whole or not at all.
@@ -189,7 +186,7 @@ fn check(dir: &Path, ledger: &Path) -> io::Result<()> {
     }
     let mut broken = 0;
     for (name, what) in promised.iter().filter(|(name, _)| !open.contains(*name)) {
-        let there = look(&dir.join(name));
+        let there = look(&dir.join(name))?;
         if there != *what {
             println!("BROKEN {name}: promised {what}, found {there}");
             broken += 1;
@@ -203,22 +200,23 @@ fn check(dir: &Path, ledger: &Path) -> io::Result<()> {
     }
 }
 
-/// A file in one word: kind, mode, length and hash of its content.
-fn look(path: &Path) -> String {
-    let Ok(facts) = path.symlink_metadata() else {
-        return "absent".into();
+/// A file in one word: kind, mode, length and hash of its content. What cannot be read is no promise.
+fn look(path: &Path) -> io::Result<String> {
+    let facts = match path.symlink_metadata() {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok("absent".into()),
+        facts => facts?,
     };
     if facts.is_symlink() {
-        return "link".into();
+        return Ok("link".into());
     }
-    let content = fs::read(path).unwrap_or_default();
+    let content = fs::read(path)?;
     let fnv = |hash: u64, byte: &u8| (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3);
     let hash = content.iter().fold(0xcbf2_9ce4_8422_2325, fnv);
-    format!(
+    Ok(format!(
         "{:o}:{}:{hash:x}",
         facts.permissions().mode(),
         content.len()
-    )
+    ))
 }
 
 fn write_synced(path: &Path, random: &mut Random) -> io::Result<()> {
