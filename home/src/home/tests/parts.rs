@@ -1,5 +1,6 @@
 //! Files in several parts.
 
+use super::settling::{crash_while_settling, name, rename_all};
 use super::*;
 use crate::medium::directory::DirectoryMedium;
 use crate::parts::PART_SIZE;
@@ -42,10 +43,6 @@ fn a_file_in_parts_that_was_copied_from_fat_stays_in_parts() {
 
 const FILES: u8 = 3;
 
-fn name(stem: &str, number: u8) -> Vec<u8> {
-    format!("{stem}{number}").into_bytes()
-}
-
 fn content(number: u8) -> Vec<u8> {
     (0..2500u32)
         .map(|at| at.to_le_bytes()[0] ^ number)
@@ -59,14 +56,7 @@ fn renamed() -> (Fake, Home<Fake>) {
         write_file(&home, Ino::ROOT, &name("old", number), &content(number));
     }
     write_file(&home, Ino::ROOT, &name("new", 0), &content(99));
-    home.settle().unwrap();
-    home.flush().unwrap();
-    for number in 0..FILES {
-        let (from, to) = (name("old", number), name("new", number));
-        let renamed = home.rename((Ino::ROOT, &from), (Ino::ROOT, &to), RenameMode::Replace);
-        renamed.unwrap();
-    }
-    home.sync_names().unwrap();
+    rename_all(&home, FILES);
     (fake, home)
 }
 
@@ -81,27 +71,13 @@ fn check(home: &Home<Fake>, life: u64) {
 
 #[test]
 fn a_crash_while_settling_tears_no_file() {
-    for life in 0.. {
-        let mut settled = false;
-        for seed in 0..8 {
-            let (fake, home) = renamed();
-            fake.fail_after(life);
-            settled = home.settle().is_ok();
-            let mut random: u64 = seed;
-            let fake = fake.crash(&mut || {
-                random = random * 1_664_525 % 4_294_967_291 + seed;
-                u32::try_from(random >> 9).unwrap() | u32::from(seed == 0)
-            });
-            let home = open(&fake);
-            check(&home, life);
-            let (_, home, found) = reopen(&fake, &home);
-            check(&home, life);
-            assert_eq!(found, Reconciled::default(), "{life}, {seed}");
-        }
-        if settled {
-            return;
-        }
-    }
+    crash_while_settling(8, renamed, |left, life, seed| {
+        let home = open(left);
+        check(&home, life);
+        let (_, home, found) = reopen(left, &home);
+        check(&home, life);
+        assert_eq!(found, Reconciled::default(), "{life}, {seed}");
+    });
 }
 
 #[test]

@@ -4,7 +4,7 @@ use super::*;
 
 const FILES: u8 = 12;
 
-fn name(stem: &str, number: u8) -> Vec<u8> {
+pub(super) fn name(stem: &str, number: u8) -> Vec<u8> {
     format!("{stem}{number}").into_bytes()
 }
 
@@ -17,37 +17,51 @@ fn renamed() -> (Fake, Home<Fake>) {
             write_file(&home, Ino::ROOT, &name("new", number), b"replaced");
         }
     }
+    rename_all(&home, FILES);
+    (fake, home)
+}
+
+/// Settles what there is and renames it; that is promised, and not settled.
+pub(super) fn rename_all(home: &Home<Fake>, files: u8) {
     home.settle().unwrap();
     home.flush().unwrap();
-    for number in 0..FILES {
+    for number in 0..files {
         let (from, to) = (name("old", number), name("new", number));
         let renamed = home.rename((Ino::ROOT, &from), (Ino::ROOT, &to), RenameMode::Replace);
         renamed.unwrap();
     }
     home.sync_names().unwrap();
-    (fake, home)
 }
 
-/// With as little on the medium as there can be of what was not synced, or with any part of it.
-#[test]
-fn a_crash_while_settling_loses_no_file_and_brings_none_back() {
+/// Looks at what a crash leaves at each step of settling: as little on the medium as there can be of
+/// what was not synced, or any part of it. `check` hears of the step, and of the seed of that part.
+pub(super) fn crash_while_settling(
+    seeds: u64,
+    unsettled: impl Fn() -> (Fake, Home<Fake>),
+    check: impl Fn(&Fake, u64, u64),
+) {
     for life in 0.. {
         let mut settled = false;
-        for seed in 0..6 {
-            let (fake, home) = renamed();
+        for seed in 0..seeds {
+            let (fake, home) = unsettled();
             fake.fail_after(life);
             settled = home.settle().is_ok();
             let mut random: u64 = seed;
-            let home = open(&fake.crash(&mut || {
+            let left = fake.crash(&mut || {
                 random = random * 1_664_525 % 4_294_967_291 + seed;
                 u32::try_from(random >> 9).unwrap() | u32::from(seed == 0)
-            }));
-            check(&home, life);
+            });
+            check(&left, life, seed);
         }
         if settled {
             return;
         }
     }
+}
+
+#[test]
+fn a_crash_while_settling_loses_no_file_and_brings_none_back() {
+    crash_while_settling(6, renamed, |left, life, _| check(&open(left), life));
 }
 
 fn check(home: &Home<Fake>, life: u64) {
