@@ -145,11 +145,13 @@ pub fn fold(lower: &str) -> String {
     lower.nfd().map(upper).collect()
 }
 
-/// The lower name of part `number` (2 …) of a file whose first part is called `lower`.
+/// The lower name of part `number` (from 1) of a file whose first part is called `lower`.
 #[must_use]
 pub fn part(lower: &str, number: u16) -> String {
     let mut name = String::from(lower);
-    write!(name, ".~{number:03}").expect("writing to a string cannot fail");
+    if number > 1 {
+        write!(name, ".~{number:03}").expect("writing to a string cannot fail");
+    }
     name
 }
 

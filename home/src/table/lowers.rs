@@ -126,11 +126,7 @@ impl Table {
     #[must_use]
     pub fn part_path(&self, ino: Ino, number: u16) -> Option<String> {
         let first = self.path(&self.lower(ino)?.place)?;
-        Some(if number <= 1 {
-            first
-        } else {
-            names::part(&first, number)
-        })
+        Some(names::part(&first, number))
     }
 
     /// Notes whether `ino` is settled, after anything about it has changed.

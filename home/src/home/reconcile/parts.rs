@@ -11,11 +11,10 @@ use crate::record::Place;
 
 /// Where part `number` (from 1) of a file stands whose first part is at `first`.
 pub(super) fn part_of(first: &Place, number: u16) -> Place {
-    let mut place = first.clone();
-    if number > 1 {
-        place.name = names::part(&first.name, number);
+    Place {
+        dir: first.dir,
+        name: names::part(&first.name, number),
     }
-    place
 }
 
 impl<M: Medium> State<M> {

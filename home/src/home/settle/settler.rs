@@ -125,9 +125,9 @@ impl<'a, M: Medium> Settler<'a, M> {
     }
 
     fn move_to(&mut self, ino: Ino, wanted: Place) -> Result<()> {
-        let fits = names::fits(&wanted.name);
         let parts = self.state.table.lower(ino).ok_or(Errno::NOENT)?.parts;
-        if !fits || parts > 1 && !names::fits(&names::part(&wanted.name, parts)) {
+        // The last part has the longest name.
+        if !names::fits(&names::part(&wanted.name, parts)) {
             return Err(Errno::NAMETOOLONG);
         }
         match self.state.table.occupant(&wanted) {
