@@ -8,18 +8,19 @@ use std::{
         unix::fs::{FileTypeExt, MetadataExt, PermissionsExt},
     },
     path::{Path, PathBuf},
-    thread,
-    time::{Duration, Instant},
 };
 
 use rustix::fs::{Mode as Bits, OFlags};
 use wendy_sys::{
-    Cancel, Errno,
+    Cancel,
     block::{Access, BlockDevice},
     mount::{self, DetachedMount, MountFlags},
     tool::Tool,
 };
-use wendyd::stores::OpenStore;
+use wendyd::{
+    patience::{FOR_DEVICE, patiently},
+    stores::OpenStore,
+};
 
 use super::eventually;
 
@@ -115,16 +116,9 @@ pub fn open_dir(path: &Path) -> OwnedFd {
 /// Waits for as long as a program that another test is just starting holds a copy of a descriptor
 /// by which the device was claimed.
 pub fn mounted(node: &Path, fs_type: &str) -> DetachedMount {
-    let deadline = Instant::now() + Duration::from_secs(5);
     let device = BlockDevice::open(node, Access::Read).unwrap();
-    loop {
-        match mount::of_device(fs_type, &device, &[], MountFlags::default()) {
-            Err(error) if error.errno() == Some(Errno::BUSY) && Instant::now() < deadline => {
-                thread::yield_now();
-            }
-            mounted => return mounted.unwrap(),
-        }
-    }
+    let mount = || mount::of_device(fs_type, &device, &[], MountFlags::default());
+    patiently(FOR_DEVICE, mount).unwrap()
 }
 
 /// Whether nothing holds the device any more: no mount of it, no image on it that is attached. What
