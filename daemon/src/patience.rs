@@ -15,6 +15,10 @@ pub const FOR_DEVICE: Duration = Duration::from_secs(5);
 /// How long somebody may look at a device that has just changed.
 pub const FOR_LOCK: Duration = Duration::from_secs(10);
 
+/// Seconds until the next attempt on what may become free without any event: ever more, and then no
+/// more, because an idle daemon does not wake.
+pub const EVER_RARER: [u64; 6] = [1, 2, 4, 8, 16, 32];
+
 /// Tries again while something is busy, for as long as `patience`.
 ///
 /// A filesystem that was just unmounted holds its device until every copy of its descriptor is

@@ -6,6 +6,7 @@ use std::{
     fs::File,
     io::{self, Read, Seek},
     os::fd::{AsFd, OwnedFd},
+    time::Duration,
 };
 
 use rustix::{
@@ -20,13 +21,9 @@ use super::{
     events::{Events, News},
     scan::{self, Surroundings},
 };
-use crate::model::Hub;
+use crate::{model::Hub, patience::EVER_RARER};
 
 const SWAPS: &str = "/proc/swaps";
-
-/// When to look again after the mount table has changed, in seconds: that is before a filesystem lets
-/// go of its devices. btrfs tells of a device that it holds nowhere but in sysfs, which makes no event.
-const LINGERING: [i64; 6] = [1, 2, 4, 8, 16, 32];
 
 pub struct Watch {
     events: Events,
@@ -36,7 +33,8 @@ pub struct Watch {
     around: Surroundings,
     touched: BTreeMap<DevNum, u64>,
     sequence: u64,
-    /// Which of [`LINGERING`] is waited for, if any.
+    /// Which of [`EVER_RARER`] is waited for, if any: the mount table changes before a filesystem lets
+    /// go of its devices, and btrfs tells of a device that it holds nowhere but in sysfs.
     lingering: Option<usize>,
     hub: Hub,
     devices: Devices,
@@ -93,11 +91,9 @@ impl Watch {
             PollFd::from_borrowed_fd(self.mounts.as_fd(), PollFlags::PRI),
             PollFd::from_borrowed_fd(self.swaps.as_fd(), PollFlags::PRI),
         ];
-        let pause = self.lingering.and_then(|round| LINGERING.get(round));
-        let timeout = pause.map(|seconds| Timespec {
-            tv_sec: *seconds,
-            tv_nsec: 0,
-        });
+        let pause = self.lingering.and_then(|round| EVER_RARER.get(round));
+        let pause = pause.map(|seconds| Duration::from_secs(*seconds));
+        let timeout = pause.and_then(|pause| Timespec::try_from(pause).ok());
         rustix::io::retry_on_intr(|| poll(&mut fds, timeout.as_ref()))?;
         let woke = |index: usize| !fds[index].revents().is_empty();
         Ok(Woken {

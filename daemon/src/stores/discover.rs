@@ -24,15 +24,12 @@ use self::judge::Verdict;
 use crate::{
     devices::{BlockFacts, Devices, Scene, Sighting},
     model::{DeviceId, Hub, World},
+    patience::EVER_RARER,
     probe::Prober,
 };
 
 /// How long the start may be held up by the devices there are.
 const FIRST_LOOKS: Duration = Duration::from_secs(2);
-
-/// When to try again on a device that somebody has to himself, in seconds: he may let go without any
-/// event.
-const PAUSES: [u64; 6] = [1, 2, 4, 8, 16, 32];
 
 /// Whether media that casper made are given their marker when they are first seen.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -204,9 +201,10 @@ impl Looker {
         looks.under_way.insert(id)
     }
 
+    /// Looks, and tries again on what somebody has to himself.
     fn look(&self, id: DeviceId) {
         self.look_while_it_changes(id);
-        for pause in PAUSES {
+        for pause in EVER_RARER {
             if !self.lock().put_off.contains_key(&id) {
                 return;
             }
