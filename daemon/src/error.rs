@@ -3,6 +3,8 @@
 //! Every message names the object and says what to do. Object names that come from a medium are
 //! already checked ([`wendy_store::Name`]); texts of the kernel and of tools are carried as sources.
 
+use std::io;
+
 use thiserror::Error;
 use wendy_sys::Errno;
 use wendy_text::two_sizes;
@@ -184,11 +186,17 @@ impl<T> During<T> for wendy_sys::Result<T> {
     }
 }
 
+impl<T> During<T> for io::Result<T> {
+    fn during(self, what: &str) -> Result<T> {
+        self.map_err(os(what)).during(what)
+    }
+}
+
 /// Turns a bare error number into an error of the kernel during `what`.
-pub(crate) fn os(what: &str) -> impl Fn(wendy_sys::Errno) -> wendy_sys::Error + '_ {
-    move |errno| wendy_sys::Error::Os {
+pub(crate) fn os<E: Into<io::Error>>(what: &str) -> impl Fn(E) -> wendy_sys::Error {
+    move |error| wendy_sys::Error::Os {
         what: what.to_owned(),
-        source: errno.into(),
+        source: error.into(),
     }
 }
 

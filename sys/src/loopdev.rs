@@ -47,6 +47,8 @@ pub struct LoopOptions {
     pub offset: u64,
     /// How many bytes to show; 0 means up to the end of the file.
     pub size_limit: u64,
+    /// Logical sector size in bytes; 0 leaves it to the kernel.
+    pub sector_size: u32,
     /// Lock the device, from before it shows anything until the [`Loop`] is dropped: udev and all who
     /// respect such locks leave alone what is on it (systemd, `docs/BLOCK_DEVICE_LOCKING.md`).
     pub locked: bool,
@@ -191,7 +193,7 @@ fn configuration(backing: BorrowedFd<'_>, options: LoopOptions) -> Result<loop_c
         .map_err(|_| Error::os("attach a file", io::Error::from(Errno::BADF)))?;
     Ok(loop_config {
         fd,
-        block_size: 0,
+        block_size: options.sector_size,
         info: loop_info64 {
             lo_device: 0,
             lo_inode: 0,

@@ -7,12 +7,13 @@
 //! A device is held by an open descriptor whose identity is verified before the first write, under
 //! the lock that keeps udev and partitioning tools off the whole disk.
 
-mod boot_sector;
 mod disk;
 mod format;
 mod found;
+mod gpt;
 mod image;
 mod inspect;
+mod partitioning;
 mod place;
 mod plan;
 mod request;

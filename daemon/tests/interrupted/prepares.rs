@@ -1,6 +1,9 @@
 //! A prepare that is killed: never half a store, and the files of the stick stay.
 
-use std::fs;
+use std::{
+    fs::{self, File},
+    os::unix::fs::FileExt,
+};
 
 use nix::sys::{signal::Signal, wait::WaitStatus};
 use wendyd::{engine::prepare::Mode, stores::OpenStore};
@@ -49,9 +52,7 @@ fn a_killed_prepare_of_free_space_lists_nothing_but_a_whole_store() {
     if !is_root() {
         return;
     }
-    let live = || live_stick(SIZE, SHAPES[0]).0;
-    prepare_as(&live().target(), Mode::FreeSpace).unwrap();
-    for step in reached(&[
+    let steps = [
         "prepare.wipe",
         "prepare.mkfs",
         "prepare.mount",
@@ -61,25 +62,44 @@ fn a_killed_prepare_of_free_space_lists_nothing_but_a_whole_store() {
         "prepare.flush",
         "prepare.table",
         "prepare.tell",
-    ]) {
-        let stick = live();
-        let old = stick.table();
-        let work = format!("prepare {} free-space", stick.node().display());
-        assert_killed(&work, step);
-        check_unused(stick.node());
-        let stick = stick.replugged();
-        match stick.table().strip_prefix(&old[..]).unwrap() {
-            [] => prepare_as(&stick.target(), Mode::FreeSpace).unwrap(),
-            [new] => {
-                let partition = stick.partition(new.number);
-                check_filesystem(partition.node());
-                OpenStore::open(location(partition.node(), "ext4")).unwrap();
-                assert_eq!(*step, "prepare.tell");
-            }
-            more => panic!("{step}: {more:?}"),
+    ];
+    let of_a_gpt = [&steps[..], &["prepare.entry"]].concat();
+    for (shape, steps) in [(SHAPES[0], &steps[..]), (SHAPES[2], &of_a_gpt)] {
+        prepare_as(&live_stick(SIZE, shape).0.target(), Mode::FreeSpace).unwrap();
+        for step in reached(steps) {
+            kill_in_free_space(shape, step);
         }
-        assert_eq!(stick.table().len(), old.len() + 1, "{step}");
     }
+}
+
+/// Kills a prepare of the room behind an image, and does it again.
+fn kill_in_free_space(shape: Shape, step: &str) {
+    let stick = live_stick(SIZE, shape).0;
+    let (old, before) = (stick.table(), boot_sector(&stick));
+    let work = format!("prepare {} free-space", stick.node().display());
+    assert_killed(&work, step);
+    check_unused(stick.node());
+    let stick = stick.replugged();
+    assert!(boot_sector(&stick) == before, "{step}");
+    match stick.table().strip_prefix(&old[..]).unwrap() {
+        [] => prepare_as(&stick.target(), Mode::FreeSpace).unwrap(),
+        [new] => {
+            let partition = stick.partition(new.number);
+            check_filesystem(partition.node());
+            OpenStore::open(location(partition.node(), "ext4")).unwrap();
+            assert_eq!(step, "prepare.tell");
+        }
+        more => panic!("{step}: {more:?}"),
+    }
+    assert_eq!(stick.table().len(), old.len() + 1, "{step}");
+}
+
+/// The first sector, as far as the image fills it: with code and two entries.
+fn boot_sector(stick: &Stick) -> [u8; 446 + 2 * 16] {
+    let mut sector = [0; _];
+    let image = File::open(stick.image()).unwrap();
+    image.read_exact_at(&mut sector, 0).unwrap();
+    sector
 }
 
 #[test]

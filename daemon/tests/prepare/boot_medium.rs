@@ -19,7 +19,7 @@ use wendyd::{
     stores::{OpenStore, Saved},
 };
 
-use crate::{SIZE, bench::*, read_at, write_at, write_dos_table};
+use crate::{SIZE, bench::*, images::write_dos_table, read_at, write_at};
 
 #[test]
 fn the_rest_of_a_live_stick_becomes_a_store() {

@@ -13,7 +13,7 @@ use wendyd::{
     stores::OpenStore,
 };
 
-use crate::{SIZE, bench::*, hybrid_dos};
+use crate::{SIZE, bench::*, images::hybrid_dos};
 
 /// Writes down what it is told, and stops the work in one phase.
 #[derive(Debug, Default)]

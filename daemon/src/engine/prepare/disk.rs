@@ -4,14 +4,13 @@ use wendy_sys::{
     block::{Access, BlockDevice, PartitionExtent},
     loopdev::{Loop, LoopOptions},
     step,
-    tool::Tool,
 };
 
 use super::{
-    Work, boot_sector, format,
+    Work, format,
     found::Part,
     inspect::read_table,
-    table::TableKind,
+    partitioning,
     wipe::{ends_of_place, wipe},
 };
 use crate::{
@@ -31,7 +30,7 @@ pub(super) fn whole_device(work: &Work<'_>, disk: BlockDevice) -> Result<BlockDe
         &[&signatures[..], &ends_of_place(work)].concat(),
     )?;
     work.watch.phase(Phase::Partitioning);
-    let written = write_new_table(work, &disk);
+    let written = partitioning::write_new(work, &disk);
     let disk = disk
         .share(Access::Write)
         .during("giving up the disk as a whole")?;
@@ -57,7 +56,7 @@ pub(super) fn partition(
         .during("looking for what is to be wiped")?;
     wipe(work, &held, &signatures)?;
     if !work.plan.place.partition_name.is_empty() {
-        name_partition(work, disk)?;
+        partitioning::name(work, disk)?;
     }
     let held = held.share(Access::Write).during("opening the partition")?;
     in_partition(work, &held, format::make_store)
@@ -72,7 +71,7 @@ pub(super) fn free_space(work: &Work<'_>, disk: BlockDevice) -> Result<BlockDevi
     wipe(work, &disk, &ends_of_place(work))?;
     in_place(work, &disk, format::make_unlisted)?;
     let kept = disk.partitions().during("listing the partitions")?;
-    let appended = append_partition(work, &disk);
+    let appended = partitioning::append(work, &disk);
     let disk = disk
         .share(Access::Write)
         .during("giving up the disk as a whole")?;
@@ -82,7 +81,7 @@ pub(super) fn free_space(work: &Work<'_>, disk: BlockDevice) -> Result<BlockDevi
         .and_then(|partition| keep_open(&partition));
     if made.is_err() {
         let _ = disk.tell_partitions(&kept);
-        let _ = remove_appended(work, &disk);
+        let _ = partitioning::remove(work, &disk);
         let _ = in_place(work, &disk, |_, store| {
             store.wipe_signatures().during("wiping the store")
         });
@@ -136,7 +135,7 @@ fn check_kept(work: &Work<'_>, disk: &BlockDevice) -> Result<()> {
 /// Still nobody takes the new one: udev, from which others hear of it, waits for the lock.
 fn announce(work: &Work<'_>, disk: &BlockDevice, kept: &[PartitionExtent]) -> Result<BlockDevice> {
     step("prepare.tell").during("announcing the partition")?;
-    let number = number_in_table(work, disk)?;
+    let number = partitioning::number(work, disk)?;
     let place = work.plan.place;
     let new = PartitionExtent {
         number,
@@ -177,122 +176,4 @@ fn in_partition(
 /// As long as it is open, nobody who reads the partition table again takes it away for a moment.
 fn keep_open(partition: &BlockDevice) -> Result<BlockDevice> {
     BlockDevice::open(&partition.proc_path(), Access::Read).during("opening the partition")
-}
-
-fn write_new_table(work: &Work<'_>, disk: &BlockDevice) -> Result<()> {
-    let line = new_partition(work, "linux");
-    edit_table(
-        work,
-        disk,
-        &["--wipe=never"],
-        &format!("label: gpt\n{line}"),
-    )
-}
-
-fn append_partition(work: &Work<'_>, disk: &BlockDevice) -> Result<()> {
-    let options = ["--append", "--wipe=never"];
-    if has_gpt(work) {
-        let line = new_partition(work, "linux");
-        boot_sector::keeping(disk, || edit_table(work, disk, &options, &line))
-    } else {
-        edit_table(work, disk, &options, &new_partition(work, "83"))
-    }
-}
-
-fn has_gpt(work: &Work<'_>) -> bool {
-    matches!(&work.found.part, Part::Disk { table: Some(table), .. } if table.kind == TableKind::Gpt)
-}
-
-fn name_partition(work: &Work<'_>, disk: &BlockDevice) -> Result<()> {
-    let Part::Partition { number, .. } = work.found.part else {
-        return Ok(());
-    };
-    let writable =
-        BlockDevice::open(&disk.proc_path(), Access::Write).during("naming the partition")?;
-    writable
-        .verify(&disk.identity())
-        .during("naming the partition")?;
-    let number = number.to_string();
-    let args = [
-        "--part-label",
-        &writable.proc_path().display().to_string(),
-        &number,
-        work.plan.place.partition_name,
-    ];
-    sfdisk(
-        work,
-        &writable,
-        "naming the partition",
-        Tool::new("sfdisk").args(QUIETLY).args(args),
-    )
-}
-
-fn remove_appended(work: &Work<'_>, disk: &BlockDevice) -> Result<()> {
-    let number = number_in_table(work, disk)?.to_string();
-    let path = disk.proc_path();
-    let tool = Tool::new("sfdisk")
-        .args(QUIETLY)
-        .arg("--delete")
-        .arg(path)
-        .arg(number)
-        .pass_fd(disk.fd());
-    let delete = || {
-        // The job may have been cancelled, which must not stop the cleaning up.
-        tool.run(&wendy_sys::Cancel::new())
-            .during("removing the partition")?;
-        disk.fsync().during("removing the partition")
-    };
-    if has_gpt(work) {
-        boot_sector::keeping(disk, delete)
-    } else {
-        delete()
-    }
-}
-
-/// One line of an sfdisk script, which counts in sectors (sfdisk(8), "Input formats").
-fn new_partition(work: &Work<'_>, kind: &str) -> String {
-    let place = work.plan.place;
-    let (start, size) = (
-        place.start / work.found.sector,
-        place.size / work.found.sector,
-    );
-    let name = match place.partition_name {
-        "" => String::new(),
-        name => format!(", name=\"{name}\""),
-    };
-    format!("start={start}, size={size}, type={kind}{name}\n")
-}
-
-/// We hold the lock, and tell the kernel ourselves.
-const QUIETLY: [&str; 4] = ["--quiet", "--lock=no", "--no-reread", "--no-tell-kernel"];
-
-fn edit_table(work: &Work<'_>, disk: &BlockDevice, options: &[&str], script: &str) -> Result<()> {
-    let what = "writing the partition table";
-    step("prepare.table").during(what)?;
-    let tool = Tool::new("sfdisk")
-        .args(QUIETLY)
-        .args(options)
-        .arg("--")
-        .arg(disk.proc_path())
-        .stdin_bytes(script);
-    sfdisk(work, disk, what, tool)
-}
-
-fn sfdisk<'a>(work: &Work<'_>, disk: &'a BlockDevice, what: &str, tool: Tool<'a>) -> Result<()> {
-    tool.pass_fd(disk.fd())
-        .run(work.watch.cancel())
-        .during(what)?;
-    disk.fsync().during(what)
-}
-
-fn number_in_table(work: &Work<'_>, disk: &BlockDevice) -> Result<u32> {
-    let table = read_table(disk, &wendy_sys::Cancel::new())?;
-    let place = work.plan.place;
-    let entry = table
-        .entries
-        .iter()
-        .find(|entry| (entry.start, entry.size) == (place.start, place.size));
-    entry
-        .map(|entry| entry.number)
-        .ok_or_else(|| Error::Changed(work.plan.device.clone()))
 }

@@ -1,0 +1,68 @@
+//! Stores in a file beside others.
+
+use std::fs;
+
+use wendyd::{engine::prepare::Mode, stores::OpenStore};
+
+use crate::{SIZE, bench::*, check_layout};
+
+#[test]
+fn a_stick_full_of_files_carries_a_store_in_a_file() {
+    if !is_root() {
+        return;
+    }
+    for fs_type in ["ext4", "btrfs"] {
+        let stick = Stick::made(SIZE, |image| {
+            drop(run(
+                &format!("mkfs.{fs_type}"),
+                &["-q", image.to_str().unwrap()],
+            ))
+        });
+        fs::write(
+            path_of(&mounted(stick.node(), fs_type)).join("holiday.jpg"),
+            "beach",
+        )
+        .unwrap();
+        let plan = plan(&stick.target(), Mode::Loopback).unwrap();
+        assert!(!plan.destroys());
+        prepare_as(&stick.target(), Mode::Loopback).unwrap();
+        let store = OpenStore::open(location(stick.node(), fs_type)).unwrap();
+        assert!(store.in_image() && store.record().image.is_none());
+        check_layout(&path_of(&store.root()));
+        drop(store);
+        let outer = mounted(stick.node(), fs_type);
+        let marker = fs::read_to_string(path_of(&outer).join("casper/.info")).unwrap();
+        assert!(
+            marker.contains("image=persistence") && marker.contains("name=My stick"),
+            "{marker}"
+        );
+        assert_eq!(
+            fs::read_to_string(path_of(&outer).join("holiday.jpg")).unwrap(),
+            "beach"
+        );
+        assert_eq!(
+            fs::metadata(path_of(&outer).join("persistence"))
+                .unwrap()
+                .len(),
+            plan.place.size
+        );
+    }
+}
+
+#[test]
+fn an_image_is_replaced_only_after_it_was_named_as_lost() {
+    if !is_root() {
+        return;
+    }
+    let stick = Stick::made(SIZE, |image| {
+        drop(run("mkfs.ext4", &["-q", image.to_str().unwrap()]))
+    });
+    prepare_as(&stick.target(), Mode::Loopback).unwrap();
+    let plan = plan(&stick.target(), Mode::Loopback).unwrap();
+    assert_eq!(
+        plan.lost.iter().map(|piece| piece.kind).collect::<Vec<_>>(),
+        ["image"]
+    );
+    prepare_as(&stick.target(), Mode::Loopback).unwrap();
+    OpenStore::open(location(stick.node(), "ext4")).unwrap();
+}
