@@ -3,7 +3,7 @@
 use super::{Errno, Home, Ino, Kind, Medium, Record, Result, State, Time, errno, print};
 use crate::parts::{SplitFile, parts_needed};
 use crate::record::Lower;
-use std::sync::Arc;
+use std::sync::{Arc, MutexGuard};
 
 /// A regular file opened once more.
 #[derive(Debug)]
@@ -101,21 +101,38 @@ impl<M: Medium> Home<M> {
         let mut state = self.state();
         // Else what the kernel has just written by itself would be cut off.
         state.take_over_writes(ino)?;
-        let size = state.table.inode(ino).ok_or(Errno::NOENT)?.size;
         let held = state.files.get(&ino).ok_or(Errno::BADF)?.file.facts();
         if length <= held.map_err(errno)?.size {
             return Ok(());
         }
-        self.prepare_length(&mut state, ino, length)?;
-        let grown = state.mark_written(ino)?.set_len(length).map_err(errno);
-        if let Err(error) = grown {
-            return state.give_back(ino, size).and(Err(error));
-        }
+        let mut state = self.grow(state, ino, length)?;
         let now = Time::now();
         let inode = state.table.inode_mut(ino).ok_or(Errno::NOENT)?;
-        inode.size = size.max(length);
+        inode.size = inode.size.max(length);
         (inode.times.modified, inode.times.changed) = (now, now);
         Ok(())
+    }
+
+    /// Makes the lower of an open file longer. FAT writes out zeros for that, gigabytes of them if
+    /// need be, so nobody waits for it but who has asked.
+    fn grow<'a>(
+        &'a self,
+        mut state: MutexGuard<'a, State<M>>,
+        ino: Ino,
+        length: u64,
+    ) -> Result<MutexGuard<'a, State<M>>> {
+        let size = state.table.inode(ino).ok_or(Errno::NOENT)?.size;
+        self.prepare_length(&mut state, ino, length)?;
+        let file = state.mark_written(ino)?;
+        drop(state);
+        let grown = file.set_len(length).map_err(errno);
+        let mut state = self.state();
+        // Who recorded it meanwhile may have done so before it was longer.
+        state.mark_written(ino)?;
+        match grown {
+            Ok(()) => Ok(state),
+            Err(error) => state.give_back(ino, size).and(Err(error)),
+        }
     }
 
     /// Sets the length; what a file gains reads as zeros and takes no space yet.
@@ -139,15 +156,12 @@ impl<M: Medium> Home<M> {
         let file = state.mark_written(ino)?;
         let exact = state.files.get(&ino).is_some_and(|open| open.exact);
         let held = file.facts().map_err(errno)?.size;
-        if exact {
-            self.prepare_length(&mut state, ino, size)?;
-        }
         if size < held {
             state.cut.add(&file);
-        }
-        if size < held || exact {
             file.set_len(size).map_err(errno)?;
             self.drop_parts(&mut state, ino, size)?;
+        } else if exact {
+            state = self.grow(state, ino, size)?;
         }
         state.table.inode_mut(ino).ok_or(Errno::NOENT)?.size = size;
         Ok(())

@@ -107,7 +107,7 @@ impl Fake {
         self.disk().no_names = refuse;
     }
 
-    /// Lets others act before and after the bytes of the next write arrive.
+    /// Lets others act before and after the bytes or the length of the next write arrive.
     pub fn during_next_write(
         &self,
         before: impl FnOnce() + Send + 'static,

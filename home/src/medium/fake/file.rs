@@ -63,7 +63,8 @@ impl MediumFile for FakeFile {
     }
 
     fn set_len(&self, length: u64) -> io::Result<()> {
-        self.change(|live| live.resize(usize::try_from(length).unwrap(), 0))
+        let resize = |live: &mut Vec<u8>| live.resize(usize::try_from(length).unwrap(), 0);
+        self.others.around(|| self.change(resize))
     }
 
     fn sync(&self) -> io::Result<()> {
