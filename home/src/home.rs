@@ -13,6 +13,8 @@
 //!   are durable.
 //! * That a file became shorter is durable before anything is promised that may have got its space.
 //! * fsync returns when the content, the lower's name and all records so far are durable.
+//! * Without it the records are so with the next regular commit, and the names and contents they tell of
+//!   when those have been written back, which begins at the same time and may take longer.
 //!
 //! # Locks
 //!
@@ -133,6 +135,8 @@ struct State<M: Medium> {
     /// Directories with lower names that are not durable.
     loose_dirs: BTreeSet<Ino>,
     cut: Cut<M::File>,
+    /// Whether any of these has come, or content, since all was written back last.
+    unwritten: bool,
     /// Places left by settling while the log does not durably say so. Nothing may move in: after a
     /// crash it would be taken for what was there before.
     vacated: HashSet<Place>,

@@ -10,8 +10,8 @@ use rustix::mount::{UnmountFlags, unmount};
 use std::io;
 use std::path::Path;
 use std::sync::Arc;
-use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
-use std::thread;
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
+use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 /// What the mount table gives as the source of a home.
@@ -22,7 +22,8 @@ const UNSETTLED_MAX: usize = 4096;
 /// How a home is mounted.
 #[derive(Clone, Copy, Debug)]
 pub struct MountOptions {
-    /// Time between regular commits: what of names and attributes a pulled stick may lose.
+    /// Time between regular commits: what a pulled stick may lose of names and attributes, and of
+    /// content if it is fast enough.
     pub commit: Duration,
     /// Regular commits without any change after which names are settled.
     pub idle_commits: u32,
@@ -80,19 +81,14 @@ pub fn serve<M: Medium>(
                 unmount_or_flush(&served, &mut unmounter, &mounted, options.when_busy);
             }
         })?;
-    let (stop, stopped) = channel();
-    let keeper = {
-        let home = Arc::clone(&home);
-        thread::Builder::new()
-            .name("keeper".into())
-            .spawn(move || keep(&home, options, &stopped))?
-    };
+    let keeper = Regular::start("keeper", &home, move |home, end| keep(home, options, end))?;
+    let writer = Regular::start("writer", &home, move |home, end| {
+        write_back(home, options, end);
+    })?;
     ready(&home, session.notifier())?;
     let served = session.run();
-    drop(stop);
-    if keeper.join().is_err() {
-        tracing::error!("the keeper of the home has failed");
-    }
+    keeper.end();
+    writer.end();
     let closed = home.close().map_err(io::Error::from);
     served.and(closed)
 }
@@ -133,10 +129,38 @@ fn config(options: MountOptions) -> Config {
     config
 }
 
+/// Something that is done again and again while a home is served.
+struct Regular {
+    end: Sender<()>,
+    thread: JoinHandle<()>,
+}
+
+impl Regular {
+    /// Starts `work`, which ends when its channel does.
+    fn start<M: Medium>(
+        name: &str,
+        home: &Arc<Home<M>>,
+        work: impl FnOnce(&Home<M>, &Receiver<()>) + Send + 'static,
+    ) -> io::Result<Self> {
+        let (home, (end, ended)) = (Arc::clone(home), channel());
+        let thread = thread::Builder::new()
+            .name(name.into())
+            .spawn(move || work(&home, &ended))?;
+        Ok(Self { end, thread })
+    }
+
+    fn end(self) {
+        drop(self.end);
+        if self.thread.join().is_err() {
+            tracing::error!("what keeps the home has failed");
+        }
+    }
+}
+
 /// Commits regularly and settles when nothing happens.
-fn keep<M: Medium>(home: &Home<M>, options: MountOptions, stopped: &Receiver<()>) {
+fn keep<M: Medium>(home: &Home<M>, options: MountOptions, end: &Receiver<()>) {
     let (mut seen, mut idle) = (home.changes(), 0);
-    while stopped.recv_timeout(options.commit) == Err(RecvTimeoutError::Timeout) {
+    while end.recv_timeout(options.commit) == Err(RecvTimeoutError::Timeout) {
         if options.read_only {
             continue;
         }
@@ -150,6 +174,13 @@ fn keep<M: Medium>(home: &Home<M>, options: MountOptions, stopped: &Receiver<()>
             report(home.settle(), "settle");
             seen = home.changes();
         }
+    }
+}
+
+/// Writes back what was made and written, as often as it is committed or as fast as the stick is.
+fn write_back<M: Medium>(home: &Home<M>, options: MountOptions, end: &Receiver<()>) {
+    while end.recv_timeout(options.commit) == Err(RecvTimeoutError::Timeout) {
+        report(home.write_back(), "write back");
     }
 }
 

@@ -201,7 +201,7 @@ impl<M: Medium> Home<M> {
             let path = state.table.part_path(ino, number).ok_or(Errno::IO)?;
             let part = self.medium.create(&path).map_err(errno)?;
             file.push(part).map_err(errno)?;
-            state.loose_dirs.insert(lower.place.dir);
+            state.note_name(lower.place.dir);
             state.record_one(Record::Lower(
                 ino,
                 Lower {
@@ -259,7 +259,7 @@ impl<M: Medium> State<M> {
             return Ok(());
         }
         if unseen {
-            self.dirty.insert(ino);
+            self.note_content(ino);
         }
         let mut batch = self.begin_in_any_case()?;
         self.apply_inode(&mut batch, ino, |inode| {
@@ -298,7 +298,8 @@ impl<M: Medium> State<M> {
         let open = self.files.get_mut(&ino).ok_or(Errno::BADF)?;
         open.touched = true;
         open.fresh = None;
-        self.dirty.insert(ino);
-        Ok(Arc::clone(&open.file))
+        let file = Arc::clone(&open.file);
+        self.note_content(ino);
+        Ok(file)
     }
 }

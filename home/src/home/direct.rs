@@ -117,7 +117,7 @@ impl<M: Medium> State<M> {
             return Ok(());
         }
         (open.direct, open.touched) = (Some((now, Time::now())), true);
-        self.dirty.insert(ino);
+        self.note_content(ino);
         let inode = self.table.inode_mut(ino).ok_or(Errno::NOENT)?;
         let modified = Time {
             seconds: now.modified,

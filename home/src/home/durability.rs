@@ -31,7 +31,7 @@ impl<M: Medium> Home<M> {
     }
 
     /// Makes all records durable without waiting for content: the regular commit, every few
-    /// seconds. Writes nothing when nothing has changed.
+    /// seconds, with [`Home::write_back`] beside it. Writes nothing when nothing has changed.
     ///
     /// # Errors
     /// Those of the medium.
@@ -40,6 +40,23 @@ impl<M: Medium> Home<M> {
         self.record_all()?;
         self.commit_log()?;
         self.checkpoint_if_due()
+    }
+
+    /// Makes names and content on the medium durable, which takes as long as there is much of it: all
+    /// that a commit before this has recorded. Nobody waits for it but who wants to move something.
+    ///
+    /// # Errors
+    /// Those of the medium.
+    pub fn write_back(&self) -> Result<()> {
+        if !std::mem::take(&mut self.state().unwritten) {
+            return Ok(());
+        }
+        let _moving = self.moving.read().unwrap_or_else(PoisonError::into_inner);
+        let written = self.medium.sync_all();
+        if written.is_err() {
+            self.state().unwritten = true;
+        }
+        written.map_err(errno)
     }
 
     /// Makes everything durable, content included.
@@ -107,7 +124,7 @@ impl<M: Medium> Home<M> {
         let mut state = self.state();
         state.content_synced(ino);
         if synced.is_err() {
-            state.dirty.insert(ino);
+            state.note_content(ino);
         } else {
             state.cut.synced(&file, cuts);
         }
@@ -204,6 +221,18 @@ impl<M: Medium> Home<M> {
 }
 
 impl<M: Medium> State<M> {
+    /// Notes a lower name in `dir` that is not durable.
+    pub(super) fn note_name(&mut self, dir: Ino) {
+        self.loose_dirs.insert(dir);
+        self.unwritten = true;
+    }
+
+    /// Notes content of `ino` that is not durable.
+    pub(super) fn note_content(&mut self, ino: Ino) {
+        self.dirty.insert(ino);
+        self.unwritten = true;
+    }
+
     /// Ends one sync of the content of `ino`.
     fn content_synced(&mut self, ino: Ino) {
         if let Some(at) = self.in_sync.iter().position(|other| *other == ino) {

@@ -106,7 +106,7 @@ impl<M: Medium> Home<M> {
         state.name_as(&mut batch, (dir, name), alias, ino)?;
         let mut file = None;
         if let Some((lower, made)) = lower {
-            state.loose_dirs.insert(lower.place.dir);
+            state.note_name(lower.place.dir);
             state.apply(&mut batch, Record::Lower(ino, lower))?;
             file = made;
         }

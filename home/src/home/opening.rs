@@ -102,6 +102,7 @@ impl<M: Medium> Home<M> {
             forgotten: Vec::new(),
             loose_dirs: BTreeSet::new(),
             cut: Cut::default(),
+            unwritten: false,
             vacated: HashSet::new(),
             stuck: HashSet::new(),
             unseen: Unseen::Everything,

@@ -22,6 +22,7 @@ enum Op {
     Sync(Path),
     SyncNames,
     Commit,
+    WriteBack,
     Settle,
     Reopen { lazily: bool },
 }
@@ -49,6 +50,7 @@ fn any_op() -> impl Strategy<Value = Op> {
         2 => path().prop_map(Op::Sync),
         1 => Just(Op::SyncNames),
         1 => Just(Op::Commit),
+        1 => Just(Op::WriteBack),
         1 => Just(Op::Settle),
         1 => any::<bool>().prop_map(|lazily| Op::Reopen { lazily }),
     ]
@@ -123,6 +125,7 @@ impl Pair {
             }
             Op::SyncNames => self.home.sync_names(),
             Op::Commit => self.home.commit(),
+            Op::WriteBack => self.home.commit().and_then(|()| self.home.write_back()),
             Op::Settle => self.home.settle(),
             Op::Reopen { lazily } => self.reopen(*lazily),
         }
@@ -161,13 +164,13 @@ impl Pair {
                 Ok(())
             }
             Op::Sync(path) => model.get(path).map(drop),
-            Op::SyncNames | Op::Commit | Op::Settle | Op::Reopen { .. } => Ok(()),
+            Op::SyncNames | Op::Commit | Op::WriteBack | Op::Settle | Op::Reopen { .. } => Ok(()),
         }
     }
 
     /// Notes what the home has just promised.
     fn note_promise(&mut self, op: &Op) {
-        let all = matches!(op, Op::Reopen { .. });
+        let all = matches!(op, Op::WriteBack | Op::Reopen { .. });
         if !matches!(op, Op::Sync(_) | Op::SyncNames) && !all {
             return;
         }
