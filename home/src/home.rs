@@ -65,6 +65,7 @@ pub use walk::Visited;
 use cut::Cut;
 use groups::Groups;
 use reconcile::unseen::Unseen;
+use resume::Uses;
 
 /// Result of an operation, failing like the system call of the same name.
 pub type Result<T> = std::result::Result<T, Errno>;
@@ -134,9 +135,9 @@ struct State<M: Medium> {
     forgotten: Vec<Ino>,
     /// Directories with lower names that are not durable.
     loose_dirs: BTreeSet<Ino>,
-    cut: Cut<M::File>,
     /// Whether any of these has come, or content, since all was written back last.
     unwritten: bool,
+    cut: Cut<M::File>,
     /// Places left by settling while the log does not durably say so. Nothing may move in: after a
     /// crash it would be taken for what was there before.
     vacated: HashSet<Place>,
@@ -148,6 +149,9 @@ struct State<M: Medium> {
     failed: bool,
     /// Number of operations that changed something, to notice idleness.
     changes: u64,
+    uses: Uses,
+    /// How often the medium was away.
+    returns: u64,
 }
 
 #[derive(Debug)]

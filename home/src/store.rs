@@ -40,7 +40,7 @@ mod room;
 pub mod superblock;
 
 pub use checkpoint::Checkpoint;
-pub use open::{Opened, create};
+pub use open::{Opened, create, last_use};
 
 use checkpoint::Outcome;
 use log::Log;
@@ -63,6 +63,9 @@ pub enum OpenError {
     /// It was written by a newer version.
     #[error("the metadata has format {0}, this version reads up to {max}: use a newer wendy-home", max = superblock::FORMAT)]
     Newer(u32),
+    /// Another computer, or another program here, has used it while it was away.
+    #[error("it has been used elsewhere since it was pulled: log out, and in again")]
+    UsedElsewhere,
     /// The medium failed.
     #[error("cannot read the metadata: {0}")]
     Io(#[from] io::Error),

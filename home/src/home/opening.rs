@@ -4,6 +4,7 @@ use super::cut::Cut;
 use super::groups::Groups;
 use super::new_inode;
 use super::reconcile::unseen::Unseen;
+use super::resume::Uses;
 use super::{Home, Ino, Inode, Kind, Medium, Options, Owner, Reconciled, Result, State, Time};
 use crate::store::{self, OpenError, Store};
 use std::collections::{BTreeSet, HashMap, HashSet};
@@ -101,21 +102,24 @@ impl<M: Medium> Home<M> {
             held: HashMap::new(),
             forgotten: Vec::new(),
             loose_dirs: BTreeSet::new(),
-            cut: Cut::default(),
             unwritten: false,
+            cut: Cut::default(),
             vacated: HashSet::new(),
             stuck: HashSet::new(),
             unseen: Unseen::Everything,
             groups,
             failed: false,
             changes: 0,
+            uses: Uses::default(),
+            returns: 0,
         };
-        let clean = state.store.superblock().clean;
-        if !clean {
+        let found = state.store.superblock().clone();
+        if !found.clean {
             // What was read back may still be in the kernel's memory only, if just a process died.
             medium.sync_all()?;
         }
         state.store.begin_use(options.host)?;
+        state.uses = Uses::new([&found, state.store.superblock()]);
         let home = |state| Self {
             medium,
             options,
@@ -127,7 +131,7 @@ impl<M: Medium> Home<M> {
         home.state()
             .forget_lost(Time::now().seconds)
             .map_err(io::Error::from)?;
-        Ok((home, clean))
+        Ok((home, found.clean))
     }
 
     fn has_nameless(&self) -> bool {

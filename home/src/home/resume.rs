@@ -2,7 +2,8 @@
 
 use super::{Arc, Home, Ino, Medium, OpenFile};
 use crate::record::Record;
-use crate::store::OpenError;
+use crate::store::superblock::Superblock;
+use crate::store::{self, OpenError};
 use crate::table::Table;
 use std::io;
 
@@ -15,7 +16,37 @@ pub struct Stale {
     pub names: Vec<(Ino, Vec<u8>)>,
 }
 
+/// By which uses the medium may have been changed so that it still holds what is known of it: none but
+/// ours. Elsewhere the numbers that were given out here since may have been given to other files.
+#[derive(Debug, Default)]
+pub(super) struct Uses(Vec<(u64, [u8; 16])>);
+
+impl Uses {
+    /// The uses that these superblocks tell of.
+    pub(super) fn new(superblocks: [&Superblock; 2]) -> Self {
+        let known = superblocks.map(|superblock| (superblock.epoch, superblock.host));
+        Self(known.into())
+    }
+
+    /// Lets one more by `host` follow, unless there was another one.
+    fn go_on<M: Medium>(&mut self, medium: &M, host: [u8; 16]) -> Result<(), OpenError> {
+        let last = store::last_use(medium)?;
+        if !self.0.contains(&(last.epoch, last.host)) {
+            return Err(OpenError::UsedElsewhere);
+        }
+        // Noted before it begins: the medium may be pulled again meanwhile.
+        self.0.push((last.generation + 1, host));
+        Ok(())
+    }
+}
+
 impl<M: Medium> Home<M> {
+    /// How often the medium was away and has come back; files opened before must be opened anew.
+    #[must_use]
+    pub fn returns(&self) -> u64 {
+        self.state().returns
+    }
+
     /// The medium.
     #[must_use]
     pub fn medium(&self) -> &M {
@@ -31,15 +62,18 @@ impl<M: Medium> Home<M> {
         let _syncing = self.syncing();
         let mut state = self.state();
         put(&self.medium);
+        state.uses.go_on(&*self.medium, self.options.host)?;
         let (fresh, _) = Self::read_back(Arc::clone(&self.medium), self.options)?;
+        // Numbers given out before may still be remembered: nothing that is adopted may get one.
+        let next = Record::NextIno(state.table.next_ino());
+        fresh.state().record_one(next).map_err(io::Error::from)?;
         fresh.take_over()?;
         let mut fresh = fresh
             .state
             .into_inner()
             .unwrap_or_else(|it| it.into_inner());
-        // Numbers given out before may still be remembered, even if their inodes are gone.
-        let next = Record::NextIno(state.table.next_ino());
-        fresh.record_one(next).map_err(io::Error::from)?;
+        fresh.uses = std::mem::take(&mut state.uses);
+        fresh.returns = state.returns + 1;
         for (ino, count) in state.held.drain() {
             if fresh.table.inode(ino).is_some() {
                 fresh.held.insert(ino, count);

@@ -9,6 +9,8 @@ use crate::table::{Table, lowers::TMP_DIR};
 use std::io;
 use std::sync::Arc;
 
+const NO_SUPERBLOCK: &str = "no valid superblock";
+
 static ZEROS: [u8; 1 << 16] = [0; 1 << 16];
 
 /// A store, its table, and what was found on the way.
@@ -65,6 +67,16 @@ pub fn create<M: Medium>(medium: &M, home: [u8; 16], root: Inode) -> io::Result<
     medium.sync_all()
 }
 
+/// What the store of `medium` says of the use it is in, or was in last.
+///
+/// # Errors
+/// See [`OpenError`].
+pub fn last_use<M: Medium>(medium: &M) -> Result<Superblock, OpenError> {
+    let supers = [open(medium, "super.0")?, open(medium, "super.1")?];
+    let newest = superblocks(&supers)?.into_iter().next();
+    newest.ok_or_else(|| OpenError::Damaged(String::from(NO_SUPERBLOCK)))
+}
+
 impl<M: Medium> Store<M> {
     /// Reads the store of `medium` without changing anything.
     ///
@@ -79,7 +91,7 @@ impl<M: Medium> Store<M> {
             .first()
             .map_or(0, |superblock| superblock.generation);
         let bytes = [read(&logs[0], LOG_SIZE)?, read(&logs[1], LOG_SIZE)?];
-        let mut reason = String::from("no valid superblock");
+        let mut reason = String::from(NO_SUPERBLOCK);
         for mut superblock in candidates {
             let checkpoint = &checkpoints[usize::from(superblock.slot)];
             match replay(&superblock, checkpoint, &bytes, root) {
