@@ -23,19 +23,24 @@ pub(super) struct Write {
 
 impl<M: Medium> HomeFs<M> {
     pub(super) fn open_file(&self, ino: Ino, flags: i32, reply: ReplyOpen) {
+        let returns = self.home.returns();
         let opened = if is_writable(flags) {
             self.home.open_file(ino).map(Some)
         } else {
             self.home.open_to_read(ino)
         };
         let backed = match opened {
-            Ok(Some(opened)) => self.back(ino, &opened.file, |fd| reply.open_backing(fd)),
-            Ok(None) => self.handles.open(ino, || None),
+            Ok(Some(opened)) => {
+                self.back((ino, returns), &opened.file, |fd| reply.open_backing(fd))
+            }
+            Ok(None) => self.handles.open(ino, returns, || None),
             Err(error) => return reply.error(fail(error)),
         };
         let flags = self.flags_for(ino, &backed, flags);
         match backed {
-            Backed::Direct(id) => reply.opened_passthrough(FileHandle(0), flags, &id),
+            Backed::Direct(id) | Backed::Lost(id) => {
+                reply.opened_passthrough(FileHandle(0), flags, &id);
+            }
             Backed::Cached => reply.opened(FileHandle(0), flags),
         }
     }
@@ -47,16 +52,17 @@ impl<M: Medium> HomeFs<M> {
         flags: i32,
         reply: ReplyCreate,
     ) {
+        let returns = self.home.returns();
         let (made, file) = match self.home.create(dir, name, node) {
             Ok(created) => created,
             Err(error) => return reply.error(fail(error)),
         };
         self.home.hold(made.ino);
-        let backed = self.back(made.ino, &file, |fd| reply.open_backing(fd));
+        let backed = self.back((made.ino, returns), &file, |fd| reply.open_backing(fd));
         let flags = self.flags_for(made.ino, &backed, flags);
         let (attr, fh, generation) = (attr(&made), FileHandle(0), Generation(0));
         match backed {
-            Backed::Direct(id) => {
+            Backed::Direct(id) | Backed::Lost(id) => {
                 reply.created_passthrough(&TTL, &attr, generation, fh, flags, &id);
             }
             Backed::Cached => reply.created(&TTL, &attr, generation, fh, flags),
@@ -93,11 +99,11 @@ impl<M: Medium> HomeFs<M> {
     /// Decides how an opened file is served; `open` registers a descriptor with the kernel.
     fn back(
         &self,
-        ino: Ino,
+        (ino, returns): (Ino, u64),
         file: &SplitFile<M::File>,
         open: impl FnOnce(BorrowedFd<'_>) -> io::Result<BackingId>,
     ) -> Backed {
-        self.handles.open(ino, || {
+        self.handles.open(ino, returns, || {
             self.home.make_exact(ino).ok()?;
             open(file.first()?.descriptor()?).ok()
         })
@@ -108,6 +114,7 @@ impl<M: Medium> HomeFs<M> {
             Backed::Cached => FopenFlags::FOPEN_KEEP_CACHE,
             // Mappings go to the lower file, but each read and write comes to us.
             Backed::Direct(_) if self.is_for_us(ino, flags) => FopenFlags::FOPEN_DIRECT_IO,
+            Backed::Lost(_) => FopenFlags::FOPEN_DIRECT_IO,
             Backed::Direct(_) => FopenFlags::empty(),
         }
     }

@@ -16,15 +16,26 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 pub(super) enum Backed {
     /// By the kernel, from the lower file.
     Direct(Arc<BackingId>),
+    /// By us past the page cache: the kernel has a lower file of a stick that was pulled.
+    Lost(Arc<BackingId>),
     /// By us, through the page cache.
     Cached,
+}
+
+/// All opens of one inode.
+#[derive(Debug)]
+struct Opens {
+    backed: Backed,
+    count: u64,
+    /// How often the stick had come back when the first was made.
+    returns: u64,
 }
 
 /// See the [module](self).
 #[derive(Debug)]
 pub(super) struct Handles {
     passthrough: AtomicBool,
-    files: Mutex<HashMap<Ino, (Backed, u64)>>,
+    files: Mutex<HashMap<Ino, Opens>>,
 }
 
 impl Handles {
@@ -43,25 +54,35 @@ impl Handles {
         self.passthrough.store(able, Ordering::Relaxed);
     }
 
-    /// Counts an open of `ino`, the first served directly if `back` finds a way.
-    pub(super) fn open(&self, ino: Ino, back: impl FnOnce() -> Option<BackingId>) -> Backed {
+    /// Counts an open of `ino` on a stick that had come back so often before; the first is served
+    /// directly if `back` finds a way.
+    pub(super) fn open(
+        &self,
+        ino: Ino,
+        returns: u64,
+        back: impl FnOnce() -> Option<BackingId>,
+    ) -> Backed {
         let mut files = lock(&self.files);
-        let (backed, opens) = files.entry(ino).or_insert_with(|| {
+        let opens = files.entry(ino).or_insert_with(|| {
             let id = if self.passthrough() { back() } else { None };
-            (
-                id.map_or(Backed::Cached, |id| Backed::Direct(Arc::new(id))),
-                0,
-            )
+            Opens {
+                backed: id.map_or(Backed::Cached, |id| Backed::Direct(Arc::new(id))),
+                count: 0,
+                returns,
+            }
         });
-        *opens += 1;
-        backed.clone()
+        opens.count += 1;
+        match &opens.backed {
+            Backed::Direct(id) if opens.returns != returns => Backed::Lost(Arc::clone(id)),
+            backed => backed.clone(),
+        }
     }
 
     pub(super) fn close(&self, ino: Ino) {
         let mut files = lock(&self.files);
-        if let Some((_, opens)) = files.get_mut(&ino) {
-            *opens -= 1;
-            if *opens == 0 {
+        if let Some(opens) = files.get_mut(&ino) {
+            opens.count -= 1;
+            if opens.count == 0 {
                 files.remove(&ino);
             }
         }
