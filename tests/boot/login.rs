@@ -157,7 +157,11 @@ fn any_computer_can_read_it(vm: &mut Vm, stick: &Stick) -> Result<()> {
 
 /// The stick is pulled while the person is logged in, and plugged in again.
 fn it_survives_a_pull(vm: &mut Vm, stick: &Stick) -> Result<()> {
-    desk::does(vm, "echo kept > kept; sync kept .; [ ! -e later ]")?;
+    // A program that keeps a file open must not be in the way of those who open it later.
+    desk::does(
+        vm,
+        "echo kept > kept; sync kept .; [ ! -e later ]; sleep 10000 < kept > /dev/null 2>&1 &",
+    )?;
     vm.pull(stick)?;
     wait_for_words(vm, "pulled while in use", 1)?;
     desk::does(vm, WITHOUT_STICK)?;
@@ -170,7 +174,7 @@ fn it_survives_a_pull(vm: &mut Vm, stick: &Stick) -> Result<()> {
     .context("a desktop would mount it")?;
     desk::does(
         vm,
-        "[ \"$(cat kept)\" = kept ]; echo later > later; sync later",
+        "[ \"$(cat kept)\" = kept ]; echo later > later; sync later; pkill -u ann -x sleep",
     )?;
     desk::does(vm, PROOF)
 }
