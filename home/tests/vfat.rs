@@ -93,6 +93,26 @@ fn pull_once(uml: &Uml, trial: u64) -> u64 {
         .unwrap()
 }
 
+/// Long before the kernel would write it back by itself.
+#[test]
+fn what_nobody_syncs_survives_a_pull_some_seconds_later() {
+    let Some(uml) = Uml::new(64 * MIB) else {
+        return;
+    };
+    let (mount, made) = (mount_home(program(), "--commit 2"), uml.file("made"));
+    let mut running = uml.start(&format!(
+        "{mount}cd /mnt/home\nmkdir new\necho text > new/file\nln -s file new/link\n\
+         sleep 6\n: > {made}\nsleep 600\n",
+        made = made.display()
+    ));
+    running.wait_until("some seconds have passed", || made.exists());
+    running.pull();
+    uml.fsck();
+    uml.run(&format!(
+        "{mount}[ \"$(cat /mnt/home/new/link)\" = text ]\n{END}"
+    ));
+}
+
 /// On a full stick the next file takes what another one has just given up, whose entry on the medium
 /// may still claim it.
 #[test]
