@@ -19,9 +19,10 @@ setup:
 	packaging/setup
 
 # What checks the dependencies and the portable home is not in Debian 12: built once, kept in the
-# cache.
+# cache. What runs for seconds is not worth the minutes of optimising it.
+$(CACHE)/tools/bin/cargo-deny: PROFILE := --debug
 $(TOOLS):
-	$(CARGO) install --locked --root $(CACHE)/tools $(@F)
+	$(CARGO) install --locked $(PROFILE) --root $(CACHE)/tools $(@F)
 
 # The main job on the bare machine: no emulator, no stick.
 demo: setup build
