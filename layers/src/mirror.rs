@@ -11,8 +11,7 @@ mod linked;
 mod listing;
 
 use std::cell::OnceCell;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Mutex, PoisonError};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use rustix::fd::{BorrowedFd, OwnedFd};
 use rustix::io::Errno;
@@ -73,14 +72,9 @@ pub struct Copied {
     pub totals: Totals,
     /// What this pass wrote of it.
     pub written: Totals,
-    /// Some of the files that changed while they were copied, at most [`UNSETTLED_NAMED`].
-    pub unsettled: Vec<EntryPath>,
-    /// How many there were.
+    /// How many files changed while they were copied.
     pub unsettled_count: u64,
 }
-
-/// Most entries named in [`Copied::unsettled`].
-pub const UNSETTLED_NAMED: usize = 100;
 
 /// Copies the upper into an empty destination. Files that have not changed since `previous` was
 /// made become hard links to its files; what is missing there is copied.
@@ -127,13 +121,8 @@ struct Mirror<'a> {
     links: Links<DirState>,
     total: Counter,
     written: Counter,
-    unsettled: Mutex<Unsettled>,
-}
-
-#[derive(Default)]
-struct Unsettled {
-    some: Vec<EntryPath>,
-    count: u64,
+    /// Files that changed while they were copied.
+    unsettled: AtomicU64,
 }
 
 /// The descriptors of one directory while it is worked on. A copy in which nothing has changed
@@ -173,7 +162,7 @@ impl<'a> Mirror<'a> {
             links: Links::new(),
             total: Counter::default(),
             written: Counter::default(),
-            unsettled: Mutex::default(),
+            unsettled: AtomicU64::new(0),
         })
     }
 
@@ -189,16 +178,11 @@ impl<'a> Mirror<'a> {
             }
             done
         })?;
-        let unsettled = self
-            .unsettled
-            .into_inner()
-            .unwrap_or_else(PoisonError::into_inner);
         Ok(Copied {
             index: self.index.finish(),
             totals: self.total.totals(),
             written: self.written.totals(),
-            unsettled: unsettled.some,
-            unsettled_count: unsettled.count,
+            unsettled_count: self.unsettled.into_inner(),
         })
     }
 
@@ -231,15 +215,8 @@ impl<'a> Mirror<'a> {
     }
 
     /// Notes a file that changed while it was copied.
-    fn unsettled(&self, path: impl FnOnce() -> EntryPath) {
-        let mut unsettled = self
-            .unsettled
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
-        unsettled.count += 1;
-        if unsettled.some.len() < UNSETTLED_NAMED {
-            unsettled.some.push(path());
-        }
+    fn unsettled(&self) {
+        self.unsettled.fetch_add(1, Ordering::Relaxed);
     }
 }
 

@@ -60,7 +60,7 @@ impl Mirror<'_> {
         };
         let content = self.copier().copy(&mut worker.buffer, &ends, &facts)?;
         if !facts.settled || content.size < facts.size {
-            self.unsettled(path);
+            self.unsettled();
         }
         facts.size = content.size;
         Self::mark("copy.attributes", &path)?;

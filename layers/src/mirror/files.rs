@@ -94,7 +94,7 @@ impl Mirror<'_> {
                 Outcome::Replaced => {}
             }
         }
-        self.unsettled(|| dir.path_of(name));
+        self.unsettled();
         self.vanished(dir, name)
     }
 

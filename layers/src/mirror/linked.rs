@@ -152,7 +152,7 @@ impl Mirror<'_> {
         match self.create(worker, dir, open, (name, &copy.facts))? {
             Outcome::Done(made) => self.settle(worker, dir, open, (name, made)),
             Outcome::Replaced | Outcome::Vanished => {
-                self.unsettled(|| dir.path_of(name));
+                self.unsettled();
                 Ok(())
             }
         }
