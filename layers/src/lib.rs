@@ -11,6 +11,7 @@
 mod attributes;
 mod content;
 mod error;
+mod examine;
 mod exclude;
 mod facts;
 mod forecast;

@@ -74,8 +74,8 @@ pub(crate) fn list<E: From<Errno>>(
     Ok(())
 }
 
-/// Opens the file `name` of a source directory for reading.
-pub(crate) fn open_source(dir: BorrowedFd<'_>, name: &CStr) -> Result<OwnedFd, Errno> {
+/// Opens the file `name` in `dir` for reading, without touching its access time.
+pub(crate) fn open_file(dir: BorrowedFd<'_>, name: &CStr) -> Result<OwnedFd, Errno> {
     // Never waits for the other end of a fifo that took the file's place.
     let careful = OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::NOCTTY;
     openat(

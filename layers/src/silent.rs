@@ -16,13 +16,12 @@ use rustix::fd::{AsFd, BorrowedFd};
 use rustix::fs::{fstatfs, syncfs};
 use rustix::io::Errno;
 
-use crate::attributes::Target;
-use crate::content::{Buffer, Failure, hash_file};
+use crate::content::{Buffer, Failure};
 use crate::facts::Facts;
-use crate::names::open_source;
+use crate::names::open_file;
 use crate::place::open_below;
 use crate::progress::Quiet;
-use crate::{Progress, hash};
+use crate::{Progress, examine};
 
 /// Filesystem magic numbers of linux/magic.h.
 const TMPFS: i64 = 0x0102_1994;
@@ -54,12 +53,10 @@ pub(crate) fn is_unchanged(
     copied: u64,
     progress: &dyn Progress,
 ) -> Result<bool, Failure> {
-    let file = match open_source(dir, name) {
+    let file = match open_file(dir, name) {
         Ok(file) => file,
         Err(Errno::NOENT | Errno::LOOP | Errno::NXIO | Errno::STALE) => return Ok(false),
         Err(errno) => return Err(Failure::Read(errno)),
     };
-    let xattrs = Target::Open(file.as_fd()).read().map_err(Failure::Read)?;
-    let content = hash_file(buffer, file.as_fd(), facts, &Quiet(progress))?;
-    Ok(hash::entry(facts, &xattrs, &content.hash.to_le_bytes()) == copied)
+    Ok(examine::file(buffer, (file.as_fd(), facts), &Quiet(progress))? == copied)
 }

@@ -6,18 +6,15 @@ use std::io::Read;
 use std::sync::Arc;
 
 use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
-use rustix::fs::{FileType, Mode, OFlags, openat, readlinkat};
 use rustix::io::Errno;
 use xxhash_rust::xxh3::xxh3_64_with_seed;
 
 use super::read::{Reader, Record, damaged};
-use crate::attributes::Target;
-use crate::content::{Buffer, Failure, hash_file};
-use crate::facts::Facts;
+use crate::content::{Buffer, Failure};
 use crate::names::list;
-use crate::place::{Place, open_below};
+use crate::place::Place;
 use crate::progress::check;
-use crate::{EntryPath, Error, Progress, Result, hash};
+use crate::{EntryPath, Error, Progress, Result, examine};
 
 /// Most damaged entries that are named; more are only counted.
 const NAMED: usize = 10_000;
@@ -124,7 +121,7 @@ impl Verification<'_> {
             return Err(damaged("it does not begin with a directory"));
         }
         self.dirs.push(Place::top(TOP));
-        match examine_dir(self.tree) {
+        match examine::directory(self.tree) {
             Ok(hash) if hash == record.hash => {}
             Ok(_) => self.damaged(EntryPath::new(""), Fault::Changed),
             Err(errno) => self.damaged(EntryPath::new(""), fault(errno)),
@@ -138,7 +135,8 @@ impl Verification<'_> {
             self.damaged(parent.path_of(&record.name), Fault::Missing);
             return Ok(());
         };
-        let found = examine(dir.as_fd(), &record.name, &mut self.buffer, self.progress);
+        let at = (dir.as_fd(), record.name.as_c_str());
+        let found = examine::entry(&mut self.buffer, at, self.progress);
         self.progress.advance(0, 1);
         match found {
             Ok(hash) if hash == record.hash => {}
@@ -203,51 +201,4 @@ fn fault(errno: Errno) -> Fault {
         Errno::LOOP | Errno::XDEV => Fault::Changed,
         errno => Fault::Unreadable(errno.raw_os_error()),
     }
-}
-
-/// The hash of the entry `name` as it is now.
-fn examine(
-    dir: BorrowedFd<'_>,
-    name: &CStr,
-    buffer: &mut Buffer,
-    progress: &dyn Progress,
-) -> Result<u64, Failure> {
-    let facts = Facts::at(dir, name).map_err(Failure::Read)?;
-    match facts.kind {
-        FileType::Directory => {
-            let dir = open_below(dir, name.to_bytes()).map_err(Failure::Read)?;
-            examine_dir(dir.as_fd()).map_err(Failure::Read)
-        }
-        FileType::RegularFile => examine_file(dir, name, buffer, progress),
-        _ => examine_special(dir, name, &facts).map_err(Failure::Read),
-    }
-}
-
-fn examine_dir(dir: BorrowedFd<'_>) -> Result<u64, Errno> {
-    let facts = Facts::of(dir)?;
-    Ok(hash::entry(&facts, &Target::Open(dir).read()?, &[]))
-}
-
-fn examine_file(
-    dir: BorrowedFd<'_>,
-    name: &CStr,
-    buffer: &mut Buffer,
-    progress: &dyn Progress,
-) -> Result<u64, Failure> {
-    let careful = OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::NOATIME;
-    let flags = OFlags::RDONLY | OFlags::CLOEXEC | careful;
-    let file = openat(dir, name, flags, Mode::empty()).map_err(Failure::Read)?;
-    let facts = Facts::of(file.as_fd()).map_err(Failure::Read)?;
-    let xattrs = Target::Open(file.as_fd()).read().map_err(Failure::Read)?;
-    let content = hash_file(buffer, file.as_fd(), &facts, progress)?;
-    Ok(hash::entry(&facts, &xattrs, &content.hash.to_le_bytes()))
-}
-
-fn examine_special(dir: BorrowedFd<'_>, name: &CStr, facts: &Facts) -> Result<u64, Errno> {
-    let xattrs = Target::Entry(dir, name).read()?;
-    let target = match facts.kind {
-        FileType::Symlink => readlinkat(dir, name, Vec::new())?.into_bytes(),
-        _ => Vec::new(),
-    };
-    Ok(hash::entry(facts, &xattrs, &target))
 }

@@ -3,7 +3,7 @@
 use std::ffi::CStr;
 
 use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
-use rustix::fs::{FileType, Mode, OFlags, makedev, mknodat, openat, readlinkat, symlinkat};
+use rustix::fs::{FileType, Mode, OFlags, makedev, mknodat, openat, symlinkat};
 use rustix::io::Errno;
 
 use super::files::{Made, Outcome};
@@ -11,8 +11,8 @@ use super::{Dir, Mirror, Open, Worker};
 use crate::attributes::{Target, apply, apply_at};
 use crate::content::Ends;
 use crate::facts::Facts;
-use crate::names::open_source;
-use crate::{Error, Result, hash};
+use crate::names::open_file;
+use crate::{Error, Result, examine, hash};
 
 impl Mirror<'_> {
     /// Copies an entry to a name that is free.
@@ -39,7 +39,7 @@ impl Mirror<'_> {
         (name, seen): (&CStr, &Facts),
     ) -> Result<Outcome<Made>> {
         let path = || dir.path_of(name);
-        let from = match open_source(open.from.as_fd(), name) {
+        let from = match open_file(open.from.as_fd(), name) {
             Ok(from) => from,
             Err(Errno::NOENT) => return Ok(Outcome::Vanished),
             Err(Errno::LOOP | Errno::NXIO | Errno::STALE) => return Ok(Outcome::Replaced),
@@ -80,7 +80,7 @@ impl Mirror<'_> {
         (name, facts): (&CStr, &Facts),
     ) -> Result<Outcome<Made>> {
         let path = || dir.path_of(name);
-        let (target, xattrs) = match read_special(open.from.as_fd(), name, facts) {
+        let (target, xattrs) = match examine::special(open.from.as_fd(), name, facts) {
             Ok(found) => found,
             Err(Errno::NOENT) => return Ok(Outcome::Vanished),
             Err(Errno::INVAL) => return Ok(Outcome::Replaced),
@@ -102,19 +102,6 @@ fn create_file(dir: BorrowedFd<'_>, name: &CStr, mode: u32) -> Result<OwnedFd, E
     let flags = OFlags::RDWR | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
     // Set-id bits come after the owner.
     openat(dir, name, flags, Mode::from_raw_mode(mode & 0o777))
-}
-
-/// The target of a link, empty for anything else, and the attributes.
-fn read_special(
-    dir: BorrowedFd<'_>,
-    name: &CStr,
-    facts: &Facts,
-) -> Result<(Vec<u8>, crate::attributes::Xattrs), Errno> {
-    let target = match facts.kind {
-        FileType::Symlink => readlinkat(dir, name, Vec::new())?.into_bytes(),
-        _ => Vec::new(),
-    };
-    Ok((target, Target::Entry(dir, name).read()?))
 }
 
 fn make_special(
