@@ -5,18 +5,17 @@
 //! index is only as trustworthy as the place it is kept in: `/run`, never the medium.
 
 use std::ffi::CStr;
-use std::io::{self, Read, Write};
 
-use xxhash_rust::xxh3::{Xxh3Default, xxh3_64_with_seed};
+use xxhash_rust::xxh3::xxh3_64_with_seed;
 
+use crate::Exclude;
 use crate::facts::Facts;
-use crate::{Error, Exclude, Result};
 
 mod builder;
+mod file;
 
 pub(crate) use builder::Builder;
 
-const MAGIC: &[u8; 8] = b"wendyix2";
 const BUCKETS: usize = 256;
 const RECORD: usize = 20;
 /// Stamp of an entry that was still changing: equal to no other stamp.
@@ -112,93 +111,11 @@ impl Index {
             bucket[found].stamp = UNSETTLED;
         }
     }
-
-    /// Writes the index for [`Index::read`].
-    ///
-    /// # Errors
-    /// [`Error::Stream`] when `to` fails.
-    pub fn write(&self, to: impl Write) -> Result<()> {
-        self.write_all(to).map_err(|source| Error::Stream {
-            what: "index",
-            source,
-        })
-    }
-
-    fn write_all(&self, to: impl Write) -> io::Result<()> {
-        let mut to = io::BufWriter::with_capacity(1 << 16, to);
-        let mut sum = Xxh3Default::new();
-        let mut put = |bytes: &[u8]| {
-            sum.update(bytes);
-            to.write_all(bytes)
-        };
-        put(MAGIC)?;
-        put(&self.seed.to_le_bytes())?;
-        put(&self.exclude.to_le_bytes())?;
-        put(&(self.len() as u64).to_le_bytes())?;
-        for record in self.buckets.iter().flatten() {
-            put(&record.to_bytes())?;
-        }
-        to.write_all(&sum.digest().to_le_bytes())?;
-        to.flush()
-    }
-
-    /// Reads what [`Index::write`] wrote.
-    ///
-    /// # Errors
-    /// [`Error::Index`] when it is damaged, incomplete or of another version.
-    pub fn read(from: impl Read) -> Result<Self> {
-        let mut from = Summed {
-            from: io::BufReader::new(from),
-            sum: Xxh3Default::new(),
-        };
-        if &from.take::<8>()? != MAGIC {
-            return Err(damaged("it is of another version"));
-        }
-        let seed = u64::from_le_bytes(from.take()?);
-        let exclude = u64::from_le_bytes(from.take()?);
-        let count = u64::from_le_bytes(from.take()?);
-        let mut index = Self {
-            seed,
-            exclude,
-            buckets: vec![Vec::new(); BUCKETS],
-        };
-        let mut last = None;
-        for _ in 0..count {
-            let record = Record::from_bytes(from.take()?);
-            let key = record.key();
-            if last.replace(key).is_some_and(|last| last >= key) {
-                return Err(damaged("it is out of order"));
-            }
-            index.buckets[key.bucket()].push(record);
-        }
-        let sum = from.sum.digest();
-        if u64::from_le_bytes(from.take()?) != sum {
-            return Err(damaged("its checksum is wrong"));
-        }
-        Ok(index)
-    }
 }
 
 impl Record {
     fn key(&self) -> Key {
         Key(join(self.key))
-    }
-
-    fn to_bytes(self) -> [u8; RECORD] {
-        let mut bytes = [0; RECORD];
-        bytes[..8].copy_from_slice(&join(self.key).to_le_bytes());
-        bytes[8..12].copy_from_slice(&self.stamp.to_le_bytes());
-        bytes[12..].copy_from_slice(&join(self.hash).to_le_bytes());
-        bytes
-    }
-
-    fn from_bytes(bytes: [u8; RECORD]) -> Self {
-        let word = |at: usize| u32::from_le_bytes([0, 1, 2, 3].map(|i| bytes[at + i]));
-        Self {
-            key: [word(0), word(4)],
-            stamp: word(8),
-            hash: [word(12), word(16)],
-        }
     }
 }
 
@@ -218,32 +135,6 @@ fn stamp(seed: u64, facts: &Facts) -> u32 {
     bytes[8..16].copy_from_slice(&facts.ctime.tv_sec.to_le_bytes());
     bytes[16..].copy_from_slice(&facts.ctime.tv_nsec.to_le_bytes());
     split(xxh3_64_with_seed(&bytes, seed))[0].max(UNSETTLED + 1)
-}
-
-struct Summed<R> {
-    from: R,
-    sum: Xxh3Default,
-}
-
-impl<R: Read> Summed<R> {
-    fn take<const N: usize>(&mut self) -> Result<[u8; N]> {
-        let mut bytes = [0; N];
-        self.from
-            .read_exact(&mut bytes)
-            .map_err(|error| match error.kind() {
-                io::ErrorKind::UnexpectedEof => damaged("it is incomplete"),
-                _ => Error::Stream {
-                    what: "index",
-                    source: error,
-                },
-            })?;
-        self.sum.update(&bytes);
-        Ok(bytes)
-    }
-}
-
-fn damaged(reason: &'static str) -> Error {
-    Error::Index { reason }
 }
 
 #[cfg(test)]

@@ -26,6 +26,7 @@ mod place;
 mod progress;
 mod remove;
 mod silent;
+mod summed;
 #[cfg(feature = "testing")]
 pub mod testing;
 mod totals;

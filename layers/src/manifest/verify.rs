@@ -9,7 +9,8 @@ use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
 use rustix::io::Errno;
 use xxhash_rust::xxh3::xxh3_64_with_seed;
 
-use super::read::{Reader, Record, damaged};
+use super::format::damaged;
+use super::read::{Reader, Record};
 use crate::content::{Buffer, Failure};
 use crate::names::list;
 use crate::place::Place;

@@ -2,13 +2,11 @@
 
 use std::ffi::CStr;
 use std::fmt;
-use std::io::{self, BufWriter, Write};
+use std::io::Write;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use xxhash_rust::xxh3::Xxh3Default;
-
-use super::format::{DIRECTORY, END, MAGIC, OTHER};
-use crate::{Error, Result};
+use super::format::{DIRECTORY, END, FORMAT, OTHER};
+use crate::{Result, summed};
 
 /// Receives a manifest while a tree is copied; complete only after [`Writer::finish`].
 pub struct Writer {
@@ -16,8 +14,7 @@ pub struct Writer {
 }
 
 struct Stream {
-    to: BufWriter<Box<dyn Write + Send>>,
-    sum: Xxh3Default,
+    to: summed::Writer<Box<dyn Write + Send>>,
     records: u64,
     dirs: u32,
 }
@@ -32,16 +29,14 @@ impl Writer {
     /// A manifest that goes to `to`.
     ///
     /// # Errors
-    /// [`Error::Stream`] when `to` fails.
+    /// [`crate::Error::Stream`] when `to` fails.
     pub fn new(to: impl Write + Send + 'static) -> Result<Self> {
-        let sum = Xxh3Default::new();
-        let mut stream = Stream {
-            to: BufWriter::new(Box::new(to)),
-            sum,
+        let to: Box<dyn Write + Send> = Box::new(to);
+        let stream = Stream {
+            to: summed::Writer::new(&FORMAT, to)?,
             records: 0,
             dirs: 0,
         };
-        stream.put(MAGIC).map_err(failed)?;
         Ok(Self {
             stream: Mutex::new(stream),
         })
@@ -50,13 +45,12 @@ impl Writer {
     /// Ends the manifest and flushes it.
     ///
     /// # Errors
-    /// [`Error::Stream`] when the stream fails.
+    /// [`crate::Error::Stream`] when the stream fails.
     pub fn finish(self) -> Result<()> {
-        let mut stream = self
-            .stream
+        self.stream
             .into_inner()
-            .unwrap_or_else(PoisonError::into_inner);
-        stream.end().map_err(failed)
+            .unwrap_or_else(PoisonError::into_inner)
+            .finish()
     }
 
     /// Records a directory. Returns its number.
@@ -66,13 +60,13 @@ impl Writer {
         let mut stream = self.lock();
         let number = stream.dirs;
         stream.dirs += 1;
-        stream.append(&record).map_err(failed)?;
+        stream.append(&record)?;
         Ok(number)
     }
 
     /// Appends entries of a directory recorded before.
     pub(crate) fn append(&self, records: &Records) -> Result<()> {
-        self.lock().append(records).map_err(failed)
+        self.lock().append(records)
     }
 
     fn lock(&self) -> MutexGuard<'_, Stream> {
@@ -117,27 +111,14 @@ impl Records {
 }
 
 impl Stream {
-    fn append(&mut self, records: &Records) -> io::Result<()> {
+    fn append(&mut self, records: &Records) -> Result<()> {
         self.records += records.count;
-        self.put(&records.bytes)
+        self.to.put(&records.bytes)
     }
 
-    fn end(&mut self) -> io::Result<()> {
-        self.put(&[END])?;
-        self.put(&self.records.to_le_bytes())?;
-        self.to.write_all(&self.sum.digest().to_le_bytes())?;
-        self.to.flush()
-    }
-
-    fn put(&mut self, bytes: &[u8]) -> io::Result<()> {
-        self.sum.update(bytes);
-        self.to.write_all(bytes)
-    }
-}
-
-fn failed(source: io::Error) -> Error {
-    Error::Stream {
-        what: "manifest",
-        source,
+    fn finish(mut self) -> Result<()> {
+        self.to.put(&[END])?;
+        self.to.put(&self.records.to_le_bytes())?;
+        self.to.finish()
     }
 }
