@@ -9,6 +9,8 @@ mod dir;
 mod files;
 mod linked;
 mod listing;
+mod prune;
+mod seal;
 
 use std::cell::OnceCell;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};

@@ -1,10 +1,9 @@
-//! Directories: entering, listing, pruning, and sealing once everything below is done.
+//! Directories: entering and listing.
 
 use std::cell::OnceCell;
-use std::collections::HashSet;
 use std::ffi::{CStr, CString};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize};
 
 use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
 use rustix::fs::{FileType, Mode, mkdirat};
@@ -12,13 +11,11 @@ use rustix::io::Errno;
 
 use super::listing::{Listing, Stop};
 use super::{Dir, Mirror, Open, Worker};
-use crate::attributes::{Target, Xattrs, apply, remove_others, unlock};
+use crate::attributes::{Target, Xattrs, unlock};
 use crate::facts::Facts;
 use crate::index::{Key, Known};
 use crate::names::{Names, list};
 use crate::place::{Place, open_below};
-use crate::progress::Quiet;
-use crate::remove::remove_entry;
 use crate::walk::{BATCH, Queue, Work};
 use crate::{EntryPath, Error, Result, hash};
 
@@ -27,16 +24,16 @@ pub(super) struct DirState {
     pub key: Key,
     /// Its number in the manifest.
     pub number: u32,
-    facts: Facts,
-    xattrs: Xattrs,
+    pub facts: Facts,
+    pub xattrs: Xattrs,
     /// Whether this pass made it, so that it holds nothing yet.
     pub fresh: bool,
     /// Whether the copy has no name that the source has not.
     pruned: bool,
     /// Whether its attributes have to be set, because they differ or an entry was changed.
-    dirty: AtomicBool,
+    pub dirty: AtomicBool,
     /// Pieces of work not done yet; the directory is sealed with the last.
-    work: AtomicUsize,
+    pub work: AtomicUsize,
 }
 
 /// A directory of the source as it was found.
@@ -221,42 +218,6 @@ impl Mirror<'_> {
         Ok(())
     }
 
-    /// Removes what the destination has and the source has no more.
-    fn prune(&self, dir: &Dir, to: BorrowedFd<'_>, present: &HashSet<Key>) -> Result<()> {
-        let mut gone = Names::default();
-        let listed = list(to, |name, _| {
-            if !present.contains(&dir.data.key.of(name)) {
-                gone.push(name);
-            }
-            Ok(())
-        });
-        listed.map_err(|errno: Errno| Error::write(dir.path(), errno))?;
-        gone.iter()
-            .try_for_each(|name| self.make_room(dir, to, name))
-    }
-
-    /// Removes the entry of a vanished source.
-    pub(super) fn vanished(&self, dir: &Dir, name: &CStr) -> Result<()> {
-        if dir.data.fresh {
-            return Ok(());
-        }
-        let to = dir
-            .open(self.job.dest)
-            .map_err(|errno| Error::write(dir.path(), errno))?;
-        self.make_room(dir, to.as_fd(), name)
-    }
-
-    /// Removes whatever the destination has under `name`, and makes the directory fit for changes.
-    pub(super) fn make_room(&self, dir: &Dir, to: BorrowedFd<'_>, name: &CStr) -> Result<()> {
-        if dir.data.fresh {
-            return Ok(());
-        }
-        Self::mark("copy.remove", &|| dir.path_of(name))?;
-        unlock(to).map_err(|errno| Error::write(dir.path(), errno))?;
-        dir.data.dirty.store(true, Ordering::Release);
-        remove_entry(to, name, &Quiet(&self.watch), &|| dir.path_of(name))
-    }
-
     /// Opens a directory that is only read; none if it vanished from the source.
     pub(super) fn open(&self, dir: &Dir) -> Result<Option<Open>> {
         let from = match dir.open(self.job.upper) {
@@ -278,54 +239,6 @@ impl Mirror<'_> {
             .open(self.job.dest)
             .map_err(|errno| Error::write(dir.path(), errno))?;
         Ok(open.to.get_or_init(|| to).as_fd())
-    }
-
-    /// Notes that another piece of work waits for `dir`.
-    pub(super) fn postpone(dir: &Dir) {
-        dir.data.work.fetch_add(1, Ordering::Relaxed);
-    }
-
-    /// One piece of work in `dir` is done. The last seals it, and so on upwards.
-    pub(super) fn finish(&self, dir: Dir) -> Result<()> {
-        let to = OnceCell::new();
-        self.finish_with(dir, &to)
-    }
-
-    /// The same for a directory that is open.
-    fn finish_with(&self, mut dir: Dir, opened: &OnceCell<OwnedFd>) -> Result<()> {
-        let mut opened = opened.get();
-        while dir.data.work.fetch_sub(1, Ordering::AcqRel) == 1 {
-            self.seal(&dir, opened.take())?;
-            let Some(parent) = dir.parent().cloned() else {
-                break;
-            };
-            dir = parent;
-        }
-        Ok(())
-    }
-
-    /// Sets a directory's attributes, its times above all, after the last change below it.
-    fn seal(&self, dir: &Dir, opened: Option<&OwnedFd>) -> Result<()> {
-        if !dir.data.fresh && !dir.data.dirty.load(Ordering::Acquire) {
-            return Ok(());
-        }
-        let fail = |errno| Error::write(dir.path(), errno);
-        Self::mark("copy.seal", &|| dir.path())?;
-        let own;
-        let to = match opened {
-            Some(to) => to,
-            None => {
-                own = dir.open(self.job.dest).map_err(fail)?;
-                &own
-            }
-        };
-        if !dir.data.fresh {
-            unlock(to.as_fd()).map_err(fail)?;
-            remove_others(to.as_fd(), &dir.data.xattrs).map_err(fail)?;
-        }
-        apply(to.as_fd(), &dir.data.facts, &dir.data.xattrs, &|| {
-            dir.path()
-        })
     }
 
     pub(super) fn known(&self, key: Key, facts: &Facts) -> Known {
