@@ -21,7 +21,9 @@ pub use base::BaseImage;
 pub use id::{Generation, IdError, SessionId, StoreId};
 pub use info::{Info, InfoError};
 pub use name::{Name, NameError};
-pub use record::{Consistency, Format, GenerationRecord, RecordError, SessionRecord, StoreRecord};
+pub use record::{
+    Consistency, Format, GenerationFacts, GenerationRecord, RecordError, SessionRecord, StoreRecord,
+};
 pub use stack::{Stack, UpperKind};
 
 /// The format version of every record written by this wendy.

@@ -246,9 +246,9 @@ impl SessionRecord {
     }
 }
 
-/// What a save counted; all that a new [`GenerationRecord`] says beside its number and time.
+/// What a save found out; all that a new [`GenerationRecord`] says beside its number and time.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Saved {
+pub struct GenerationFacts {
     /// Bytes of data.
     pub size: u64,
     /// Regular files.
@@ -264,14 +264,14 @@ pub struct Saved {
 impl GenerationRecord {
     /// A new save, made at `saved` (Unix seconds).
     #[must_use]
-    pub fn new(generation: Generation, saved: i64, counted: Saved) -> Self {
-        let Saved {
+    pub fn new(generation: Generation, saved: i64, facts: GenerationFacts) -> Self {
+        let GenerationFacts {
             size,
             files,
             entries,
             kernel,
             consistency,
-        } = counted;
+        } = facts;
         let source = Info::default();
         Self {
             generation,

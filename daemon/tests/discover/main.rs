@@ -24,8 +24,8 @@ use rustix::fs::{FlockOperation, flock};
 use tempfile::TempDir;
 use udev::ensure_udev;
 use wendy_store::{
-    BaseImage, Consistency, Generation, GenerationRecord, Name, SessionId, SessionRecord, Stack,
-    StoreId, StoreRecord, layout, record::Saved,
+    BaseImage, Consistency, Generation, GenerationFacts, GenerationRecord, Name, SessionId,
+    SessionRecord, Stack, StoreId, StoreRecord, layout,
 };
 use wendy_sys::tool::Tool;
 use wendyd::{
@@ -130,14 +130,14 @@ fn session_tree(root: &Path, id: SessionId, generation: Option<u32>) {
     let Some(number) = generation.and_then(Generation::new) else {
         return;
     };
-    let counted = Saved {
+    let facts = GenerationFacts {
         size: 500,
         files: 20,
         entries: 30,
         kernel: "6.12".into(),
         consistency: Consistency::Settled,
     };
-    let record = GenerationRecord::new(number, 18, counted);
+    let record = GenerationRecord::new(number, 18, facts);
     write(
         root.join(layout::generation_record(id, number)),
         record.render().unwrap(),

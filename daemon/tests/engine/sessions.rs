@@ -1,6 +1,8 @@
 //! A session from its first save to its end, and what is refused on the way.
 
-use wendy_store::{Consistency, Generation, GenerationRecord, SessionId, UpperKind, record::Saved};
+use wendy_store::{
+    Consistency, Generation, GenerationFacts, GenerationRecord, SessionId, UpperKind,
+};
 use wendyd::{
     engine::{Error, OwnSaves, save::Ledger},
     jobs::{Fact, Facts, Failure, FailureKind, ObjectId},
@@ -99,14 +101,14 @@ fn what_this_start_saved_is_known_until_another_saves_there() {
 }
 
 fn record(number: u32) -> GenerationRecord {
-    let counted = Saved {
+    let facts = GenerationFacts {
         size: 0,
         files: 0,
         entries: 0,
         kernel: String::new(),
         consistency: Consistency::Settled,
     };
-    GenerationRecord::new(Generation::new(number).unwrap(), 9, counted)
+    GenerationRecord::new(Generation::new(number).unwrap(), 9, facts)
 }
 
 #[test]

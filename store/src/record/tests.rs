@@ -23,14 +23,14 @@ fn session() -> SessionRecord {
 }
 
 fn generation() -> GenerationRecord {
-    let counted = Saved {
+    let facts = GenerationFacts {
         size: 5,
         files: 2,
         entries: 3,
         kernel: "6.12.107+deb13-amd64".into(),
         consistency: Consistency::Settled,
     };
-    GenerationRecord::new(Generation::FIRST, 18, counted)
+    GenerationRecord::new(Generation::FIRST, 18, facts)
 }
 
 #[test]

@@ -8,7 +8,7 @@ use std::{
 
 use rustix::fs::{AtFlags, OFlags, statat};
 use wendy_layers::{Copied, Index, Job, Previous, Unattended, confirm, manifest};
-use wendy_store::{Consistency, Generation, GenerationRecord, layout, record::Saved};
+use wendy_store::{Consistency, Generation, GenerationFacts, GenerationRecord, layout};
 use wendy_sys::{Errno, dir, kernel, step};
 
 use super::{Context, SavePlan, SaveReport, Way, plan::excluded};
@@ -268,7 +268,7 @@ impl Making<'_> {
     fn describe(&self, generation: &OwnedFd, copied: &Copied) -> Result<GenerationRecord> {
         step("save.record").during("describing the save")?;
         let settled = copied.unsettled_count == 0;
-        let counted = Saved {
+        let facts = GenerationFacts {
             size: copied.totals.bytes,
             files: copied.totals.files,
             entries: copied.totals.entries,
@@ -279,7 +279,7 @@ impl Making<'_> {
                 Consistency::CrashConsistent
             },
         };
-        let record = GenerationRecord::new(self.plan.next, records::now(), counted);
+        let record = GenerationRecord::new(self.plan.next, records::now(), facts);
         records::write_generation(generation.as_fd(), &record)?;
         Ok(record)
     }

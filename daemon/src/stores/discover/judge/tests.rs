@@ -1,4 +1,4 @@
-use wendy_store::{BaseImage, Consistency, Generation, Name, Stack, record::Saved};
+use wendy_store::{BaseImage, Consistency, Generation, GenerationFacts, Name, Stack};
 
 use super::*;
 use crate::probe::{Image, Kind};
@@ -36,14 +36,14 @@ fn session(generation: Option<u32>) -> SessionSeen {
     let saved = number.map(|number| {
         let kernel = "6.12".to_owned();
         let consistency = Consistency::Settled;
-        let counted = Saved {
+        let facts = GenerationFacts {
             size: 5,
             files: 2,
             entries: 3,
             kernel,
             consistency,
         };
-        GenerationRecord::new(number, 9, counted).render().unwrap()
+        GenerationRecord::new(number, 9, facts).render().unwrap()
     });
     SessionSeen {
         id: record.id.to_string(),
