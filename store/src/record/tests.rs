@@ -1,7 +1,7 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::base::LayerFacts;
+use crate::{BaseImage, Generation, SessionId, Stack, StoreId, base::LayerFacts};
 
 fn named(name: &str) -> Name {
     Name::new(name).unwrap()
