@@ -9,7 +9,8 @@
 //! 1. Objects are looked for at their recorded place, then where an interrupted
 //!    settling may have put them: the wanted and the waiting place.
 //! 2. Objects not found are matched with unknown ones of equal creation time, size and modification
-//!    time: renamed by a stranger. Their names change, everything else stays.
+//!    time, where there is one of each: renamed by a stranger. Their names change, everything else
+//!    stays.
 //! 3. Objects still not found were deleted; their names go, and for a month what they were is
 //!    remembered.
 //! 4. Unknown objects are adopted under the name their lower name stands for, as what was

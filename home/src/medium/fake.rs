@@ -126,6 +126,11 @@ impl Fake {
         self.disk().listings
     }
 
+    /// Lets everything from now on happen in one second.
+    pub fn stop_clock(&self) {
+        self.disk().still = true;
+    }
+
     /// Shifts all times, as another time zone does.
     pub fn shift_times(&self, seconds: i64) {
         let mut disk = self.disk();

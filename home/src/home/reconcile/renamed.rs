@@ -64,28 +64,47 @@ impl<M: Medium> State<M> {
 
     /// Pairs that match in one way only; anything ambiguous is left alone.
     fn same_looking(&self, scan: &Scan, missing: &[Ino]) -> Vec<(Ino, (Ino, Found))> {
-        let mut unknown: HashMap<(IsDirectory, Print), Vec<(Ino, Found)>> = HashMap::new();
-        let unknown_here = scan.unknown().into_iter();
-        for (dir, found) in unknown_here.filter(|(dir, _)| !self.is_dead(*dir)) {
-            let key = look(found.facts.kind == FactKind::Directory, print(&found.facts));
-            unknown.entry(key).or_default().push((dir, found));
-        }
-        let mut pairs = Vec::new();
+        let mut alike: HashMap<(IsDirectory, Print), Alike> = HashMap::new();
         for ino in missing {
-            let (Some(lower), Some(inode)) = (self.table.lower(*ino), self.table.inode(*ino))
-            else {
-                continue;
-            };
-            let is_directory = inode.kind == Kind::Directory;
-            if lower.print.born == 0 || self.table.names(*ino).is_empty() {
-                continue;
-            }
-            let key = look(is_directory, lower.print);
-            let mut same = unknown.remove(&key).unwrap_or_default();
-            if same.len() == 1 {
-                pairs.extend(same.pop().map(|hit| (*ino, hit)));
+            if let Some(look) = self.look_of(*ino) {
+                alike.entry(look).or_default().missing.push(*ino);
             }
         }
+        let unknown = scan.unknown().into_iter();
+        for (dir, found) in unknown.filter(|(dir, _)| !self.is_dead(*dir)) {
+            let is_directory = found.facts.kind == FactKind::Directory;
+            if let Some(alike) = alike.get_mut(&look(is_directory, print(&found.facts))) {
+                alike.unknown.push((dir, found));
+            }
+        }
+        let mut pairs: Vec<_> = alike.into_values().filter_map(Alike::pair).collect();
+        pairs.sort_unstable_by_key(|(ino, _)| *ino);
         pairs
+    }
+
+    /// What the lower of `ino` is recognised by; `None` if nothing could be.
+    fn look_of(&self, ino: Ino) -> Option<(IsDirectory, Print)> {
+        let (lower, inode) = (self.table.lower(ino)?, self.table.inode(ino)?);
+        let nameless = self.table.names(ino).is_empty();
+        let recognisable = lower.print.born != 0 && !nameless;
+        recognisable.then(|| look(inode.kind == Kind::Directory, lower.print))
+    }
+}
+
+/// What looks the same.
+#[derive(Default)]
+struct Alike {
+    missing: Vec<Ino>,
+    unknown: Vec<(Ino, Found)>,
+}
+
+impl Alike {
+    /// The one that is missing and the one that is unknown. Of several made in one second that are
+    /// empty, say, nobody knows which one it was, and it must not get the mode of another.
+    fn pair(mut self) -> Option<(Ino, (Ino, Found))> {
+        match (self.missing.as_slice(), self.unknown.pop()) {
+            ([ino], Some(hit)) if self.unknown.is_empty() => Some((*ino, hit)),
+            _ => None,
+        }
     }
 }

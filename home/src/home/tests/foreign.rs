@@ -75,6 +75,39 @@ fn renamed_files_keep_their_inode() {
     assert_eq!(home.xattr(ino, b"user.tag").unwrap(), b"red");
 }
 
+/// `a` is deleted, `b` renamed to `c`, and both are empty and from the same second.
+#[test]
+fn what_could_be_either_of_two_is_neither() {
+    let (fake, home) = new_home(BIG);
+    fake.stop_clock();
+    let made = [(b"a", 0o644), (b"b", 0o600)].map(|(name, mode)| {
+        let ino = write_file(&home, Ino::ROOT, name, b"");
+        let mode = Some(mode);
+        let change = Change {
+            mode,
+            ..Change::default()
+        };
+        home.change(ino, &change).unwrap();
+        ino
+    });
+    home.close().unwrap();
+    let fake = fake.replug();
+    crate::medium::Medium::unlink(&fake, "a").unwrap();
+    crate::medium::Medium::rename(&fake, "b", "c").unwrap();
+    let (home, found) = Home::open(fake, options()).unwrap();
+    assert_eq!(
+        found,
+        Reconciled {
+            adopted: 1,
+            missing: 2,
+            ..Reconciled::default()
+        }
+    );
+    let there = find(&home, b"c");
+    assert_eq!(there.mode, options().adopted_file_mode);
+    assert!(!made.contains(&there.ino));
+}
+
 #[test]
 fn a_case_changed_outside_changes_the_name() {
     let (fake, home) = new_home(BIG);

@@ -30,6 +30,8 @@ pub(super) struct Disk {
     pub(super) changed: HashMap<(Id, String), u64>,
     pub(super) next: Id,
     pub(super) clock: i64,
+    /// Whether changes take no time.
+    pub(super) still: bool,
     pub(super) operations: u64,
     /// Directories read.
     pub(super) listings: u64,
@@ -56,6 +58,7 @@ impl Disk {
             changed: HashMap::new(),
             next: 1,
             clock: 1_700_000_000,
+            still: false,
             operations: 0,
             listings: 0,
             power_until: u64::MAX,
@@ -73,7 +76,7 @@ impl Disk {
     /// Counts a change.
     pub(super) fn step(&mut self) -> io::Result<()> {
         self.operations += 1;
-        self.clock += i64::from(self.operations.is_multiple_of(8));
+        self.clock += i64::from(!self.still && self.operations.is_multiple_of(8));
         if self.operations > self.power_until {
             return Err(errno(Errno::IO));
         }
