@@ -48,6 +48,28 @@ fn what_fat_refuses_is_escaped() {
     }
 }
 
+/// The table of docs/HOME-FORMAT.md: device names, aliases and parts are looked for in what has been
+/// escaped already.
+#[test]
+fn what_looks_special_is_judged_by_the_lower_name() {
+    let cases: &[(&[u8], &str)] = &[
+        (b"con.", "con\u{F02E}"),
+        (b"CON ", "CON\u{F020}"),
+        (b"con..", "\u{F063}on.\u{F02E}"),
+        (b"con .txt", "\u{F063}on .txt"),
+        (b"abc:~1", "abc\u{F03A}\u{F07E}1"),
+        (b"ab:cd:~1", "ab\u{F03A}cd\u{F03A}~1"),
+        (b"a~1.", "a~1\u{F02E}"),
+        (b"a~1.~x", "a\u{F07E}1.~x"),
+        (b"film.~0002", "film.\u{F07E}0002"),
+        (b"film.~02", "film.~02"),
+    ];
+    for (name, lower) in cases {
+        assert_eq!(&encode(name), lower, "{name:?}");
+        assert_eq!(&decode(lower), name);
+    }
+}
+
 #[test]
 fn variants_tell_case_twins_apart() {
     assert_eq!(variant(b"makefile", 1), "\u{F06D}akefile");
