@@ -67,7 +67,7 @@ impl<M: Medium> Home<M> {
     /// See [`OpenError`].
     pub fn open_lazily(medium: M, options: Options) -> std::result::Result<Self, OpenError> {
         let (home, clean) = Self::read_back(Arc::new(medium), options)?;
-        if clean && home.is_settled() && !home.has_nameless() {
+        if clean && !home.has_remains() {
             home.look_later();
         } else {
             home.take_over()?;
@@ -134,8 +134,12 @@ impl<M: Medium> Home<M> {
         Ok((home, found.clean))
     }
 
-    fn has_nameless(&self) -> bool {
-        self.state().table.nameless().next().is_some()
+    /// Whether anything is still to be removed. What only waits for its place can be looked at where
+    /// it waits, and in a directory that takes no more names it waits for ever.
+    fn has_remains(&self) -> bool {
+        let state = self.state();
+        let table = &state.table;
+        table.garbage().chain(table.nameless()).next().is_some()
     }
 
     /// Drops inodes nobody can reach any more: they were unlinked while open.

@@ -107,6 +107,11 @@ impl Fake {
         self.disk().no_names = refuse;
     }
 
+    /// Lets no directory take more names than `count`.
+    pub fn limit_names(&self, count: usize) {
+        self.disk().names_max = count;
+    }
+
     /// Lets others act before and after the bytes or the length of the next write arrive.
     pub fn during_next_write(
         &self,

@@ -2,7 +2,7 @@
 //!
 //! After an orderly end everything is where the table says, unless a stranger was there. So a
 //! directory is compared with the table when it is first needed, together with those above it and
-//! those where the objects of its entries stand. As long as nothing differs that is all; the first
+//! those where the objects of its entries stand, or ought to. As long as nothing differs that is all; the first
 //! difference starts the full [reconciliation](super), which alone can tell what was renamed.
 
 use super::super::{Errno, Home, Ino, Medium, Result, State, errno};
@@ -109,11 +109,18 @@ impl<M: Medium> Home<M> {
 impl<M: Medium> State<M> {
     /// Directories whose look must not contradict what is shown of `dir`.
     fn directories_needed_for(&self, dir: Ino) -> Vec<Ino> {
-        let place = |ino: Ino| self.table.lower(ino).map(|lower| lower.place.dir);
         let entries = self.table.entries(dir).into_iter().flatten();
-        let elsewhere = entries.filter_map(|(_, entry)| place(entry.ino));
-        let elsewhere = elsewhere.filter(|other| *other != dir);
-        place(dir).into_iter().chain(elsewhere).collect()
+        let objects = entries.map(|(_, entry)| entry.ino).chain([dir]);
+        let places = objects.flat_map(|ino| self.directories_of(ino));
+        places.filter(|other| *other != dir).collect()
+    }
+
+    /// Where the object of `ino` stands, and where it ought to: something there would be a difference.
+    fn directories_of(&self, ino: Ino) -> impl Iterator<Item = Ino> {
+        let place = self.table.lower(ino).map(|lower| lower.place.dir);
+        let misplaced = self.table.is_unsettled(ino);
+        let wanted = misplaced.then(|| self.table.wanted(ino)).flatten();
+        place.into_iter().chain(wanted.map(|wanted| wanted.dir))
     }
 }
 

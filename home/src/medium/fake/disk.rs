@@ -41,6 +41,8 @@ pub(super) struct Disk {
     pub(super) capacity: u64,
     /// Whether no directory takes a new name.
     pub(super) no_names: bool,
+    /// Names that a directory takes.
+    pub(super) names_max: usize,
     pub(super) boots: u64,
 }
 
@@ -64,6 +66,7 @@ impl Disk {
             power_until: u64::MAX,
             capacity: u64::MAX,
             no_names: false,
+            names_max: usize::MAX,
             boots: 0,
         }
     }
@@ -142,6 +145,9 @@ impl Disk {
         }
         if self.live[&dir].contains_key(&fold(name)) {
             return Err(errno(Errno::EXIST));
+        }
+        if self.live[&dir].len() >= self.names_max {
+            return Err(errno(Errno::NOSPC));
         }
         Ok(())
     }
