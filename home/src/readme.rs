@@ -20,11 +20,13 @@ exact times, and names that differ only in case. Please leave it where it is.\r\
 - A long film may be in parts, film.mkv, film.mkv.~002 and so on. To join them:\r\n\
       Windows:     copy /b film.mkv+film.mkv.~002 whole.mkv\r\n\
       Linux, Mac:  cat film.mkv film.mkv.~002 > whole.mkv\r\n\
-- Files in the folder \"tmp\" had just been written when the stick was pulled.\r\n\
-  They get their names back when the home is used again. The folder \"lost\" keeps\r\n\
-  those that have none.\r\n\
-- If this folder is deleted, all files stay. Only permissions, links and exact\r\n\
-  times are lost: \"wendy-home create\" on the folder above makes it a home again.\r\n\
+- Files in the folder \"tmp\" had just been written when the stick was pulled, or\r\n\
+  their own folder is full: at some 16,000 long names on most sticks. They are\r\n\
+  under their names when the home is used. The folder \"lost\" keeps those that\r\n\
+  have none.\r\n\
+- If this folder is deleted, all files beside it stay; those in \"tmp\" and \"lost\"\r\n\
+  are gone. Else only permissions, links and exact times are lost:\r\n\
+  \"wendy-home create\" on the folder above makes it a home again.\r\n\
 - To check or repair: wendy-home fsck --repair FOLDER\r\n";
 
 /// The text beside an image.

@@ -8,6 +8,10 @@ use common::{PROGRAM, command, succeed, wendy_home};
 use std::fs;
 use std::os::unix::net::UnixStream;
 use std::path::Path;
+use wendy_home::home::{Home, NewNode, Options};
+use wendy_home::ids::Ino;
+use wendy_home::medium::directory::DirectoryMedium;
+use wendy_home::record::Kind;
 
 fn text(path: &Path) -> &str {
     path.to_str().unwrap()
@@ -60,6 +64,33 @@ fn status_and_fsck_tell_and_change_nothing() {
         wendy_home(&["fsck", text(dir.path())]).status.code(),
         Some(0)
     );
+}
+
+#[test]
+fn status_tells_what_waits_for_its_name() {
+    let dir = tempfile::tempdir().unwrap();
+    succeed(&["create", text(dir.path())]);
+    let medium = DirectoryMedium::open(dir.path()).unwrap();
+    let (home, _) = Home::open(medium, Options::new(0, 0)).unwrap();
+    // Nobody else should be there now, but a full directory refuses a name as well.
+    fs::write(dir.path().join("file"), "").unwrap();
+    let file = NewNode {
+        kind: Kind::File,
+        mode: 0o600,
+        uid: 0,
+        gid: 0,
+        device: 0,
+        target: Vec::new(),
+    };
+    home.create(Ino::ROOT, b"file", &file).unwrap();
+    home.close().unwrap();
+    fs::remove_file(dir.path().join("file")).unwrap();
+    let status = succeed(&["status", text(dir.path())]);
+    let told = "\n1 file or directory waits for its name in .wendy/tmp.\n";
+    assert!(status.contains(told), "{status}");
+    let status = succeed(&["status", "--json", text(dir.path())]);
+    let status: serde_json::Value = serde_json::from_str(&status).unwrap();
+    assert_eq!(status["waiting"], 1);
 }
 
 #[test]

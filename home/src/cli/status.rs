@@ -45,6 +45,8 @@ struct OfFiles {
     others: u64,
     bytes: u64,
     unsettled: usize,
+    /// In `.wendy/tmp`.
+    waiting: usize,
     since_last_use: Reconciled,
     space: Space,
 }
@@ -106,6 +108,7 @@ fn of_files(medium: DirectoryMedium, in_use: bool, options: Options) -> anyhow::
         others,
         bytes,
         unsettled: home.with_table(wendy_home::table::Table::unsettled_count),
+        waiting: home.with_table(|table| table.waiting().count()),
         since_last_use,
         space: home.space()?,
     })
@@ -145,8 +148,22 @@ fn print_files(report: &OfFiles) -> io::Result<()> {
         things(report.directories, "directory", "directories"),
         things(report.others, "link or other", "links and others"),
     ))?;
+    print_waiting(report.waiting)?;
     print_stick(&report.space)?;
     super::print_reconciled(&report.since_last_use)
+}
+
+/// What a directory that is full does not take, or a use that broke off left.
+fn print_waiting(count: usize) -> io::Result<()> {
+    if count == 0 {
+        return Ok(());
+    }
+    let count = u64::try_from(count).unwrap_or(u64::MAX);
+    let (one, many) = (
+        "file or directory waits for its name",
+        "files or directories wait for their names",
+    );
+    say::line(format!("{} in .wendy/tmp.", things(count, one, many)))
 }
 
 fn print_image(report: &OfImage) -> io::Result<()> {

@@ -64,6 +64,15 @@ impl Table {
         self.misplaced.iter().copied()
     }
 
+    /// Misplaced objects in `.wendy/tmp`: nobody finds them without the table.
+    pub fn waiting(&self) -> impl Iterator<Item = Ino> {
+        let waits = |ino: &Ino| {
+            self.lower(*ino)
+                .is_some_and(|lower| lower.place.dir == Ino::TMP)
+        };
+        self.misplaced().filter(waits)
+    }
+
     /// Lower objects that serve nobody; lowest number first.
     pub fn garbage(&self) -> impl Iterator<Item = Ino> {
         self.garbage.iter().copied()
