@@ -9,7 +9,7 @@ use std::fs::File;
 use std::os::unix::fs::FileExt as _;
 use std::path::PathBuf;
 use wendy_home::fat;
-use wendy_home::login::check::{self, Filesystem};
+use wendy_home::login::check::{self, Filesystem, Found};
 
 /// A medium made by mkfs.fat with clusters of 512 bytes.
 struct Medium {
@@ -207,6 +207,32 @@ fn pieces_of_long_names_without_their_entry_are_gone_and_all_others_stay() {
         let first = |number: u64| medium.byte(medium.root + 32 * (number + 1));
         let left: Vec<u8> = (0..10).map(first).collect();
         assert_eq!(left, *b"\xe5N\x41O\xe5\x42\x01T\xe5T", "FAT{width}");
+    }
+}
+
+/// Two files that claim one cluster, on a medium that says of itself that it is in order.
+#[test]
+fn a_crossed_chain_is_found_whatever_the_medium_says() {
+    for width in [12, 16, 32] {
+        let Some(medium) = Medium::new(width) else {
+            return;
+        };
+        let files = [b"ONE        ", b"OTHER      "].map(|name| {
+            let mut entry = file_entry(name);
+            entry[26] = 100;
+            entry[29] = 2;
+            entry
+        });
+        medium.put(medium.root + 32, &files.concat());
+        medium.end_chain(100);
+
+        let look = || check::look(Filesystem::Vfat, &medium.path).unwrap();
+        assert!(!check::is_dirty(Filesystem::Vfat, &medium.path).unwrap());
+        assert_eq!(look(), Found::Wrong, "FAT{width}");
+        let repaired = check::repair(Filesystem::Vfat, &medium.path).unwrap();
+        assert_eq!((repaired, look()), (Found::Repaired, Found::Sound));
+        let size = |number: u64| medium.byte(medium.root + 32 * number + 29);
+        assert_eq!(size(1) + size(2), 2, "FAT{width}: one of them is cut");
     }
 }
 

@@ -16,7 +16,7 @@ use wendy_home::home;
 use wendy_home::home::{Home, Reconciled};
 use wendy_home::image::check::Found;
 use wendy_home::login::DIRECTORY;
-use wendy_home::login::check::{self, Filesystem};
+use wendy_home::login::check::{self, Filesystem, Found as FoundThere};
 use wendy_home::login::lower;
 use wendy_home::mode::Mode;
 use wendy_home::readme::{self, Readme};
@@ -42,8 +42,8 @@ in files called *.damagedN. Remove them when you miss nothing.";
 
 /// Check a home, and bring it in order with --repair.
 ///
-/// Given the unmounted stick itself, its filesystem is looked at first and, when it was not taken
-/// out in order, repaired by fsck.fat, fsck.exfat or e2fsck.
+/// Given the unmounted stick itself, its filesystem is looked at first, or repaired, by fsck.fat or
+/// fsck.exfat, however it was taken out; ext is brought in order by e2fsck with --repair.
 #[derive(Debug, Args)]
 #[command(after_long_help = MANUAL)]
 pub struct Fsck {
@@ -80,7 +80,16 @@ struct Report {
 enum FilesystemState {
     Clean,
     Dirty,
+    Wrong,
     Repaired,
+    /// The program that checks it is not installed.
+    Unchecked,
+}
+
+impl FilesystemState {
+    fn was_in_order(self) -> bool {
+        matches!(self, Self::Clean | Self::Unchecked)
+    }
 }
 
 /// Where the home is, with its filesystem in order.
@@ -116,13 +125,11 @@ impl Fsck {
         } else {
             print(&report)?;
         }
-        let dirty = report
-            .filesystem
-            .is_some_and(|state| state != FilesystemState::Clean);
+        let on_stick = report.filesystem.is_some_and(|it| !it.was_in_order());
         let unclean = !report.clean && !report.in_use;
         let in_image = matches!(report.image, Some(Found::Wrong | Found::Repaired));
         let in_home = report.damage.is_some() || report.found.is_anything();
-        let wrong = dirty || unclean || in_image || in_home;
+        let wrong = on_stick || unclean || in_image || in_home;
         if wrong && !self.json {
             self.advise()?;
         }
@@ -179,20 +186,27 @@ impl Fsck {
         let flags = OFlags::RDONLY | OFlags::EXCL | OFlags::CLOEXEC;
         rustix::fs::open(node, flags, rustix::fs::Mode::empty())
             .with_context(|| format!("{} is in use: unmount it before", node.display()))?;
-        if filesystem == Filesystem::Ext && !self.repair || !check::is_dirty(filesystem, node)? {
+        let _shown = Waiting::new("checking the filesystem of the stick", None);
+        if filesystem == Filesystem::Ext {
+            // Its journal brings it in order.
+            if self.repair {
+                check::repair(filesystem, node)?;
+            }
             return Ok(FilesystemState::Clean);
         }
-        if !self.repair {
-            return Ok(FilesystemState::Dirty);
-        }
-        let shown = Waiting::new("checking the filesystem of the stick", None);
-        check::repair(filesystem, node)?;
-        drop(shown);
-        let by_journal = filesystem == Filesystem::Ext;
-        Ok(if by_journal {
-            FilesystemState::Clean
-        } else {
-            FilesystemState::Repaired
+        // What says that it was taken out in order may be damaged all the same.
+        let dirty = check::is_dirty(filesystem, node)?;
+        let found = match (self.repair, dirty) {
+            (true, _) => check::repair(filesystem, node)?,
+            (false, true) => return Ok(FilesystemState::Dirty),
+            (false, false) => check::look(filesystem, node)?,
+        };
+        Ok(match found {
+            FoundThere::Unchecked => FilesystemState::Unchecked,
+            FoundThere::Wrong => FilesystemState::Wrong,
+            FoundThere::Repaired => FilesystemState::Repaired,
+            FoundThere::Sound if dirty => FilesystemState::Repaired,
+            FoundThere::Sound => FilesystemState::Clean,
         })
     }
 
@@ -251,7 +265,15 @@ fn damage(error: &anyhow::Error) -> Option<String> {
 fn print(report: &Report) -> std::io::Result<()> {
     match report.filesystem {
         Some(FilesystemState::Dirty) => say::line("The stick was not taken out in order.")?,
-        Some(FilesystemState::Repaired) => say::line("The filesystem of the stick was checked.")?,
+        Some(FilesystemState::Wrong) => say::line("The filesystem of the stick is not in order.")?,
+        Some(FilesystemState::Repaired) => {
+            say::line("The filesystem of the stick was checked and brought in order.")?;
+        }
+        Some(FilesystemState::Unchecked) => {
+            say::line(
+                "The filesystem of the stick was not checked: install dosfstools or exfatprogs.",
+            )?;
+        }
         Some(FilesystemState::Clean) | None => {}
     }
     match report.image {

@@ -13,6 +13,8 @@ use wendy_sys::{Cancel, Error, tool::Tool};
 const MOST_RUNS: u32 = 4;
 /// Exit code of all fsck programs: errors were found, and corrected (fsck(8)).
 const CORRECTED: i32 = 1;
+/// Exit code of fsck.exfat and e2fsck: errors were found, and left; fsck.fat has [`CORRECTED`] for that.
+const LEFT: i32 = 4;
 
 /// A kind of filesystem that can hold a home.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -64,13 +66,34 @@ impl Filesystem {
         }
     }
 
-    fn tool(self) -> Tool<'static> {
+    fn repairing(self) -> Tool<'static> {
+        Tool::new(self.program()).arg(if self == Self::Vfat { "-a" } else { "-p" })
+    }
+
+    fn looking(self) -> Tool<'static> {
+        Tool::new(self.program()).arg("-n")
+    }
+
+    fn program(self) -> &'static str {
         match self {
-            Self::Vfat => Tool::new("fsck.fat").arg("-a"),
-            Self::Exfat => Tool::new("fsck.exfat").arg("-p"),
-            Self::Ext => Tool::new("e2fsck").arg("-p"),
+            Self::Vfat => "fsck.fat",
+            Self::Exfat => "fsck.exfat",
+            Self::Ext => "e2fsck",
         }
     }
+}
+
+/// How a filesystem was found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Found {
+    /// In order.
+    Sound,
+    /// Not in order, which it is now.
+    Repaired,
+    /// Not in order, and left so.
+    Wrong,
+    /// The program that could tell is not installed.
+    Unchecked,
 }
 
 /// Repairs what a pulled stick leaves behind, if it was left so. It must not be mounted.
@@ -82,49 +105,72 @@ pub fn check(stick: &Stick) -> wendy_sys::Result<()> {
         return Ok(());
     }
     tracing::info!(stick = %stick.name, "checking its filesystem");
-    repair(stick.filesystem, &stick.node)
+    repair(stick.filesystem, &stick.node).map(drop)
+}
+
+/// Looks at all of the filesystem on the device `node` without changing it, whatever it says of itself.
+/// It must not be mounted.
+///
+/// # Errors
+/// What the program says that cannot look at it.
+pub fn look(filesystem: Filesystem, node: &Path) -> wendy_sys::Result<Found> {
+    let run = filesystem.looking().arg(node);
+    match run.accept(CORRECTED).accept(LEFT).run(&Cancel::new()) {
+        Ok(output) if output.code == 0 => Ok(Found::Sound),
+        Ok(_) => Ok(Found::Wrong),
+        Err(Error::ToolMissing { .. }) => Ok(Found::Unchecked),
+        Err(error) => Err(error),
+    }
 }
 
 /// Repairs the filesystem on the device `node`, which must not be mounted.
 ///
 /// # Errors
 /// As [`check`].
-pub fn repair(filesystem: Filesystem, node: &Path) -> wendy_sys::Result<()> {
+pub fn repair(filesystem: Filesystem, node: &Path) -> wendy_sys::Result<Found> {
     // Held to the end: fsck.fat would repair under a mounted filesystem, the others look by themselves.
-    let _claim = match filesystem {
+    let claim = match filesystem {
         Filesystem::Vfat => Some(prepare_fat(node)?),
         Filesystem::Exfat | Filesystem::Ext => None,
     };
+    let is_changed = |(_, removed): &(File, Removed)| *removed != Removed::default();
+    let mut found = if claim.as_ref().is_some_and(is_changed) {
+        Found::Repaired
+    } else {
+        Found::Sound
+    };
     for _ in 0..MOST_RUNS {
-        let run = filesystem.tool().arg(node).accept(CORRECTED);
+        let run = filesystem.repairing().arg(node).accept(CORRECTED);
         match run.run(&Cancel::new()) {
-            Ok(output) if output.code == CORRECTED => {}
-            Ok(_) => return Ok(()),
+            Ok(output) if output.code == CORRECTED => found = Found::Repaired,
+            Ok(_) => break,
             Err(Error::ToolMissing { tool }) => {
                 tracing::warn!(tool, "not installed: the stick is used unchecked");
-                return Ok(());
+                return Ok(Found::Unchecked);
             }
             Err(error) => return Err(error),
         }
     }
-    Ok(())
+    Ok(found)
 }
 
-/// Before fsck.fat, which takes what is in directories never written for entries. As long as the result
-/// is kept nobody can mount the device (open(2), `O_EXCL`).
-fn prepare_fat(node: &Path) -> wendy_sys::Result<File> {
+/// Before fsck.fat, which takes what is in directories never written for entries. As long as the device
+/// is kept nobody can mount it (open(2), `O_EXCL`).
+fn prepare_fat(node: &Path) -> wendy_sys::Result<(File, Removed)> {
     let flags = OFlags::RDWR | OFlags::EXCL | OFlags::CLOEXEC;
     let device = rustix::fs::open(node, flags, Mode::empty()).map_err(|error| Error::Os {
         what: format!("have {} for ourselves", node.display()),
         source: error.into(),
     })?;
     let device = File::from(device);
-    match fat::remove_half_written(&device) {
-        Ok(removed) if removed == Removed::default() => {}
-        Ok(removed) => tracing::info!(?removed, "removed what was written in half"),
-        Err(error) => tracing::warn!(%error, "cannot look for what was written in half"),
+    let removed = fat::remove_half_written(&device).unwrap_or_else(|error| {
+        tracing::warn!(%error, "cannot look for what was written in half");
+        Removed::default()
+    });
+    if removed != Removed::default() {
+        tracing::info!(?removed, "removed what was written in half");
     }
-    Ok(device)
+    Ok((device, removed))
 }
 
 /// Whether the filesystem says that it was not unmounted. ext looks at that by itself.
