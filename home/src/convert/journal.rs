@@ -22,7 +22,8 @@ use crate::names::PRIVATE_DIR;
 use std::io;
 
 const FILES: [&str; 2] = [".wendy/convert.0", ".wendy/convert.1"];
-const SIZE: usize = 512;
+/// Bytes of each file.
+pub const SIZE: usize = 512;
 const MAGIC: [u8; 8] = *b"WENDYCNV";
 const FORMAT: u32 = 1;
 const CRC_FROM: usize = 16;
@@ -106,6 +107,30 @@ pub fn end(medium: &DirectoryMedium) -> Result<()> {
     Ok(())
 }
 
+/// What the home becomes by the bytes of file `number`, 0 or 1; `None` when they do not count.
+///
+/// # Errors
+/// [`ImageError::Size`] for one of a newer version.
+pub fn parse(bytes: &[u8; SIZE], number: usize) -> Result<Option<Mode>> {
+    let mut head = Reader::new(bytes);
+    let (magic, format, crc) = (head.array(), head.u32(), head.u32());
+    if magic != Some(MAGIC) || crc != Some(crc32c::crc32c(&bytes[CRC_FROM..])) {
+        return Ok(None);
+    }
+    if format != Some(FORMAT) {
+        return Err(ImageError::Size(
+            "a newer wendy-home is converting this home: use that one".into(),
+        ));
+    }
+    Ok(
+        match (usize::from(bytes[CRC_FROM]) == number, bytes[CRC_FROM + 1]) {
+            (true, 0) => Some(Mode::Files),
+            (true, 1) => Some(Mode::Image),
+            _ => None,
+        },
+    )
+}
+
 fn read_sector(medium: &DirectoryMedium, number: usize) -> Result<Option<Mode>> {
     let file = match medium.open(FILES[number]) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
@@ -126,26 +151,6 @@ fn sector(number: u8, to: Mode) -> [u8; SIZE] {
     head.u32(crc32c::crc32c(&bytes[CRC_FROM..]));
     bytes[..CRC_FROM].copy_from_slice(&head.into_bytes());
     bytes
-}
-
-fn parse(bytes: &[u8; SIZE], number: usize) -> Result<Option<Mode>> {
-    let mut head = Reader::new(bytes);
-    let (magic, format, crc) = (head.array(), head.u32(), head.u32());
-    if magic != Some(MAGIC) || crc != Some(crc32c::crc32c(&bytes[CRC_FROM..])) {
-        return Ok(None);
-    }
-    if format != Some(FORMAT) {
-        return Err(ImageError::Size(
-            "a newer wendy-home is converting this home: use that one".into(),
-        ));
-    }
-    Ok(
-        match (usize::from(bytes[CRC_FROM]) == number, bytes[CRC_FROM + 1]) {
-            (true, 0) => Some(Mode::Files),
-            (true, 1) => Some(Mode::Image),
-            _ => None,
-        },
-    )
 }
 
 #[cfg(test)]

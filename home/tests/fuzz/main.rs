@@ -6,48 +6,76 @@
 
 #![allow(clippy::unwrap_used, reason = "helpers of tests fail as tests do")]
 
+mod changes;
+
+use changes::{fuzz, overwrite};
+use std::collections::BTreeSet;
 use std::hint::black_box;
 use std::os::unix::fs::FileExt as _;
+use wendy_home::codec::Writer;
+use wendy_home::convert::journal;
 use wendy_home::fat::{self, Removed};
 use wendy_home::home::new_root;
 use wendy_home::import::archive;
+use wendy_home::mode::Mode;
 use wendy_home::names;
 use wendy_home::record::Record;
 use wendy_home::store::log;
 use wendy_home::store::superblock::{self, Superblock};
 use wendy_home::table::Table;
 
-const SUPERBLOCK: &[u8] = include_bytes!("fuzz/superblock");
-const CHECKPOINT: &[u8] = include_bytes!("fuzz/checkpoint");
-const LOG: &[u8] = include_bytes!("fuzz/log");
-const ARCHIVE: &[u8] = include_bytes!("fuzz/archive");
-const NAMES: &[u8] = include_bytes!("fuzz/names");
-
-/// Values at which lengths and counts go wrong.
-const EDGES: [u64; 12] = [
-    0,
-    1,
-    0x7f,
-    0xff,
-    0x100,
-    0xfff,
-    0xffff,
-    0x0001_0000,
-    0x7fff_ffff,
-    0xffff_ffff,
-    i64::MAX.cast_unsigned(),
-    u64::MAX,
-];
+const SUPERBLOCK: &[u8] = include_bytes!("superblock");
+const CHECKPOINT: &[u8] = include_bytes!("checkpoint");
+const LOG: &[u8] = include_bytes!("log");
+const JOURNAL: &[u8] = include_bytes!("journal");
+const ARCHIVE: &[u8] = include_bytes!("archive");
+const NAMES: &[u8] = include_bytes!("names");
 
 #[test]
 fn superblocks() {
     fuzz(SUPERBLOCK, |bytes, honest| {
         if honest && bytes.len() >= superblock::SIZE {
-            let crc = crc32c::crc32c(&bytes[16..superblock::SIZE]);
-            bytes[12..16].copy_from_slice(&crc.to_le_bytes());
+            forge_sector(&mut bytes[..superblock::SIZE]);
         }
         black_box(Superblock::parse(bytes));
     });
+}
+
+/// What counts is what a conversion would have written, but for bytes that mean nothing.
+#[test]
+fn journals() {
+    let mut counted = 0;
+    fuzz(JOURNAL, |bytes, honest| {
+        bytes.resize(journal::SIZE, 0);
+        if honest {
+            forge_sector(bytes);
+        }
+        let sector = bytes.as_slice().try_into().unwrap();
+        for number in [0, 1] {
+            if let Ok(Some(to)) = journal::parse(sector, number) {
+                let fields = [number, usize::from(to == Mode::Image)];
+                assert_eq!([bytes[16], bytes[17]].map(usize::from), fields);
+                assert_eq!(bytes[..12], JOURNAL[..12]);
+                counted += 1;
+            }
+        }
+    });
+    assert!(counted > 0);
+}
+
+#[test]
+fn seeds_hold_every_kind_of_record() {
+    let frames = log::frames(LOG);
+    let payloads = frames.iter().map(|frame| frame.payload).chain([CHECKPOINT]);
+    let records = payloads.flat_map(|payload| Record::read_all(payload).unwrap());
+    let tags: BTreeSet<u8> = records
+        .map(|record| {
+            let mut out = Writer::default();
+            record.write(&mut out);
+            out.into_bytes()[0]
+        })
+        .collect();
+    assert_eq!(tags, (1..=12).collect());
 }
 
 #[test]
@@ -167,56 +195,6 @@ fn fat() -> Vec<u8> {
     bytes
 }
 
-/// Runs `parse` on changed copies of `seed`; every other time it is asked to do more.
-fn fuzz(seed: &[u8], mut parse: impl FnMut(&mut Vec<u8>, bool)) {
-    let runs = std::env::var("WENDY_HOME_FUZZ").map_or(20_000, |runs| runs.parse().unwrap());
-    let mut bytes = Vec::new();
-    for run in 0..runs {
-        let mut random = Random((run + 1u64).wrapping_mul(0x9e37_79b9_7f4a_7c15));
-        bytes.clear();
-        bytes.extend_from_slice(seed);
-        for _ in 0..=random.below(4) {
-            change(&mut bytes, &mut random);
-        }
-        parse(&mut bytes, run % 2 == 0);
-    }
-    println!("{runs} runs");
-}
-
-fn change(bytes: &mut Vec<u8>, random: &mut Random) {
-    if bytes.is_empty() {
-        bytes.push(0);
-    }
-    let at = random.below(bytes.len());
-    let length = random.below(64).min(bytes.len() - at);
-    match random.below(7) {
-        0 => bytes[at] ^= 1 << random.below(8),
-        1 => bytes[at] = random.next().to_le_bytes()[0],
-        2 => overwrite(
-            bytes,
-            at,
-            &EDGES[random.below(EDGES.len())].to_le_bytes()[..4],
-        ),
-        3 => overwrite(bytes, at, &EDGES[random.below(EDGES.len())].to_le_bytes()),
-        4 => drop(bytes.drain(at..at + length)),
-        5 => {
-            let copied = bytes[at..at + length].to_vec();
-            let to = random.below(bytes.len());
-            bytes.splice(to..to, copied);
-        }
-        _ => {
-            let copied = bytes[at..at + length].to_vec();
-            let to = random.below(bytes.len());
-            overwrite(bytes, to, &copied);
-        }
-    }
-}
-
-fn overwrite(bytes: &mut [u8], at: usize, with: &[u8]) {
-    let room = with.len().min(bytes.len() - at);
-    bytes[at..at + room].copy_from_slice(&with[..room]);
-}
-
 fn table_of(bytes: &[u8]) -> Option<Table> {
     let mut table = Table::new(new_root());
     let records = Record::read_all(bytes)?;
@@ -236,6 +214,12 @@ fn check(table: &Table) {
         again.apply(record).unwrap();
     }
     assert_eq!(again.snapshot(), records);
+}
+
+/// Makes the checksum of a superblock right, or of a file of the journal.
+fn forge_sector(bytes: &mut [u8]) {
+    let crc = crc32c::crc32c(&bytes[16..]);
+    bytes[12..16].copy_from_slice(&crc.to_le_bytes());
 }
 
 /// Makes the checksums of all frames right that have a magic number and fit.
@@ -260,22 +244,5 @@ fn forge_sums(bytes: &mut [u8]) {
         header[148..156].fill(b' ');
         let sum: u64 = header.iter().map(|byte| u64::from(*byte)).sum();
         header[148..156].copy_from_slice(format!("{sum:06o}\0 ").as_bytes());
-    }
-}
-
-/// xorshift64: the same run for the same number.
-struct Random(u64);
-
-impl Random {
-    fn next(&mut self) -> u64 {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        self.0
-    }
-
-    fn below(&mut self, end: usize) -> usize {
-        let end = u64::try_from(end).unwrap();
-        usize::try_from((self.next() >> 11) % end).unwrap()
     }
 }
