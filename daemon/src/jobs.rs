@@ -26,7 +26,7 @@ mod view;
 pub use facts::{Fact, Facts};
 pub use handle::JobHandle;
 pub use outcome::{Failure, FailureKind, Outcome};
-pub use view::{Blocker, JobId, JobState, JobView, ObjectId, Operation, Phase};
+pub use view::{JobId, JobState, JobView, ObjectId, Operation, Phase};
 
 use job::Job;
 

@@ -148,13 +148,10 @@ impl JobObject {
         self.0.get().point_of_no_return
     }
 
+    /// None: nothing a job does waits for another process.
     #[zbus(property)]
     fn blockers(&self) -> Vec<(u32, String, String)> {
-        let view = self.0.get();
-        let blockers = view.blockers.iter().cloned();
-        blockers
-            .map(|blocker| (blocker.pid, blocker.command, blocker.reason))
-            .collect()
+        Vec::new()
     }
 
     #[zbus(property)]

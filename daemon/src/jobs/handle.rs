@@ -10,7 +10,7 @@ use tracing::{info, warn};
 use wendy_dbus::words::Word;
 use wendy_sys::Cancel;
 
-use super::{Blocker, Facts, Failure, FailureKind, JobId, Phase, job::Job};
+use super::{Facts, Failure, FailureKind, JobId, Phase, job::Job};
 
 /// The side of a job that its work sees: tell how far it is, learn that it should stop.
 #[derive(Debug)]
@@ -44,12 +44,6 @@ impl JobHandle {
     /// So many more are handled. Cheap: call it as often as you like, from any thread.
     pub fn advance(&self, bytes: u64, entries: u64) {
         self.job.advance(bytes, entries);
-    }
-
-    /// The job must wait for these processes; the next [`JobHandle::phase`] ends that.
-    pub fn wait_for(&self, blockers: Vec<Blocker>) {
-        self.job.wait_for(blockers);
-        self.tell();
     }
 
     /// The flag that is set when the job should stop, for tools and copies.

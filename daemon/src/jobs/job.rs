@@ -11,8 +11,8 @@ use std::{
 use wendy_sys::Cancel;
 
 use super::{
-    Blocker, DeviceId, Failure, FailureKind, JobId, JobState, JobView, KEEP_FINISHED, ObjectId,
-    Operation, Outcome, Phase, Request,
+    DeviceId, Failure, FailureKind, JobId, JobState, JobView, KEEP_FINISHED, ObjectId, Operation,
+    Outcome, Phase, Request,
 };
 
 #[derive(Debug)]
@@ -51,7 +51,6 @@ struct Status {
     point_of_no_return: bool,
     /// To be stopped now would leave less than to finish.
     must_finish: bool,
-    blockers: Vec<Blocker>,
     gone: Option<DeviceId>,
     outcome: Option<(Outcome, Instant)>,
 }
@@ -64,7 +63,6 @@ impl Job {
             phase_began: Instant::now(),
             point_of_no_return: false,
             must_finish: false,
-            blockers: Vec::new(),
             gone: None,
             outcome: None,
         };
@@ -164,15 +162,8 @@ impl Job {
         status.state = JobState::Running;
         status.phase = phase;
         status.phase_began = Instant::now();
-        status.blockers.clear();
         self.bytes.reset();
         self.entries.reset();
-    }
-
-    pub(super) fn wait_for(&self, blockers: Vec<Blocker>) {
-        let mut status = self.status();
-        status.state = JobState::Waiting;
-        status.blockers = blockers;
     }
 
     /// `false` if it was cancelled before.
@@ -197,7 +188,6 @@ impl Job {
             Outcome::Cancelled(_) => JobState::Cancelled,
         };
         status.phase = None;
-        status.blockers.clear();
         status.outcome = Some((outcome, Instant::now()));
     }
 
@@ -227,7 +217,6 @@ impl Job {
             },
             cancelable: active && !status.must_finish && !self.is_cancelled(),
             point_of_no_return: status.point_of_no_return,
-            blockers: status.blockers.clone(),
             outcome: status.outcome.as_ref().map(|(outcome, _)| outcome.clone()),
         }
     }

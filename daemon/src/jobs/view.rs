@@ -38,17 +38,6 @@ impl fmt::Display for ObjectId {
     }
 }
 
-/// A process that keeps a job from going on.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Blocker {
-    /// Its process id.
-    pub pid: u32,
-    /// Its command name.
-    pub command: String,
-    /// What it holds.
-    pub reason: String,
-}
-
 /// A job as it was at one instant.
 #[derive(Debug, Clone, PartialEq)]
 pub struct JobView {
@@ -82,8 +71,6 @@ pub struct JobView {
     pub cancelable: bool,
     /// What was there before is being replaced: too late to stop.
     pub point_of_no_return: bool,
-    /// Who keeps it from going on.
-    pub blockers: Vec<Blocker>,
     /// How it ended, once it has.
     pub outcome: Option<Outcome>,
 }
