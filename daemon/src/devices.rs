@@ -17,9 +17,8 @@ mod usage;
 mod watch;
 
 use std::{
-    collections::{BTreeMap, BTreeSet},
+    collections::BTreeMap,
     sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError},
-    time::{Duration, Instant},
 };
 
 use wendy_sys::DevNum;
@@ -46,8 +45,6 @@ pub struct Scene {
     pub sequence: u64,
     /// Devices that udev is done with, by id.
     pub devices: BTreeMap<DeviceId, Sighting>,
-    /// Every disk the kernel knows, by sequence number, also those udev still looks at.
-    pub disks: BTreeSet<u64>,
 }
 
 /// One device as it was seen.
@@ -59,17 +56,6 @@ pub struct Sighting {
     pub device: Device,
     /// Counts udev's events for it: a higher number means that its content may be another.
     pub touched: u64,
-}
-
-/// Why waiting for a device came to nothing.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub enum Unsettled {
-    /// Its disk was unplugged.
-    #[error("device {0} was unplugged: plug it in and start again")]
-    Gone(DeviceId),
-    /// udev did not see what was waited for.
-    #[error("device {0} did not settle in time: unplug it, plug it in and look again")]
-    TimedOut(DeviceId),
 }
 
 /// The latest scene, and the wait for the next. Cheap to clone.
@@ -107,36 +93,6 @@ impl Devices {
                 .unwrap_or_else(PoisonError::into_inner);
         }
         (stage.scene.sequence > seen).then(|| stage.scene.clone())
-    }
-
-    /// Waits until udev has seen `wanted` on a device: after partitioning, for its partition to
-    /// appear; after making a filesystem, for its new UUID.
-    ///
-    /// # Errors
-    /// [`Unsettled`], and nothing is known about the device then.
-    pub fn settled(
-        &self,
-        id: DeviceId,
-        wanted: impl Fn(&Device) -> bool,
-        timeout: Duration,
-    ) -> Result<Device, Unsettled> {
-        let deadline = Instant::now() + timeout;
-        let mut stage = self.lock();
-        loop {
-            if !stage.scene.disks.contains(&id.diskseq) {
-                return Err(Unsettled::Gone(id));
-            }
-            match stage.scene.devices.get(&id) {
-                Some(sighting) if wanted(&sighting.device) => return Ok(sighting.device.clone()),
-                _ => {}
-            }
-            let left = deadline.saturating_duration_since(Instant::now());
-            if left.is_zero() || stage.stopped {
-                return Err(Unsettled::TimedOut(id));
-            }
-            let waited = self.shared.changed.wait_timeout(stage, left);
-            stage = waited.unwrap_or_else(PoisonError::into_inner).0;
-        }
     }
 
     /// Whether devices are still watched; at the end of the daemon they are not.

@@ -100,7 +100,6 @@ pub fn compose(
     Scene {
         sequence,
         devices: sightings.collect(),
-        disks: facts.iter().map(|facts| facts.id.diskseq).collect(),
     }
 }
 

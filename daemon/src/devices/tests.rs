@@ -4,6 +4,7 @@ use std::{
     fs::File,
     os::fd::AsFd,
     path::{Path, PathBuf},
+    time::{Duration, Instant},
 };
 
 use rustix::mount::{MountFlags, UnmountFlags, mount, unmount};
@@ -110,7 +111,9 @@ fn a_partition_knows_its_disk_and_holds_it() {
     };
     open.tell_partitions(&[extent]).unwrap();
     let id = DeviceId::partition(disk.diskseq, 1);
-    let device = devices.settled(id, |_| true, PATIENCE).unwrap();
+    let device = eventually(&devices, |scene| {
+        Some(scene.devices.get(&id)?.device.clone())
+    });
     assert_eq!((device.parent, device.size), (Some(disk), 8 << 20));
     assert!(!device.removable && !device.system);
     let node = PathBuf::from(&device.node);
@@ -138,22 +141,15 @@ fn a_partition_knows_its_disk_and_holds_it() {
 }
 
 #[test]
-fn settled_waits_for_what_udev_sees() {
+fn a_new_filesystem_is_noticed() {
     let (_hub, devices, _monitor) = watch();
     let stick = Stick::empty();
     let id = id_of(&devices, &stick);
     stick.format("AFTER");
-    let device = devices
-        .settled(id, |device| device.label == "AFTER", PATIENCE)
-        .unwrap();
-    assert_eq!(device.filesystem_type, "ext4");
-    let never = devices.settled(id, |_| false, Duration::from_millis(20));
-    assert_eq!(never, Err(Unsettled::TimedOut(id)));
-    drop(stick);
-    assert_eq!(
-        devices.settled(id, |_| false, PATIENCE),
-        Err(Unsettled::Gone(id))
-    );
+    eventually(&devices, |scene| {
+        let device = &scene.devices.get(&id)?.device;
+        (device.label == "AFTER" && device.filesystem_type == "ext4").then_some(())
+    });
 }
 
 #[test]
