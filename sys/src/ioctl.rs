@@ -50,8 +50,6 @@ mod raw {
         nix::libc::c_int
     );
     nix::ioctl_write_ptr_bad!(blkpg, nix::request_code_none!(0x12, 105), BlkpgArgument);
-    nix::ioctl_readwrite!(fifreeze, b'X', 119, nix::libc::c_int);
-    nix::ioctl_readwrite!(fithaw, b'X', 120, nix::libc::c_int);
     nix::ioctl_read!(shutdown, b'X', 125, u32);
     nix::ioctl_read!(getfslabel, 0x94, 49, [u8; FSLABEL_MAX]);
     nix::ioctl_write_ptr!(setfslabel, 0x94, 50, [u8; FSLABEL_MAX]);
@@ -112,20 +110,6 @@ pub(crate) fn change_partition(
     };
     // SAFETY: both structures have the kernel's layout and outlive the call.
     unsafe { raw::blkpg(fd.as_raw_fd(), &raw const argument) }.map(drop)
-}
-
-/// Stops all writes to the filesystem that holds `fd` and brings it to a clean state.
-pub(crate) fn freeze(fd: BorrowedFd<'_>) -> Result<()> {
-    let mut unused = 0;
-    // SAFETY: the kernel ignores the argument.
-    unsafe { raw::fifreeze(fd.as_raw_fd(), &raw mut unused) }.map(drop)
-}
-
-/// Lets a frozen filesystem go on.
-pub(crate) fn thaw(fd: BorrowedFd<'_>) -> Result<()> {
-    let mut unused = 0;
-    // SAFETY: the kernel ignores the argument.
-    unsafe { raw::fithaw(fd.as_raw_fd(), &raw mut unused) }.map(drop)
 }
 
 /// Lets everything done with the filesystem that holds `fd` fail, without writing anything more.

@@ -24,7 +24,7 @@ use rustix::{
 use crate::{Result, block::proc_path, error::Context as _};
 
 pub use device::of_device;
-pub use filesystem::{Frozen, Space, freeze, label, set_label, shut_down, space, syncfs};
+pub use filesystem::{Space, label, set_label, shut_down, space, syncfs};
 pub use idmap::exchange_owner;
 
 /// What a mount forbids; everything is allowed by default.

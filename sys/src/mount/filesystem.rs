@@ -1,6 +1,6 @@
 //! What a mounted filesystem is asked and told, through any descriptor of a file in it.
 
-use std::os::fd::{AsFd, BorrowedFd};
+use std::os::fd::AsFd;
 
 use rustix::fs;
 
@@ -34,35 +34,6 @@ impl Space {
 /// before the first write.
 pub fn syncfs(fd: impl AsFd) -> Result<()> {
     fs::syncfs(fd).during(|| "write a filesystem back".into())
-}
-
-/// Stops writes to the filesystem that holds `fd` and makes its device consistent, until the
-/// result is dropped.
-pub fn freeze(fd: BorrowedFd<'_>) -> Result<Frozen<'_>> {
-    ioctl::freeze(fd).during(|| "freeze a filesystem".into())?;
-    Ok(Frozen(fd))
-}
-
-/// A frozen filesystem; it goes on when this is dropped.
-#[derive(Debug)]
-#[must_use = "the filesystem goes on when this is dropped"]
-pub struct Frozen<'fd>(BorrowedFd<'fd>);
-
-impl Frozen<'_> {
-    /// Lets the filesystem go on, and reports when it cannot.
-    pub fn thaw(self) -> Result<()> {
-        let fd = self.0;
-        std::mem::forget(self);
-        ioctl::thaw(fd).during(|| "thaw a filesystem".into())
-    }
-}
-
-impl Drop for Frozen<'_> {
-    fn drop(&mut self) {
-        if let Err(error) = ioctl::thaw(self.0) {
-            tracing::error!(%error, "filesystem stays frozen");
-        }
-    }
 }
 
 /// Lets everything that is done with the ext4 or XFS that holds `fd` fail with `EIO` from now on, and

@@ -182,29 +182,6 @@ fn a_mount_gets_a_place_and_loses_it() {
 }
 
 #[test]
-fn a_frozen_filesystem_goes_on_when_released() {
-    if !is_root() {
-        return;
-    }
-    let stick = ext4();
-    let mount = detached("ext4", Some(stick.node()), &[], MountFlags::STORE).unwrap();
-    let frozen = freeze(mount.as_fd()).unwrap();
-    assert_eq!(
-        freeze(mount.as_fd()).unwrap_err().errno(),
-        Some(Errno::BUSY)
-    );
-    frozen.thaw().unwrap();
-    drop(freeze(mount.as_fd()).unwrap());
-    write_atomic(&mount, "file", b"written after the thaw", 0o600).unwrap();
-    syncfs(&mount).unwrap();
-    let memory = tmpfs();
-    assert_eq!(
-        freeze(memory.as_fd()).unwrap_err().errno(),
-        Some(Errno::OPNOTSUPP)
-    );
-}
-
-#[test]
 fn a_filesystem_that_was_shut_down_fails_and_keeps_what_was_synced() {
     if !is_root() {
         return;
