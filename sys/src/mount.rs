@@ -7,6 +7,8 @@ mod context;
 mod device;
 mod filesystem;
 mod idmap;
+#[cfg(any(test, feature = "failpoints"))]
+mod overlay;
 
 use std::{
     io,
@@ -21,11 +23,13 @@ use rustix::{
     },
 };
 
-use crate::{Result, block::proc_path, error::Context as _};
+use crate::{Result, error::Context as _};
 
 pub use device::of_device;
 pub use filesystem::{Space, label, set_label, shut_down, space, syncfs};
 pub use idmap::exchange_owner;
+#[cfg(any(test, feature = "failpoints"))]
+pub use overlay::{OverlayDirs, overlay_detached};
 
 /// What a mount forbids; everything is allowed by default.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -114,15 +118,6 @@ impl AsFd for DetachedMount {
     }
 }
 
-/// The directories of an overlay, as descriptors.
-#[derive(Clone, Copy, Debug)]
-pub struct OverlayDirs<'a> {
-    /// Lower directories, uppermost first.
-    pub lowers: &'a [BorrowedFd<'a>],
-    /// Upper and work directory on one filesystem; without them the overlay is read-only.
-    pub upper_and_work: Option<(BorrowedFd<'a>, BorrowedFd<'a>)>,
-}
-
 /// Mounts the filesystem `fs_type` on `source` with parameters such as `("noload", None)` or
 /// `("mode", Some("0700"))`. An error carries the kernel's explanation.
 pub fn detached(
@@ -132,30 +127,6 @@ pub fn detached(
     flags: MountFlags,
 ) -> Result<DetachedMount> {
     let mut context = context::Context::open(fs_type, source)?;
-    for &(name, value) in params {
-        context.set(name, value.map(Path::new))?;
-    }
-    context.mount(flags)
-}
-
-/// Mounts an overlay of directories that need no place in the tree.
-///
-/// The directories themselves must be on mounts that have one before Linux 6.15.
-pub fn overlay_detached(
-    dirs: OverlayDirs<'_>,
-    params: &[(&str, Option<&str>)],
-    flags: MountFlags,
-) -> Result<DetachedMount> {
-    // The paths lead to the descriptors, so nothing has to be escaped and the 256 bytes that one
-    // parameter may have are enough for more than ten layers.
-    let lowers: Vec<_> = dirs.lowers.iter().map(|fd| proc_path(*fd)).collect();
-    let lowers: Vec<_> = lowers.iter().map(|path| path.as_os_str()).collect();
-    let mut context = context::Context::open("overlay", Some(Path::new("overlay")))?;
-    context.set("lowerdir", Some(Path::new(&lowers.join(":".as_ref()))))?;
-    if let Some((upper, work)) = dirs.upper_and_work {
-        context.set("upperdir", Some(&proc_path(upper)))?;
-        context.set("workdir", Some(&proc_path(work)))?;
-    }
     for &(name, value) in params {
         context.set(name, value.map(Path::new))?;
     }

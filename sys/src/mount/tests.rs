@@ -6,7 +6,7 @@ use super::*;
 use crate::{
     DevNum, Errno,
     block::{Access, BlockDevice},
-    dir::{entries, make_dir, open_beneath, read_small, write_atomic},
+    dir::{make_dir, open_beneath, read_small, write_atomic},
     testing::{btrfs, ext4, is_root, until},
 };
 
@@ -128,33 +128,6 @@ fn a_clone_shows_the_same_files_under_its_own_rules() {
         Some(Errno::ROFS)
     );
     assert!(open_beneath(&clone, "../..", OFlags::RDONLY).is_err());
-}
-
-#[test]
-fn an_overlay_is_put_together_from_descriptors() {
-    if !is_root() {
-        return;
-    }
-    let directory = tempfile::tempdir().unwrap();
-    let place = File::open(directory.path()).unwrap();
-    let lower = make_dir(&place, "lower", 0o755).unwrap();
-    write_atomic(&lower, "from below", b"1", 0o600).unwrap();
-    let data = make_dir(&place, "upper", 0o755).unwrap();
-    let work = make_dir(&place, "work", 0o755).unwrap();
-    let lowers = [lower.as_fd()];
-    let dirs = OverlayDirs {
-        lowers: &lowers,
-        upper_and_work: Some((data.as_fd(), work.as_fd())),
-    };
-    let merged = overlay_detached(dirs, &[], MountFlags::default()).unwrap();
-    write_atomic(&merged, "from above", b"2", 0o600).unwrap();
-    let names: Vec<_> = entries(&merged)
-        .unwrap()
-        .into_iter()
-        .map(|entry| entry.name)
-        .collect();
-    assert_eq!(names, ["from above", "from below"]);
-    assert_eq!(entries(&data).unwrap().len(), 1);
 }
 
 #[test]
