@@ -1,7 +1,7 @@
 //! Saving the running session into a store.
 //!
-//! A save makes a new generation beside the last one and lets it count by one rename, after all of
-//! it is on the medium. Interrupted at any instant, the last complete generation is what it was;
+//! A save makes a new generation beside the last one and makes it current by one rename, after all
+//! of it is on the medium. Interrupted at any instant, the last complete generation is what it was;
 //! what the interrupted save has left is recognised and removed by the next one.
 //!
 //! An update believes the inodes first, so that nearly everything is safe soon. Then it reads all
@@ -9,9 +9,11 @@
 //! then, it ends with what is safe.
 
 mod databases;
+mod decide;
 mod exclude;
 mod generation;
 mod indexes;
+mod making;
 mod overwrite;
 mod pace;
 mod plan;
@@ -25,8 +27,8 @@ use crate::{
     stores::{OpenStore, leftovers},
 };
 
-pub use generation::MANIFEST;
 pub use indexes::Indexes;
+pub use making::MANIFEST;
 pub use pace::{Disk, Paces};
 pub use plan::{SavePlan, Way};
 
@@ -114,7 +116,7 @@ pub fn check(name: &str, is_new: bool, exclude: &[String], source: &Source) -> R
 /// # Errors
 /// Why it cannot be done; that it does not fit is none.
 pub fn plan(context: Context<'_>, request: &SaveRequest) -> Result<SavePlan> {
-    let mut plan = plan::make(context, request, Look::Data)?;
+    let mut plan = decide::plan(context, request, Look::Data)?;
     plan.fits_overwriting = overwrite::helps(context, &plan)?;
     Ok(plan)
 }
@@ -136,11 +138,11 @@ fn run(context: Context<'_>, request: &SaveRequest) -> Result<SaveReport> {
     } else {
         Look::Data
     };
-    let mut plan = plan::make(context, request, look)?;
+    let mut plan = decide::plan(context, request, look)?;
     if look == Look::Inodes && matches!(plan.way, Way::Nothing { .. }) {
         context.watch.phase(Phase::Comparing);
         context.watch.total(0, plan.forecast.total.entries);
-        plan = plan::make(context, request, Look::Data)?;
+        plan = decide::plan(context, request, Look::Data)?;
     }
     clean(context)?;
     if request.overwrite {
@@ -150,7 +152,7 @@ fn run(context: Context<'_>, request: &SaveRequest) -> Result<SaveReport> {
     let report = match plan.way {
         Way::Nothing { generation } => generation::keep(context, &plan, generation)?,
         Way::Checkpoint { generation } => generation::checkpoint(context, &plan, generation)?,
-        Way::Full | Way::Update => make(context, request, &plan)?,
+        Way::Full | Way::Update => save_and_compare(context, request, &plan)?,
     };
     Ok(SaveReport {
         open_databases: databases::open_for_writing(),
@@ -158,8 +160,12 @@ fn run(context: Context<'_>, request: &SaveRequest) -> Result<SaveReport> {
     })
 }
 
-fn make(context: Context<'_>, request: &SaveRequest, plan: &SavePlan) -> Result<SaveReport> {
-    let (report, mut index) = generation::make(context, plan, request.second_pass)?;
+fn save_and_compare(
+    context: Context<'_>,
+    request: &SaveRequest,
+    plan: &SavePlan,
+) -> Result<SaveReport> {
+    let (report, mut index) = generation::replace(context, plan, request.second_pass)?;
     generation::remember(context, plan, &index)?;
     if plan.look == Look::Data {
         return Ok(report);
@@ -187,9 +193,9 @@ fn save_untraced(
         return Ok(None);
     }
     generation::remember(context, plan, index)?;
-    let plan = plan::make(context, &request.again(plan.session), Look::Inodes)?;
+    let plan = decide::plan(context, &request.again(plan.session), Look::Inodes)?;
     plan.check_room(context)?;
-    let (rest, index) = generation::make(context, &plan, request.second_pass)?;
+    let (rest, index) = generation::replace(context, &plan, request.second_pass)?;
     generation::remember(context, &plan, &index)?;
     Ok(Some(rest))
 }
@@ -197,7 +203,7 @@ fn save_untraced(
 fn clean(context: Context<'_>) -> Result<()> {
     context.watch.phase(Phase::Removing);
     wendy_sys::step("save.leftovers").during("removing leftovers")?;
-    let running = plan::running(context)?.map(|started| (started.session, started.generation));
+    let running = decide::running(context)?.map(|started| (started.session, started.generation));
     leftovers::remove(context.store.root(), running, context.watch)?;
     Ok(())
 }

@@ -6,10 +6,7 @@ use wendy_layers::{Exclude, Forecast, Look, forecast};
 use wendy_store::{Generation, layout};
 use wendy_sys::step;
 
-use super::{
-    Context, SavePlan, Way, generation,
-    plan::{RESERVE, excluded},
-};
+use super::{Context, SavePlan, Way, generation, plan::RESERVE};
 use crate::{
     engine::{During, Error, Result},
     jobs::Phase,
@@ -49,7 +46,7 @@ fn instead(context: Context<'_>, plan: &SavePlan) -> Result<Option<(Generation, 
         Err(Error::NoSpace { .. } | Error::NoInodes { .. }) => {}
         other => return other.map(|()| None),
     }
-    let all = measure(context, context.source.upper.as_fd(), &excluded(plan)?)?;
+    let all = measure(context, context.source.upper.as_fd(), &plan.excluded()?)?;
     let freed = measure_last(context, plan, last)?;
     let space = context.store.space()?;
     // Rather too little than too much: once the last save is gone, it is gone.
