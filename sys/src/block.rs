@@ -16,7 +16,10 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use rustix::fs::{FileType, Mode, OFlags, fstat, fsync, ioctl_blksszget, open};
+use rustix::{
+    fs::{FileType, Mode, OFlags, fstat, fsync, ioctl_blksszget, open},
+    io::{Errno, pread},
+};
 
 use crate::{DevNum, Error, Result, error::Context, ioctl};
 
@@ -123,6 +126,22 @@ impl BlockDevice {
     /// Whether the device refuses writes, by a switch on the stick for example.
     pub fn read_only(&self) -> Result<bool> {
         ioctl::read_only(self.fd.as_fd()).during(|| self.what("ask for write protection of"))
+    }
+
+    /// Up to `length` bytes from `start`, fewer only at the end of the device.
+    pub fn read_at(&self, start: u64, length: u64) -> Result<Vec<u8>> {
+        let mut bytes = vec![0; usize::try_from(length).unwrap_or(0)];
+        let mut filled = 0;
+        while filled < bytes.len() {
+            match pread(&self.fd, &mut bytes[filled..], start + filled as u64) {
+                Ok(0) => break,
+                Ok(read) => filled += read,
+                Err(Errno::INTR) => {}
+                Err(errno) => return Err(errno).during(|| self.what("read")),
+            }
+        }
+        bytes.truncate(filled);
+        Ok(bytes)
     }
 
     /// Overwrites everything by which a program recognises the old content. Durable on return.

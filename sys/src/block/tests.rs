@@ -136,6 +136,18 @@ fn the_kernel_learns_partitions_one_by_one() {
 }
 
 #[test]
+fn what_is_read_ends_with_the_device() {
+    if !is_root() {
+        return;
+    }
+    let stick = disk(512 * 3);
+    let device = BlockDevice::open(stick.node(), Access::Read).unwrap();
+    assert_eq!(device.read_at(512, 512).unwrap().len(), 512);
+    assert_eq!(device.read_at(1024, 4096).unwrap().len(), 512);
+    assert!(device.read_at(MIB, 1).unwrap().is_empty());
+}
+
+#[test]
 fn wiping_takes_every_signature() {
     if !is_root() {
         return;
