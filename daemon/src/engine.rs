@@ -8,10 +8,14 @@
 //! - `prepare` turns a device into a store.
 //! - `save` copies the running session into one.
 //! - `manage` renames, deletes, checks.
-//! - `source` is what is saved; `world` finds devices and stores; `publish` shows what has changed.
+//! - `operations` is how the bus asks for all that.
+//! - `lookup` finds devices and stores; `eligible` is what may be prepared.
+//! - `source` is what is saved; `publish` shows what has changed.
 
+mod eligible;
 mod gone;
 mod live;
+mod lookup;
 pub mod manage;
 mod operations;
 mod own_saves;
@@ -22,7 +26,6 @@ mod saving;
 mod source;
 mod token;
 mod watch;
-mod world;
 
 use std::{path::PathBuf, sync::Arc, time::Duration};
 
@@ -102,7 +105,7 @@ impl Engine {
         key: StoreKey,
         work: impl FnOnce(&OpenStore) -> Result<T>,
     ) -> Result<T> {
-        let location = world::location(&self.hub.snapshot(), key)?;
+        let location = lookup::location(&self.hub.snapshot(), key)?;
         let name = location.name.clone();
         let store = OpenStore::open(location)?;
         let done = work(&store);

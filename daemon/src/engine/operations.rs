@@ -5,9 +5,9 @@ use std::time::Instant;
 use wendy_sys::{Cancel, DevNum, block::Identity};
 
 use super::{
-    Engine, Error, Result, Token, Unwatched, gone, manage,
+    Engine, Error, Result, Token, Unwatched, eligible, gone, lookup, manage,
     prepare::{self, PreparePlan, Target},
-    publish, save, world,
+    publish, save,
 };
 use crate::{
     jobs::{Fact, Facts, Failure, JobHandle, JobId, ObjectId, Operation, Request},
@@ -92,7 +92,7 @@ impl Operations for Engine {
     fn set_default(&self, _: &Caller, store: StoreKey, session: SessionKey) -> Result<(), Failure> {
         let device = self.device_of(store)?;
         let done = self.with_store(store, |open| {
-            let id = world::session_id(&Saved::read(open.root())?, device, session)?;
+            let id = lookup::session_id(&Saved::read(open.root())?, device, session)?;
             manage::set_default(open, id)
         });
         Ok(done?)
@@ -116,17 +116,17 @@ impl Operations for Engine {
     }
 
     fn rename_session(&self, _: &Caller, session: SessionKey, name: &str) -> Result<(), Failure> {
-        let store = world::store_of(&self.hub.snapshot(), session)?;
+        let store = lookup::store_of(&self.hub.snapshot(), session)?;
         let device = self.device_of(store)?;
         let done = self.with_store(store, |open| {
-            let id = world::session_id(&Saved::read(open.root())?, device, session)?;
+            let id = lookup::session_id(&Saved::read(open.root())?, device, session)?;
             manage::rename_session(open, id, name)
         });
         Ok(done?)
     }
 
     fn delete_session(&self, caller: &Caller, session: SessionKey) -> Result<JobId, Failure> {
-        let store = world::store_of(&self.hub.snapshot(), session)?;
+        let store = lookup::store_of(&self.hub.snapshot(), session)?;
         let device = self.device_of(store)?;
         let objects = vec![
             ObjectId::Session(session),
@@ -142,7 +142,7 @@ impl Operations for Engine {
                 Err(error) => return Err(error),
             };
             engine.with_store(store, |open| {
-                let id = world::session_id(&Saved::read(open.root())?, device, session)?;
+                let id = lookup::session_id(&Saved::read(open.root())?, device, session)?;
                 manage::delete_session(open, id, running, job)?;
                 Ok(Facts::new())
             })
@@ -177,9 +177,9 @@ impl Engine {
         request: &prepare::PrepareRequest,
     ) -> Result<(Target, PreparePlan)> {
         let world = self.hub.snapshot();
-        let target = world::target(&world, device, request.mode)?;
+        let target = eligible::target(&world, device, request.mode)?;
         let plan = prepare::plan(&target, request, &Cancel::new())?;
-        if plan.destroys() && world::is_built_in(&world, device) {
+        if plan.destroys() && eligible::is_built_in(&world, device) {
             return Err(Error::SystemDisk(target.known.device));
         }
         Ok((target, plan))
@@ -227,7 +227,7 @@ impl Engine {
     ) -> Result<Facts> {
         let saved = Saved::read(store.root())?;
         let only = session
-            .map(|session| world::session_id(&saved, device, session))
+            .map(|session| lookup::session_id(&saved, device, session))
             .transpose()?;
         let checked = manage::check(store, only, job)?;
         let world = self.hub.snapshot();

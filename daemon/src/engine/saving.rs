@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use super::{Engine, Error, Result, Watch, publish, save, world};
+use super::{Engine, Error, Result, Watch, lookup, publish, save};
 use crate::{
     jobs::{Fact, Facts, JobHandle, ObjectId},
     model::StoreKey,
@@ -80,7 +80,7 @@ impl Engine {
         request: &SaveRequest,
     ) -> Result<save::SaveRequest> {
         let device = self.device_of(key)?;
-        let find = |session| world::session_id(&Saved::read(store.root())?, device, session);
+        let find = |session| lookup::session_id(&Saved::read(store.root())?, device, session);
         Ok(save::SaveRequest {
             name: request.name.clone(),
             session: request.session.map(find).transpose()?,

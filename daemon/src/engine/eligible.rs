@@ -1,18 +1,13 @@
-//! From what the bus names to what the engine works on, and whether it may be worked on at all.
+//! Whether a device may be prepared at all, and what is known about it before it is opened.
 
 use std::path::PathBuf;
 
-use wendy_store::SessionId;
-use wendy_sys::block::Identity;
-
 use super::{
     Error, Result,
+    lookup::{device, identity},
     prepare::{Known, Mode, Piece, Target},
 };
-use crate::{
-    model::{Device, DeviceId, SessionKey, Store, StoreKey, World},
-    stores::{Location, Saved},
-};
+use crate::model::{Device, DeviceId, World};
 
 /// The device to prepare, if it may be.
 ///
@@ -38,67 +33,6 @@ pub fn target(world: &World, id: DeviceId, mode: Mode) -> Result<Target> {
 /// Whether the device is built into the computer, where nothing may be erased.
 pub fn is_built_in(world: &World, id: DeviceId) -> bool {
     related(world, id).any(|(_, device)| device.system)
-}
-
-/// Where a store is, if it can be used.
-///
-/// # Errors
-/// [`Error::NotFound`], [`Error::NotSupported`] for what is not ours or locked.
-pub fn location(world: &World, key: StoreKey) -> Result<Location> {
-    let store = world
-        .stores
-        .get(&key)
-        .ok_or_else(|| Error::NotFound(format!("the store {key}")))?;
-    let name = format!("the store {:?}", store.name);
-    check_usable(store, &name)?;
-    let device = device(world, store.device)?;
-    Ok(Location {
-        node: PathBuf::from(&device.node),
-        identity: identity(store.device, device),
-        fs_type: kernel_name(&device.filesystem_type).to_owned(),
-        fs_uuid: device.uuid.clone(),
-        name,
-    })
-}
-
-/// The store a session is in.
-///
-/// # Errors
-/// [`Error::NotFound`].
-pub fn store_of(world: &World, session: SessionKey) -> Result<StoreKey> {
-    let found = world.sessions.get(&session);
-    found
-        .map(|found| found.store)
-        .ok_or_else(|| Error::NotFound(format!("the session {session}")))
-}
-
-/// The session that is called `key` on the bus, among those of a store.
-///
-/// # Errors
-/// [`Error::NotFound`].
-pub fn session_id(saved: &Saved, device: DeviceId, key: SessionKey) -> Result<SessionId> {
-    let listed = saved.sessions.iter().map(|session| session.record.id);
-    let mut ids = listed.chain(saved.damaged.iter().map(|(id, _)| *id));
-    let is_meant = |id: &SessionId| {
-        SessionKey::new(id) == key || SessionKey::new(format!("{id} on {device}")) == key
-    };
-    ids.find(is_meant)
-        .ok_or_else(|| Error::NotFound(format!("the session {key}")))
-}
-
-fn device(world: &World, id: DeviceId) -> Result<&Device> {
-    world
-        .devices
-        .get(&id)
-        .ok_or_else(|| Error::NotFound(format!("the device {id}")))
-}
-
-fn identity(id: DeviceId, device: &Device) -> Identity {
-    Identity {
-        diskseq: id.diskseq,
-        devnum: device.devnum.into(),
-        size: device.size,
-    }
 }
 
 /// Like `/dev/sda (Kingston DataTraveler)`.
@@ -158,21 +92,6 @@ fn check_eligible(world: &World, id: DeviceId, mode: Mode) -> Result<()> {
     }
 }
 
-fn check_usable(store: &Store, name: &str) -> Result<()> {
-    if store.locked {
-        return Err(Error::NotSupported(format!(
-            "{name} is locked; unlock it first"
-        )));
-    }
-    if !store.foreign.is_empty() {
-        let whose = &store.foreign;
-        return Err(Error::NotSupported(format!(
-            "{name} is {whose}, to which nothing is written; prepare another medium"
-        )));
-    }
-    Ok(())
-}
-
 /// What would be lost with the stores on a device, by partition.
 fn stores_on(world: &World, id: DeviceId) -> Vec<(Option<u32>, Piece)> {
     let stores = world
@@ -208,11 +127,6 @@ fn stores_on(world: &World, id: DeviceId) -> Vec<(Option<u32>, Piece)> {
         std::iter::once(itself).chain(sessions)
     });
     pieces.collect()
-}
-
-/// udev and the kernel call NTFS by different names.
-fn kernel_name(fs_type: &str) -> &str {
-    if fs_type == "ntfs" { "ntfs3" } else { fs_type }
 }
 
 #[cfg(test)]
