@@ -22,7 +22,6 @@ mod own_saves;
 pub mod prepare;
 mod publish;
 pub mod save;
-mod saving;
 mod source;
 mod token;
 mod watch;

@@ -1,19 +1,19 @@
 //! What the bus can ask for.
 
+mod check;
+mod prepare;
+mod save;
+
 use std::time::Instant;
 
-use wendy_sys::{Cancel, DevNum, block::Identity};
+use wendy_sys::DevNum;
 
-use super::{
-    Engine, Error, Result, Token, Unwatched, eligible, gone, lookup, manage,
-    prepare::{self, PreparePlan, Target},
-    publish, save,
-};
+use super::{Engine, Error, Result, Unwatched, gone, lookup, manage};
 use crate::{
     jobs::{Fact, Facts, Failure, JobHandle, JobId, ObjectId, Operation, Request},
     model::{DeviceId, SessionKey, StoreKey},
     operations::{Caller, Operations, PrepareRequest, SaveRequest, UpperSpace},
-    stores::{OpenStore, Saved, shown},
+    stores::Saved,
 };
 
 impl Operations for Engine {
@@ -23,7 +23,7 @@ impl Operations for Engine {
         device: DeviceId,
         request: PrepareRequest,
     ) -> Result<(Facts, String), Failure> {
-        let request = prepare_request(request)?;
+        let request = prepare::understood(request)?;
         let (target, plan) = self.plan(device, &request)?;
         let facts = plan
             .facts()
@@ -43,7 +43,7 @@ impl Operations for Engine {
         device: DeviceId,
         request: PrepareRequest,
     ) -> Result<JobId, Failure> {
-        let request = prepare_request(request)?;
+        let request = prepare::understood(request)?;
         let (target, plan) = self.plan(device, &request)?;
         self.check_consent(caller, target.identity, &plan, request.token.as_ref())?;
         let objects = vec![ObjectId::Device(device.whole_disk())];
@@ -71,10 +71,7 @@ impl Operations for Engine {
         store: StoreKey,
         request: SaveRequest,
     ) -> Result<JobId, Failure> {
-        // What can be refused at once is, rather than by a job that fails.
-        let source = self.source.open()?;
-        let is_new = request.session.is_none();
-        save::check(&request.name, is_new, &request.exclude, &source)?;
+        self.check_save(&request)?;
         let device = self.device_of(store)?;
         let mut objects = vec![ObjectId::Store(store), ObjectId::Device(device)];
         objects.extend(request.session.map(ObjectId::Session));
@@ -171,83 +168,7 @@ impl Operations for Engine {
 }
 
 impl Engine {
-    fn plan(
-        &self,
-        device: DeviceId,
-        request: &prepare::PrepareRequest,
-    ) -> Result<(Target, PreparePlan)> {
-        let world = self.hub.snapshot();
-        let target = eligible::target(&world, device, request.mode)?;
-        let plan = prepare::plan(&target, request, &Cancel::new())?;
-        if plan.destroys() && eligible::is_built_in(&world, device) {
-            return Err(Error::SystemDisk(target.known.device));
-        }
-        Ok((target, plan))
-    }
-
-    fn check_consent(
-        &self,
-        caller: &Caller,
-        device: Identity,
-        plan: &PreparePlan,
-        token: Option<&Token>,
-    ) -> Result<()> {
-        match token {
-            _ if !plan.destroys() => Ok(()),
-            None => Err(Error::NeedsToken(plan.device.clone())),
-            Some(token) => {
-                self.tokens
-                    .redeem(token, &caller.bus_name, (device, plan), Instant::now())
-            }
-        }
-    }
-
-    fn run_prepare(
-        &self,
-        target: &Target,
-        request: &prepare::PrepareRequest,
-        plan: &PreparePlan,
-        job: &JobHandle,
-    ) -> Result<Facts> {
-        let prepared = prepare::prepare(target, request, plan, job)
-            .map_err(|error| error.about(&target.known.device))?;
-        let key = StoreKey::new(prepared.store);
-        let disk = DeviceId::disk(target.identity.diskseq);
-        publish::wait_until_seen(&self.hub, (key, disk), self.settle, job);
-        drop(prepared);
-        Ok(Facts::new().with("store", Fact::Object(Some(ObjectId::Store(key)))))
-    }
-
-    fn check_in(
-        &self,
-        (key, store): (StoreKey, &OpenStore),
-        device: DeviceId,
-        session: Option<SessionKey>,
-        job: &JobHandle,
-    ) -> Result<Facts> {
-        let saved = Saved::read(store.root())?;
-        let only = session
-            .map(|session| lookup::session_id(&saved, device, session))
-            .transpose()?;
-        let checked = manage::check(store, only, job)?;
-        let world = self.hub.snapshot();
-        let id = Some(store.record().id);
-        let sum = |count: fn(&manage::Checked) -> u64| checked.iter().map(count).sum::<u64>();
-        let sessions = checked.iter().map(|one| {
-            let session = shown::session_key(&world, (key, id), device, one.session);
-            Facts::new()
-                .with("session", Fact::Object(Some(ObjectId::Session(session))))
-                .with("state", one.verdict.as_str())
-                .with("damaged", one.damaged)
-        });
-        Ok(Facts::new()
-            .with("entries", sum(|one| one.entries))
-            .with("bytes", sum(|one| one.bytes))
-            .with("damaged", sum(|one| one.damaged))
-            .with("sessions", sessions.collect::<Vec<_>>()))
-    }
-
-    pub(super) fn device_of(&self, store: StoreKey) -> Result<DeviceId> {
+    fn device_of(&self, store: StoreKey) -> Result<DeviceId> {
         let world = self.hub.snapshot();
         let found = world.stores.get(&store).map(|store| store.device);
         found.ok_or_else(|| Error::NotFound(format!("the store {store}")))
@@ -282,23 +203,4 @@ impl Engine {
             .map(|device| (device.node.clone(), DevNum::new(device.devnum)))
             .collect()
     }
-}
-
-fn prepare_request(request: PrepareRequest) -> Result<prepare::PrepareRequest> {
-    let PrepareRequest {
-        mode,
-        name,
-        size,
-        filesystem,
-        token,
-    } = request;
-    let mode = mode.as_deref().unwrap_or("device").parse()?;
-    let token = token.filter(|token| !token.is_empty()).map(Token::from);
-    Ok(prepare::PrepareRequest {
-        mode,
-        name,
-        size,
-        filesystem,
-        token,
-    })
 }

@@ -2,8 +2,8 @@
 
 use std::time::Instant;
 
-use super::{Engine, Error, Result, Watch, lookup, publish, save};
 use crate::{
+    engine::{Engine, Error, Result, Watch, lookup, publish, save},
     jobs::{Fact, Facts, JobHandle, ObjectId},
     model::StoreKey,
     operations::SaveRequest,
@@ -11,6 +11,13 @@ use crate::{
 };
 
 impl Engine {
+    /// What can be refused at once is, rather than by a job that fails.
+    pub(super) fn check_save(&self, request: &SaveRequest) -> Result<()> {
+        let source = self.source.open()?;
+        let is_new = request.session.is_none();
+        save::check(&request.name, is_new, &request.exclude, &source)
+    }
+
     pub(super) fn plan_save_in(
         &self,
         key: StoreKey,
