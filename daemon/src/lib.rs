@@ -10,10 +10,12 @@
 //! - `run` is the life of the daemon from start to end.
 //! - `start` puts the rooms together; `config` reads the choices of the administrator.
 //! - `model` is the plain data everybody shares.
+//! - `clock` is the time of day.
 //!
 //! A line that copies files never learns what D-Bus is, a line that speaks D-Bus never opens a file.
 
 pub mod authority;
+mod clock;
 pub mod config;
 mod crowd;
 pub mod dbus;

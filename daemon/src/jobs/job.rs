@@ -5,7 +5,7 @@ use std::{
         Mutex, MutexGuard, PoisonError,
         atomic::{AtomicU64, Ordering::Relaxed},
     },
-    time::{Instant, SystemTime, UNIX_EPOCH},
+    time::Instant,
 };
 
 use wendy_sys::Cancel;
@@ -14,6 +14,7 @@ use super::{
     DeviceId, Failure, FailureKind, JobId, JobState, JobView, KEEP_FINISHED, ObjectId, Operation,
     Outcome, Phase, Request,
 };
+use crate::clock;
 
 #[derive(Debug)]
 pub(super) struct Job {
@@ -69,7 +70,7 @@ impl Job {
         Job {
             id,
             request,
-            started: unix_now(),
+            started: clock::now(),
             cancel: Cancel::new(),
             bytes: Counter::default(),
             entries: Counter::default(),
@@ -243,13 +244,6 @@ impl Status {
     }
 }
 
-fn unix_now() -> i64 {
-    let since = SystemTime::now()
-        .duration_since(UNIX_EPOCH)
-        .unwrap_or_default();
-    i64::try_from(since.as_secs()).unwrap_or(i64::MAX)
-}
-
 /// Bytes per second; 0 until there is enough to judge by.
 fn rate(bytes: u64, since: Instant) -> u64 {
     let millis = u64::try_from(since.elapsed().as_millis()).unwrap_or(u64::MAX);
@@ -264,5 +258,5 @@ fn expected_end(done: u64, total: u64, rate: u64) -> i64 {
     if rate == 0 || total <= done {
         return 0;
     }
-    unix_now().saturating_add(i64::try_from((total - done) / rate).unwrap_or(i64::MAX))
+    clock::now().saturating_add(i64::try_from((total - done) / rate).unwrap_or(i64::MAX))
 }

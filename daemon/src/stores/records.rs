@@ -1,9 +1,6 @@
 //! Reading and writing the records of a store.
 
-use std::{
-    os::fd::BorrowedFd,
-    time::{SystemTime, UNIX_EPOCH},
-};
+use std::os::fd::BorrowedFd;
 
 use wendy_store::{
     GenerationRecord, RecordError, SessionRecord, StoreId, StoreRecord, info, layout,
@@ -11,14 +8,6 @@ use wendy_store::{
 use wendy_sys::{Errno, dir};
 
 use crate::error::{During, Error, Result};
-
-/// The clock as records keep it: seconds since 1970.
-pub fn now() -> i64 {
-    let since = SystemTime::now()
-        .duration_since(UNIX_EPOCH)
-        .unwrap_or_default();
-    i64::try_from(since.as_secs()).unwrap_or(i64::MAX)
-}
 
 /// Reads the marker in the root of a store. `fallback` is who it is if the marker does not say.
 ///

@@ -13,6 +13,7 @@ use wendy_sys::{
 
 use super::{Work, writing};
 use crate::{
+    clock,
     error::{During, Result},
     jobs::Phase,
     patience::{FOR_DEVICE, patiently},
@@ -144,7 +145,7 @@ pub(super) fn write_marker(root: &DetachedMount, record: &StoreRecord) -> Result
 impl Work<'_> {
     /// The record of the store; `image` names the file that holds it, in the marker beside it.
     pub(super) fn record(&self, image: Option<&str>) -> StoreRecord {
-        let mut record = StoreRecord::new(self.store, self.plan.name.clone(), records::now());
+        let mut record = StoreRecord::new(self.store, self.plan.name.clone(), clock::now());
         record.image = image.map(str::to_owned);
         record
     }

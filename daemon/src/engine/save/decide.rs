@@ -7,8 +7,9 @@ use wendy_store::{Generation, Name, SessionId, SessionRecord};
 
 use super::{Context, SavePlan, SaveRequest, Way, exclude, generation};
 use crate::{
+    clock,
     engine::{Error, Result, source::StartedFrom},
-    stores::{Saved, StoredSession, links, records, sessions},
+    stores::{Saved, StoredSession, links, sessions},
 };
 
 /// Plans a save, after having looked at the upper layer as closely as `look` says.
@@ -69,7 +70,7 @@ fn record(
             name,
             source.stack,
             source.base.clone(),
-            records::now(),
+            clock::now(),
         ));
     };
     let mut record = old.clone();

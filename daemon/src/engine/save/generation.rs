@@ -12,6 +12,7 @@ use super::{
     making::{self, MANIFEST},
 };
 use crate::{
+    clock,
     error::{During, Result, os},
     jobs::Phase,
     stores::{leftovers, links, records, sessions},
@@ -73,7 +74,7 @@ pub(super) fn checkpoint(
     let dir = sessions::open_generation(session.as_fd(), generation)?;
     let total = plan.forecast.total;
     let mut record = records::read_generation(dir.as_fd(), "the running session")?;
-    record.saved = records::now();
+    record.saved = clock::now();
     (record.size, record.files, record.entries) = (total.bytes, total.files, total.entries);
     record.kernel = kernel::release();
     record.consistency = Consistency::CrashConsistent;

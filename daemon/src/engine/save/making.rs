@@ -14,6 +14,7 @@ use wendy_sys::{dir, kernel, step};
 
 use super::{Context, SavePlan, Way};
 use crate::{
+    clock,
     error::{During, Result},
     jobs::Phase,
     stores::{links, records, sessions},
@@ -164,7 +165,7 @@ impl Making<'_> {
                 Consistency::CrashConsistent
             },
         };
-        let record = GenerationRecord::new(self.plan.next, records::now(), facts);
+        let record = GenerationRecord::new(self.plan.next, clock::now(), facts);
         records::write_generation(generation.as_fd(), &record)?;
         Ok(record)
     }

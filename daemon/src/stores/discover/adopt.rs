@@ -12,7 +12,7 @@ use wendy_sys::{
     mount::{DetachedMount, MountFlags, of_device, syncfs},
 };
 
-use crate::devices::Content;
+use crate::{clock, devices::Content};
 
 /// What an adopted medium is called: it has no name of its own, only a label for machines.
 const NAME: &str = "Ubuntu live session";
@@ -38,7 +38,7 @@ pub enum AdoptError {
 /// [`AdoptError`]; the medium is then as it was.
 pub fn adopt(device: &BlockDevice, content: &Content) -> Result<(), AdoptError> {
     let name = Name::new(NAME).map_err(wendy_store::RecordError::from)?;
-    let record = StoreRecord::new(StoreId::derived(&content.uuid), name, now());
+    let record = StoreRecord::new(StoreId::derived(&content.uuid), name, clock::now());
     let marker = record.render()?;
     let root = of_device(&content.fs_type, device, &[], MountFlags::STORE)?;
     check_layout(&root)?;
@@ -59,11 +59,4 @@ fn check_layout(root: &DetachedMount) -> Result<(), AdoptError> {
     } else {
         Err(AdoptError::Changed)
     }
-}
-
-fn now() -> i64 {
-    let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
-    since.map_or(0, |since| {
-        i64::try_from(since.as_secs()).unwrap_or(i64::MAX)
-    })
 }
