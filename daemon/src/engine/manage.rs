@@ -117,11 +117,11 @@ fn refuse_running(
 /// A damaged session can be deleted, one that only a newer wendy understands cannot.
 fn refuse_newer(saved: &Saved, id: SessionId) -> Result<()> {
     match saved.get(id) {
-        Ok(session) if session.record.format.writable().is_err() => Err(Error::NewerFormat {
-            what: format!("the session {:?}", session.record.name.as_str()),
-            format: session.record.format.number(),
-        }),
-        Ok(_) | Err(Error::Corrupt { .. }) => Ok(()),
+        Ok(session) => {
+            let what = format!("the session {:?}", session.record.name.as_str());
+            records::check_format(session.record.format, &what)
+        }
+        Err(Error::Corrupt { .. }) => Ok(()),
         Err(error) => Err(error),
     }
 }

@@ -194,12 +194,7 @@ impl OpenStore {
     /// [`Error::ReadOnly`], [`Error::Failing`] and [`Error::NewerFormat`].
     pub fn check_writable(&self) -> Result<()> {
         let name = format!("the store {:?}", self.record.name.as_str());
-        if self.record.format.writable().is_err() {
-            return Err(Error::NewerFormat {
-                what: name,
-                format: self.record.format.number(),
-            });
-        }
+        records::check_format(self.record.format, &name)?;
         let what = "opening the store for writing";
         let stat = fstatvfs(&self.root).map_err(os(what)).during(what)?;
         match stat.f_flag.contains(StatVfsMountFlags::RDONLY) {

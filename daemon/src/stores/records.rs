@@ -3,7 +3,7 @@
 use std::os::fd::BorrowedFd;
 
 use wendy_store::{
-    GenerationRecord, RecordError, SessionRecord, StoreId, StoreRecord, info, layout,
+    Format, GenerationRecord, RecordError, SessionRecord, StoreId, StoreRecord, info, layout,
 };
 use wendy_sys::{Errno, dir};
 
@@ -72,6 +72,14 @@ pub fn write_generation(generation: BorrowedFd<'_>, record: &GenerationRecord) -
     )
 }
 
+/// Refuses to change what a newer wendy has written.
+///
+/// # Errors
+/// [`Error::NewerFormat`].
+pub fn check_format(format: Format, what: &str) -> Result<()> {
+    format.writable().map_err(|error| unwritable(what, &error))
+}
+
 fn read(dir: BorrowedFd<'_>, path: &str, what: &str) -> Result<Vec<u8>> {
     dir::read_small(dir, path, info::MAX_BYTES).map_err(|error| match error.errno() {
         Some(Errno::NOENT | Errno::NOTDIR) => Error::NotFound(format!("the record of {what}")),
@@ -89,14 +97,18 @@ fn write(
     rendered: std::result::Result<Vec<u8>, RecordError>,
     what: &str,
 ) -> Result<()> {
-    let bytes = rendered.map_err(|error| match error {
+    let bytes = rendered.map_err(|error| unwritable(what, &error))?;
+    dir::write_atomic(dir, layout::RECORD, &bytes, 0o644).during("writing a record")
+}
+
+fn unwritable(what: &str, error: &RecordError) -> Error {
+    match *error {
         RecordError::Newer { found } => Error::NewerFormat {
             what: what.to_owned(),
             format: found,
         },
-        other => corrupt(what, &other),
-    })?;
-    dir::write_atomic(dir, layout::RECORD, &bytes, 0o644).during("writing a record")
+        _ => corrupt(what, error),
+    }
 }
 
 fn corrupt(what: &str, error: &RecordError) -> Error {

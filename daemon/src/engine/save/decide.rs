@@ -9,7 +9,7 @@ use super::{Context, SavePlan, SaveRequest, Way, exclude, generation};
 use crate::{
     clock,
     engine::{Error, Result, source::StartedFrom},
-    stores::{Saved, StoredSession, links, sessions},
+    stores::{Saved, StoredSession, links, records, sessions},
 };
 
 /// Plans a save, after having looked at the upper layer as closely as `look` says.
@@ -78,13 +78,8 @@ fn record(
         record.name = Name::new(request.name.as_str())?;
         saved.check_name(record.name.as_str(), Some(record.id))?;
     }
-    if record.format.writable().is_err() {
-        let what = format!("the session {:?}", old.name.as_str());
-        return Err(Error::NewerFormat {
-            what,
-            format: record.format.number(),
-        });
-    }
+    let what = format!("the session {:?}", old.name.as_str());
+    records::check_format(record.format, &what)?;
     let same_image = record.base == context.source.base && record.stack == context.source.stack;
     if same_image {
         Ok(record)
