@@ -104,7 +104,7 @@ impl Prober {
 pub fn is_readable(fs_type: &str) -> bool {
     matches!(fs_type, helper::MOUNTED | helper::MARKS)
         || ext4::reads(fs_type)
-        || mounted::kernel_type(fs_type).is_some()
+        || mounted::reads(fs_type)
 }
 
 impl Target<'_> {

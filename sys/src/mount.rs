@@ -133,6 +133,11 @@ pub fn detached(
     context.mount(flags)
 }
 
+/// The kernel's name for the filesystem that udev and libblkid call `fs_type`.
+pub fn kernel_name(fs_type: &str) -> &str {
+    if fs_type == "ntfs" { "ntfs3" } else { fs_type }
+}
+
 /// A second mount of the tree at `path` below `dir`, detached and with restrictions of its own.
 ///
 /// It shows the same files as the original, also those changed later. Mounts below the path are

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use wendy_store::SessionId;
-use wendy_sys::block::Identity;
+use wendy_sys::{block::Identity, mount};
 
 use super::{Error, Result};
 use crate::{
@@ -26,7 +26,7 @@ pub fn location(world: &World, key: StoreKey) -> Result<Location> {
     Ok(Location {
         node: PathBuf::from(&device.node),
         identity: identity(store.device, device),
-        fs_type: kernel_name(&device.filesystem_type).to_owned(),
+        fs_type: mount::kernel_name(&device.filesystem_type).to_owned(),
         fs_uuid: device.uuid.clone(),
         name,
     })
@@ -90,9 +90,4 @@ fn check_usable(store: &Store, name: &str) -> Result<()> {
         )));
     }
     Ok(())
-}
-
-/// udev and the kernel call NTFS by different names.
-fn kernel_name(fs_type: &str) -> &str {
-    if fs_type == "ntfs" { "ntfs3" } else { fs_type }
 }

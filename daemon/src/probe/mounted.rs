@@ -17,7 +17,7 @@ use wendy_sys::{
     Errno,
     block::BlockDevice,
     dir::{entries, open_beneath},
-    mount::{DetachedMount, MountFlags, of_device, space},
+    mount::{DetachedMount, MountFlags, kernel_name, of_device, space},
 };
 
 use super::{
@@ -28,26 +28,28 @@ use super::{
 /// Mount parameters: names and values.
 type Parameters = &'static [(&'static str, Option<&'static str>)];
 
-/// Filesystems that are mounted for a look: their names for libblkid and for the kernel, and what
-/// keeps each from replaying a journal, which would write to the medium even though it is mounted
-/// read-only (btrfs(5), xfs(5)).
-const READ_BY_KERNEL: [(&str, &str, Parameters); 8] = [
-    ("vfat", "vfat", &[]),
-    ("exfat", "exfat", &[]),
-    ("ntfs", "ntfs3", &[]),
-    ("btrfs", "btrfs", &[("rescue", Some("nologreplay"))]),
-    ("xfs", "xfs", &[("norecovery", None), ("nouuid", None)]),
-    ("iso9660", "iso9660", &[]),
-    ("squashfs", "squashfs", &[]),
-    ("erofs", "erofs", &[]),
+/// Filesystems that are mounted for a look, as libblkid names them, and what keeps each from
+/// replaying a journal, which would write to the medium even though it is mounted read-only
+/// (btrfs(5), xfs(5)).
+const READ_BY_KERNEL: [(&str, Parameters); 8] = [
+    ("vfat", &[]),
+    ("exfat", &[]),
+    ("ntfs", &[]),
+    ("btrfs", &[("rescue", Some("nologreplay"))]),
+    ("xfs", &[("norecovery", None), ("nouuid", None)]),
+    ("iso9660", &[]),
+    ("squashfs", &[]),
+    ("erofs", &[]),
 ];
 
-/// The kernel's name for a filesystem that may be mounted for a look.
-pub fn kernel_type(fs_type: &str) -> Option<&'static str> {
-    READ_BY_KERNEL
-        .iter()
-        .find(|(name, ..)| *name == fs_type)
-        .map(|(_, kernel, _)| *kernel)
+/// Whether a filesystem may be mounted for a look.
+pub fn reads(fs_type: &str) -> bool {
+    parameters(fs_type).is_some()
+}
+
+fn parameters(fs_type: &str) -> Option<Parameters> {
+    let known = READ_BY_KERNEL.iter().find(|(name, _)| *name == fs_type);
+    known.map(|(_, parameters)| *parameters)
 }
 
 /// How long somebody who has it mounted for writing, where we do not see it, may take to unmount
@@ -67,13 +69,12 @@ pub struct MountedTree<R>(R);
 impl MountedTree<DetachedMount> {
     /// Mounts the filesystem on `device`.
     pub fn mount(fs_type: &str, device: &BlockDevice) -> anyhow::Result<Self> {
-        let known = READ_BY_KERNEL.iter().find(|(name, ..)| *name == fs_type);
-        let Some((_, kernel_type, params)) = known else {
+        let Some(params) = parameters(fs_type) else {
             anyhow::bail!("filesystems of type {fs_type} are not mounted for a look");
         };
         let deadline = Instant::now() + PATIENCE;
         loop {
-            match of_device(kernel_type, device, params, MountFlags::UNTRUSTED) {
+            match of_device(kernel_name(fs_type), device, params, MountFlags::UNTRUSTED) {
                 Ok(mount) => return Ok(Self(mount)),
                 Err(error) if is_busy(&error) && Instant::now() < deadline => sleep(PAUSE),
                 Err(error) => return Err(error.into()),

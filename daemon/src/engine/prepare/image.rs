@@ -164,11 +164,9 @@ fn publish(work: &Work<'_>, root: &DetachedMount) -> Result<()> {
     format::write_marker(root, &work.record(Some(image)))
 }
 
-/// The filesystem that would hold the image, if it can. udev and blkid call the driver of NTFS by
-/// another name than the kernel does.
+/// The filesystem that would hold the image, if it can.
 fn holder(found: &Found) -> Option<&'static str> {
-    let fs_type = found.content.as_ref()?.fs_type.as_str();
-    let fs_type = if fs_type == "ntfs" { "ntfs3" } else { fs_type };
+    let fs_type = mount::kernel_name(&found.content.as_ref()?.fs_type);
     HOLDERS.into_iter().find(|holder| *holder == fs_type)
 }
 
