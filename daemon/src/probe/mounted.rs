@@ -8,8 +8,7 @@ use std::{
         unix::ffi::OsStrExt,
     },
     path::Path,
-    thread::sleep,
-    time::{Duration, Instant},
+    time::Duration,
 };
 
 use rustix::fs::{AtFlags, FileType, OFlags, readlinkat, statat};
@@ -24,6 +23,7 @@ use super::{
     report::{Kind, Space},
     tree::{TooLarge, Tree},
 };
+use crate::patience::patiently;
 
 /// Mount parameters: names and values.
 type Parameters = &'static [(&'static str, Option<&'static str>)];
@@ -54,8 +54,7 @@ fn parameters(fs_type: &str) -> Option<Parameters> {
 
 /// How long somebody who has it mounted for writing, where we do not see it, may take to unmount
 /// it: such a mount and a read-only one exclude each other.
-const PATIENCE: Duration = Duration::from_secs(3);
-const PAUSE: Duration = Duration::from_millis(20);
+const FOR_OTHERS: Duration = Duration::from_secs(3);
 
 /// Whether an error says that somebody has the filesystem mounted for writing.
 pub fn is_busy(error: &wendy_sys::Error) -> bool {
@@ -72,14 +71,9 @@ impl MountedTree<DetachedMount> {
         let Some(params) = parameters(fs_type) else {
             anyhow::bail!("filesystems of type {fs_type} are not mounted for a look");
         };
-        let deadline = Instant::now() + PATIENCE;
-        loop {
-            match of_device(kernel_name(fs_type), device, params, MountFlags::UNTRUSTED) {
-                Ok(mount) => return Ok(Self(mount)),
-                Err(error) if is_busy(&error) && Instant::now() < deadline => sleep(PAUSE),
-                Err(error) => return Err(error.into()),
-            }
-        }
+        let (name, flags) = (kernel_name(fs_type), MountFlags::UNTRUSTED);
+        let mounted = patiently(FOR_OTHERS, || of_device(name, device, params, flags));
+        Ok(Self(mounted?))
     }
 }
 
