@@ -4,7 +4,10 @@
 //! holds its disk; what a device is made of is held by it; a file or device that a loop device
 //! shows is held by that. Whoever cannot be named here is still found by the exclusive open before any write.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    borrow::Cow,
+    collections::{BTreeMap, BTreeSet},
+};
 
 use wendy_sys::{DevNum, mountinfo::Mount};
 
@@ -84,58 +87,87 @@ fn is_relative(device: &BlockFacts, other: &BlockFacts) -> bool {
         && (device.name == device.disk || other.name == other.disk)
 }
 
+/// The use of a device itself, whatever becomes of its disk and its partitions.
 fn direct(device: &BlockFacts, devices: &[BlockFacts], users: Users<'_>) -> Usage {
-    let mut usage = Usage::default();
+    let (running, places) = (users.running, places_of(device, users.mounts));
+    let is_at = |wanted: &[&str]| places.iter().any(|at| wanted.contains(&at.as_ref()));
+    let swap = used_as_swap(device, users.swaps);
+    let is_system = is_at(&SYSTEM_MOUNTS) || running.system.contains(&device.devnum);
+    let system = is_system || swap.is_some();
+    let boot_medium = is_at(&BOOT_MOUNTS) || running.boot_medium.contains(&device.devnum);
+    let mut by = mounted(&places);
+    by.extend(swap);
+    by.extend(part_of(device, devices));
+    if by.is_empty() {
+        by.extend(part_of_unknown(device));
+    }
+    by.extend(shown_by(device, devices, users.mounts));
+    if by.is_empty() {
+        by.extend(unseen(device, system || boot_medium));
+    }
+    Usage {
+        by,
+        system,
+        boot_medium,
+    }
+}
+
+fn places_of<'a>(device: &BlockFacts, mounts: &'a [Mount]) -> BTreeSet<Cow<'a, str>> {
+    let own = mounts.iter().filter(|mount| is_of(mount, device));
+    own.map(|mount| mount.mount_point.to_string_lossy())
+        .collect()
+}
+
+fn mounted(places: &BTreeSet<Cow<'_, str>>) -> Vec<String> {
+    let named = places.iter().take(MAX_NAMED);
+    named
+        .map(|at| format!("mounted at {}", shown(at)))
+        .collect()
+}
+
+fn used_as_swap(device: &BlockFacts, swaps: &[String]) -> Option<String> {
     let node = device.node();
-    let mounts: BTreeSet<_> = users
-        .mounts
+    let is_swap = swaps.iter().any(|swap| node.as_os_str() == swap.as_str());
+    is_swap.then(|| "used as swap".to_owned())
+}
+
+/// The devices that are made of this one.
+fn part_of(device: &BlockFacts, devices: &[BlockFacts]) -> Vec<String> {
+    let holders = devices
         .iter()
-        .filter(|mount| is_of(mount, device))
-        .map(|mount| mount.mount_point.to_string_lossy())
-        .collect();
-    let has = |places: &[&str]| mounts.iter().any(|place| places.contains(&place.as_ref()));
-    usage.system = has(&SYSTEM_MOUNTS) || users.running.system.contains(&device.devnum);
-    usage.boot_medium = has(&BOOT_MOUNTS) || users.running.boot_medium.contains(&device.devnum);
-    usage.by.extend(
-        mounts
-            .iter()
-            .take(MAX_NAMED)
-            .map(|at| format!("mounted at {}", shown(at))),
-    );
-    if users
-        .swaps
-        .iter()
-        .any(|swap| node.as_os_str() == swap.as_str())
-    {
-        usage.by.push("used as swap".to_owned());
-        usage.system = true;
-    }
-    for holder in devices
-        .iter()
-        .filter(|holder| device.holders.contains(&holder.name))
-    {
-        usage.by.push(format!("part of {}", title(holder)));
-    }
-    if usage.by.is_empty() && !device.holders.is_empty() {
-        usage
-            .by
-            .push(format!("part of {}", device.holders.join(", ")));
-    }
-    for user in devices {
+        .filter(|holder| device.holders.contains(&holder.name));
+    holders
+        .map(|holder| format!("part of {}", title(holder)))
+        .collect()
+}
+
+/// Holders of which nothing but the names is known.
+fn part_of_unknown(device: &BlockFacts) -> Option<String> {
+    let is_held = !device.holders.is_empty();
+    is_held.then(|| format!("part of {}", device.holders.join(", ")))
+}
+
+/// The loop devices that show this one or a file on it.
+fn shown_by(device: &BlockFacts, devices: &[BlockFacts], mounts: &[Mount]) -> Vec<String> {
+    let reason = |user: &BlockFacts| {
         if is_behind(device, user) {
-            usage.by.push(format!("attached as {}", user.name));
-        } else if holds_file_of(device, user, users.mounts) {
-            let reason = format!("holding the file behind {}", user.name);
-            usage.by.push(reason);
+            Some(format!("attached as {}", user.name))
+        } else if holds_file_of(device, user, mounts) {
+            Some(format!("holding the file behind {}", user.name))
+        } else {
+            None
         }
+    };
+    devices.iter().filter_map(reason).collect()
+}
+
+/// Why a device is in use of which no user was found.
+fn unseen(device: &BlockFacts, is_needed: bool) -> Option<String> {
+    if device.in_mounted_btrfs {
+        Some("part of a mounted btrfs".to_owned())
+    } else {
+        is_needed.then(|| "needed by the running system".to_owned())
     }
-    if usage.by.is_empty() && device.in_mounted_btrfs {
-        usage.by.push("part of a mounted btrfs".to_owned());
-    }
-    if usage.by.is_empty() && (usage.system || usage.boot_medium) {
-        usage.by.push("needed by the running system".to_owned());
-    }
-    usage
 }
 
 /// btrfs reports device numbers of its own, so its source is compared as well.
