@@ -4,6 +4,7 @@
 //! it is followed by name from outside. Records are read with limits and written as a whole, and
 //! everything a medium says is checked before it is believed.
 
+mod attach;
 pub mod detour;
 pub mod discover;
 pub mod leftovers;

@@ -5,21 +5,20 @@ use std::{
     path::PathBuf,
 };
 
-use rustix::fs::{FlockOperation, OFlags, StatVfsMountFlags, flock, fstat, fstatvfs};
+use rustix::fs::{StatVfsMountFlags, fstat, fstatvfs};
 use wendy_store::{StoreId, StoreRecord};
 use wendy_sys::{
-    DevNum, Errno,
-    block::{Access, BlockDevice, Identity},
-    dir,
-    loopdev::{Loop, LoopOptions},
+    DevNum,
+    block::{BlockDevice, Identity},
+    loopdev::Loop,
     mount::{self, DetachedMount, MountFlags, Space},
 };
 
-use super::{detour, records};
-use crate::{
-    error::{During, Error, Result, os},
-    patience::{FOR_DEVICE, FOR_LOCK, patiently},
+use super::{
+    attach::{self, Image},
+    detour, records,
 };
+use crate::error::{During, Error, Result, os};
 
 /// Where a store is.
 #[derive(Debug, Clone)]
@@ -50,13 +49,6 @@ pub struct OpenStore {
     lost: Option<String>,
 }
 
-/// The image file that a store lies in.
-#[derive(Debug)]
-struct Image {
-    _attached: Loop,
-    outer: DetachedMount,
-}
-
 impl OpenStore {
     /// Opens the store at `location`, to read and to write.
     ///
@@ -64,7 +56,18 @@ impl OpenStore {
     /// [`Error::Gone`], [`Error::Changed`], [`Error::Busy`] while somebody else works on it,
     /// [`Error::ReadOnly`], [`Error::Corrupt`].
     pub fn open(location: Location) -> Result<OpenStore> {
-        let device = open_device(&location)?;
+        let device = attach::open_device(&location)?;
+        let mut store = OpenStore::mount(device, location)?;
+        // Reports errors of the past, which nobody has asked for yet, so that later calls report
+        // those of what we write.
+        if let Err(error) = store.sync() {
+            tracing::warn!(%error, "earlier writes to the store had failed");
+            store.lost = Some(error.to_string());
+        }
+        Ok(store)
+    }
+
+    fn mount(device: BlockDevice, location: Location) -> Result<OpenStore> {
         let name = location.name.as_str();
         let read_only = device.read_only().during("opening the store")?;
         let flags = if read_only {
@@ -74,20 +77,20 @@ impl OpenStore {
         };
         let detour = detour::around(&device, read_only).during("opening the store")?;
         let outer = match &detour {
-            Some(attached) => mount_loop(&location.fs_type, attached, flags, name)?,
-            None => mount_device(&location.fs_type, &device, flags, name)?,
+            Some(attached) => attach::mount_loop(&location.fs_type, attached, flags, name)?,
+            None => attach::mount_device(&location.fs_type, &device, flags, name)?,
         };
         let fallback = StoreId::derived(&location.fs_uuid);
         let record = records::read_store(outer.as_fd(), fallback, name)?;
         let (root, record, image) = match record.image.clone() {
             None => (outer, record, None),
             Some(file) => {
-                let (root, image) = open_image(outer, &file, flags, name)?;
+                let (root, image) = attach::open_image(outer, &file, flags, name)?;
                 let record = records::read_store(root.as_fd(), fallback, name)?;
                 (root, record, Some(image))
             }
         };
-        let mut store = OpenStore {
+        Ok(OpenStore {
             root,
             record,
             image,
@@ -95,14 +98,7 @@ impl OpenStore {
             _detour: detour,
             device,
             lost: None,
-        };
-        // Reports errors of the past, which nobody has asked for yet, so that later calls report
-        // those of what we write.
-        if let Err(error) = store.sync() {
-            tracing::warn!(%error, "earlier writes to the store had failed");
-            store.lost = Some(error.to_string());
-        }
-        Ok(store)
+        })
     }
 
     /// The root directory.
@@ -203,106 +199,4 @@ impl OpenStore {
             false => Ok(()),
         }
     }
-}
-
-/// Opens and locks the device. The lock tells other programs of ours; within this daemon jobs that
-/// share a disk are kept apart before.
-fn open_device(location: &Location) -> Result<BlockDevice> {
-    let name = location.name.as_str();
-    let device =
-        BlockDevice::open(&location.node, Access::Read).map_err(|error| match error.errno() {
-            Some(Errno::NOENT | Errno::NXIO | Errno::NODEV) => Error::Gone(name.to_owned()),
-            _ => Error::System {
-                what: "opening the device".to_owned(),
-                source: error,
-            },
-        })?;
-    device
-        .verify(&location.identity)
-        .map_err(|_| Error::Changed(name.to_owned()))?;
-    lock(&device, name)?;
-    Ok(device)
-}
-
-fn lock(device: &BlockDevice, name: &str) -> Result<()> {
-    let what = "locking the store";
-    let exclusive = FlockOperation::NonBlockingLockExclusive;
-    match patiently(FOR_LOCK, || flock(device, exclusive).map_err(os(what))) {
-        Err(error) if error.errno() == Some(Errno::AGAIN) => Err(Error::Busy(name.to_owned())),
-        other => other.during(what),
-    }
-}
-
-fn mount_loop(
-    fs_type: &str,
-    attached: &Loop,
-    flags: MountFlags,
-    name: &str,
-) -> Result<DetachedMount> {
-    let device = BlockDevice::open(attached.node(), Access::Read).during("mounting the store")?;
-    mount_device(fs_type, &device, flags, name)
-}
-
-fn mount_device(
-    fs_type: &str,
-    device: &BlockDevice,
-    flags: MountFlags,
-    name: &str,
-) -> Result<DetachedMount> {
-    patiently(FOR_DEVICE, || mount::of_device(fs_type, device, &[], flags)).map_err(|error| {
-        match error.errno() {
-            Some(Errno::BUSY) => Error::InUse {
-                what: name.to_owned(),
-                by: "a mount of another kind".to_owned(),
-            },
-            Some(Errno::INVAL | Errno::UCLEAN) => Error::Corrupt {
-                what: name.to_owned(),
-                why: error.to_string(),
-            },
-            _ => Error::System {
-                what: "mounting the store".to_owned(),
-                source: error,
-            },
-        }
-    })
-}
-
-fn open_image(
-    outer: DetachedMount,
-    file: &str,
-    flags: MountFlags,
-    name: &str,
-) -> Result<(DetachedMount, Image)> {
-    let access = if flags.read_only {
-        OFlags::RDONLY
-    } else {
-        OFlags::RDWR
-    };
-    let backing = dir::open_beneath(&outer, file, access).map_err(|error| match error.errno() {
-        Some(Errno::NOENT) => Error::NotFound(format!("the image file of {name}")),
-        _ => Error::System {
-            what: "opening the image file".to_owned(),
-            source: error,
-        },
-    })?;
-    // Where the running system has the image attached, that device is used: two over one file
-    // would be two filesystems that know nothing of each other.
-    let options = LoopOptions {
-        read_only: flags.read_only,
-        // What is on it is shown already, with the stick.
-        locked: true,
-        ..LoopOptions::default()
-    };
-    let attached = match Loop::showing(backing.as_fd()).during("looking for the image")? {
-        Some(attached) => attached,
-        None => Loop::attach(backing.as_fd(), options).during("opening the image file")?,
-    };
-    let root = mount_loop("ext4", &attached, flags, name)?;
-    Ok((
-        root,
-        Image {
-            _attached: attached,
-            outer,
-        },
-    ))
 }
