@@ -64,7 +64,7 @@ pub struct Condition {
 /// One completed save of a session, told from those that other computers have made of it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct OwnSave {
-    /// Which one.
+    /// The number of its generation.
     pub generation: u32,
     /// When, seconds since 1970.
     pub saved: i64,

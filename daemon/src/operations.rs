@@ -147,6 +147,6 @@ pub trait Operations: Send + Sync + std::fmt::Debug {
     fn upper_space(&self) -> UpperSpace;
 
     /// Looks at the running system again and updates the world: a full filesystem and a failing
-    /// medium make no event. Must not block, as before.
+    /// medium make no event. Must not block either.
     fn look_at_system(&self);
 }

@@ -54,7 +54,7 @@ pub trait LiveStack {
 pub struct Parts {
     /// How changes are kept.
     pub upper_kind: UpperKind,
-    /// Where.
+    /// Where they are.
     pub upper: Upper,
     /// The read-only layers, topmost first.
     pub layers: Vec<Layer>,
@@ -69,7 +69,7 @@ pub struct Live {
     pub stack: Stack,
     /// How it keeps changes.
     pub upper_kind: UpperKind,
-    /// Where.
+    /// Where they are.
     pub upper: Upper,
     /// The read-only layers, topmost first.
     pub layers: Vec<Layer>,

@@ -27,7 +27,8 @@ pub struct Watchers {
 /// Looks at the running system and at what is plugged in, and keeps looking.
 ///
 /// # Errors
-/// If the kernel or udev does not tell, or a thread cannot be had.
+/// If the kernel or udev cannot be asked, `wendy-probe` is not installed, or no thread can be
+/// started.
 pub fn start() -> anyhow::Result<(Rooms, Watchers)> {
     let config = Config::read(Path::new(config::PATH));
     let (hub, jobs) = (Hub::new(), Jobs::new());

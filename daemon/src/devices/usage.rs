@@ -79,8 +79,8 @@ pub fn usage(devices: &[BlockFacts], users: Users<'_>) -> BTreeMap<DevNum, Usage
     usages
 }
 
-/// A disk cannot be had while one of its partitions is in use, nor the other way round.
-/// Partitions of one disk do not stand in each other's way.
+/// A disk cannot be opened exclusively while one of its partitions is in use, nor the other way
+/// round. Partitions of one disk do not stand in each other's way.
 fn is_relative(device: &BlockFacts, other: &BlockFacts) -> bool {
     device.devnum != other.devnum
         && device.disk == other.disk

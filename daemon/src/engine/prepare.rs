@@ -126,7 +126,7 @@ struct Work<'a> {
 
 impl Target {
     /// Opens the device, which nobody else may use; nor can anybody begin to, unless it is given up
-    /// to be mounted by ourselves. Only the boot medium cannot be had alone.
+    /// to be mounted by ourselves. Only the boot medium cannot be opened exclusively.
     fn open(&self, mode: Mode) -> Result<BlockDevice> {
         if self.boot_medium {
             return self.open_with(Access::Write);

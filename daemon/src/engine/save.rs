@@ -53,9 +53,9 @@ pub struct SaveRequest {
 /// All that a save works with.
 #[derive(Debug, Clone, Copy)]
 pub struct Context<'a> {
-    /// Where to.
+    /// The store to save into.
     pub store: &'a OpenStore,
-    /// What.
+    /// The upper layer to save.
     pub source: &'a Source,
     /// What earlier saves remember.
     pub indexes: &'a Indexes,
@@ -121,7 +121,7 @@ pub fn plan(context: Context<'_>, request: &SaveRequest) -> Result<SavePlan> {
     Ok(plan)
 }
 
-/// Saves.
+/// Carries out what [`plan`] would say now.
 ///
 /// # Errors
 /// What [`plan`] refuses, [`Error::NoSpace`], and everything that can happen to a medium. The last

@@ -18,7 +18,7 @@ use crate::{
 /// A plan that people can read and programs can compare.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PreparePlan {
-    /// How.
+    /// How the device is turned into a store.
     pub mode: Mode,
     /// What the device is called, for people.
     pub device: String,
@@ -35,7 +35,7 @@ pub struct PreparePlan {
 }
 
 impl PreparePlan {
-    /// Decides.
+    /// Decides what becomes of what was found.
     ///
     /// # Errors
     /// Every reason why it cannot be done here, as far as it can be known before trying.

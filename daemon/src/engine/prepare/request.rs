@@ -57,7 +57,7 @@ impl fmt::Display for Mode {
 /// The options of a prepare.
 #[derive(Debug, Clone)]
 pub struct PrepareRequest {
-    /// How.
+    /// How the device is turned into a store.
     pub mode: Mode,
     /// What the store will be called.
     pub name: String,

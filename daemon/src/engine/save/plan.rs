@@ -22,7 +22,7 @@ pub struct SavePlan {
     pub record: SessionRecord,
     /// Whether the session is there already. What has no complete save is a leftover.
     pub exists: bool,
-    /// How.
+    /// How much of the upper layer is copied.
     pub way: Way,
     /// The generation that counts now.
     pub current: Option<Generation>,
