@@ -37,6 +37,33 @@ pub trait Word: Copy + PartialEq + 'static {
 mod tests {
     use super::*;
 
+    /// The words of an enumeration, and the check that each belongs to its value.
+    struct Enumeration {
+        words: Vec<&'static str>,
+        round_trip: fn(),
+    }
+
+    /// Every enumeration there is.
+    fn all() -> [Enumeration; 8] {
+        [
+            enumeration::<State>(),
+            enumeration::<StateReason>(),
+            enumeration::<Mode>(),
+            enumeration::<Problem>(),
+            enumeration::<SessionState>(),
+            enumeration::<JobState>(),
+            enumeration::<Operation>(),
+            enumeration::<Phase>(),
+        ]
+    }
+
+    fn enumeration<W: Word + std::fmt::Debug>() -> Enumeration {
+        Enumeration {
+            words: W::WORDS.iter().map(|(_, word)| *word).collect(),
+            round_trip: round_trip::<W>,
+        }
+    }
+
     fn round_trip<W: Word + std::fmt::Debug>() {
         for (value, word) in W::WORDS {
             assert_eq!(value.word(), *word);
@@ -47,30 +74,15 @@ mod tests {
 
     #[test]
     fn words_and_values_belong_together() {
-        round_trip::<State>();
-        round_trip::<Mode>();
-        round_trip::<JobState>();
-        round_trip::<Operation>();
-        round_trip::<Phase>();
-        round_trip::<Problem>();
-        round_trip::<SessionState>();
+        for enumeration in all() {
+            (enumeration.round_trip)();
+        }
     }
 
     #[test]
     fn every_word_is_documented_in_the_contract() {
         let contract: String = crate::INTERFACES.iter().map(|(_, xml)| *xml).collect();
-        let words = [State::WORDS.iter().map(|w| w.1).collect::<Vec<_>>()]
-            .into_iter()
-            .chain([
-                Mode::WORDS.iter().map(|w| w.1).collect(),
-                JobState::WORDS.iter().map(|w| w.1).collect(),
-                Operation::WORDS.iter().map(|w| w.1).collect(),
-                Phase::WORDS.iter().map(|w| w.1).collect(),
-                Problem::WORDS.iter().map(|w| w.1).collect(),
-                SessionState::WORDS.iter().map(|w| w.1).collect(),
-            ])
-            .flatten();
-        for word in words {
+        for word in all().into_iter().flat_map(|enumeration| enumeration.words) {
             assert!(contract.contains(&format!("\"{word}\"")), "{word}");
         }
     }
