@@ -131,6 +131,8 @@ fn stores_on(world: &World, id: DeviceId) -> Vec<(Option<u32>, Piece)> {
 
 #[cfg(test)]
 mod tests {
+    use wendy_dbus::words::Word;
+
     use super::*;
 
     const DISK: DeviceId = DeviceId {
@@ -185,15 +187,15 @@ mod tests {
                 .unwrap()
                 .boot_medium
         );
-        for mode in Mode::ALL {
+        for &(mode, word) in Mode::WORDS {
             let on_disk = refused(&world, DISK, mode);
             assert!(
                 mode == Mode::FreeSpace || matches!(on_disk, Some(Error::BootMedium(_))),
-                "{mode}"
+                "{word}"
             );
             assert!(
                 matches!(refused(&world, FIRST, mode), Some(Error::BootMedium(_))),
-                "{mode}"
+                "{word}"
             );
         }
         world.devices.get_mut(&FIRST).unwrap().boot_medium = false;
@@ -210,7 +212,7 @@ mod tests {
         world.devices.get_mut(&SECOND).unwrap().in_use_by = vec!["a mount at /mnt".to_owned()];
         for mode in [Mode::Device, Mode::FreeSpace] {
             let Some(Error::InUse { what, by }) = refused(&world, DISK, mode) else {
-                panic!("{mode}")
+                panic!("{mode:?}")
             };
             assert_eq!(
                 (what.as_str(), by.as_str()),

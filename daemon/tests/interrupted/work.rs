@@ -13,9 +13,13 @@ use nix::{
     },
     unistd::Pid,
 };
+use wendy_dbus::words::Word;
 use wendy_store::SessionId;
 use wendy_sys::failpoints;
-use wendyd::{engine::save::SaveRequest, stores::OpenStore};
+use wendyd::{
+    engine::{prepare::Mode, save::SaveRequest},
+    stores::OpenStore,
+};
 
 use crate::{bench::*, scene::Scene};
 
@@ -42,7 +46,8 @@ fn the_work_itself() {
 pub fn do_work(words: &[&str]) {
     match *words {
         ["prepare", node, mode] => {
-            prepare_as(&target(Path::new(node), None), mode.parse().unwrap()).unwrap()
+            let mode = Mode::from_word(mode).unwrap();
+            prepare_as(&target(Path::new(node), None), mode).unwrap()
         }
         ["save", node, live, session] => {
             let live = Live::at(PathBuf::from(live));

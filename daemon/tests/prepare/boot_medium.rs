@@ -100,7 +100,7 @@ fn nothing_else_is_done_to_it() {
         let refused = plan(&boot_medium(&stick), mode);
         assert!(
             matches!(refused, Err(Error::BootMedium(_))),
-            "{mode}: {refused:?}"
+            "{mode:?}: {refused:?}"
         );
     }
     assert!(read_at(stick.image(), 0, length) == before);

@@ -117,7 +117,7 @@ fn every_phase_that_writes_much_tells_how_far_it_is() {
             let told = heard.iter().find(|heard| heard.phase == phase).unwrap();
             assert!(
                 told.total > 0 && told.done == told.total,
-                "{mode}: {told:?}"
+                "{mode:?}: {told:?}"
             );
         }
     }
@@ -136,7 +136,7 @@ fn stopped_in_any_phase_it_leaves_no_store() {
             let stopped = prepare_watched(&stick, mode, &Recorder::stopping_in(phase));
             assert!(
                 matches!(stopped, Err(Error::Cancelled)),
-                "{mode} {phase:?}: {stopped:?}"
+                "{mode:?} {phase:?}: {stopped:?}"
             );
             check_no_store(&stick, mode);
             prepare_watched(&stick, mode, &Recorder::default()).unwrap();

@@ -2,12 +2,13 @@
 
 use std::time::Instant;
 
+use wendy_dbus::words::Word;
 use wendy_sys::{Cancel, block::Identity};
 
 use crate::{
     engine::{
         Engine, Error, Result, Token, eligible,
-        prepare::{self, PreparePlan, Target},
+        prepare::{self, Mode, PreparePlan, Target},
         publish,
     },
     jobs::{Fact, Facts, JobHandle, ObjectId},
@@ -24,7 +25,7 @@ pub(super) fn understood(request: PrepareRequest) -> Result<prepare::PrepareRequ
         filesystem,
         token,
     } = request;
-    let mode = mode.as_deref().unwrap_or("device").parse()?;
+    let mode = mode.as_deref().map_or(Ok(Mode::default()), known_mode)?;
     let token = token.filter(|token| !token.is_empty()).map(Token::from);
     Ok(prepare::PrepareRequest {
         mode,
@@ -33,6 +34,11 @@ pub(super) fn understood(request: PrepareRequest) -> Result<prepare::PrepareRequ
         filesystem,
         token,
     })
+}
+
+fn known_mode(word: &str) -> Result<Mode> {
+    Mode::from_word(word)
+        .ok_or_else(|| Error::NotSupported(format!("there is no way {word:?} to prepare a device")))
 }
 
 impl Engine {

@@ -3,6 +3,7 @@
 //! Pure: the same findings and the same request give the same plan, so a plan made again right
 //! before the work can be compared with the one that was agreed to.
 
+use wendy_dbus::words::Word;
 use wendy_store::{Name, Stack};
 
 use super::{
@@ -71,7 +72,7 @@ impl PreparePlan {
     /// The plan for the bus.
     pub fn facts(&self) -> Facts {
         Facts::new()
-            .with("mode", self.mode.as_str())
+            .with("mode", self.mode.word())
             .with("name", self.name.as_str())
             .with("filesystem", "ext4")
             .with("size", self.place.size)
