@@ -12,7 +12,7 @@ mod id;
 
 pub use hub::{Hub, Watcher};
 pub use id::{DeviceId, IdError, SessionKey, StoreKey};
-pub use wendy_dbus::words::{SessionState, State, StateReason as Reason};
+pub use wendy_dbus::words::{Problem, SessionState, State, StateReason as Reason};
 pub use wendy_store::{Stack, UpperKind};
 
 use wendy_store::GenerationRecord;
@@ -150,9 +150,8 @@ pub struct Store {
     pub free: u64,
     /// Sessions can be saved into it.
     pub writable: bool,
-    /// Why not, or why not all of it can be seen: `read-only`, `newer-format`, `corrupt`, `dirty`,
-    /// `unreadable`; empty when all is well.
-    pub problem: String,
+    /// Why not, or why not all of it can be seen; none when all is well.
+    pub problem: Option<Problem>,
     /// The session a stock image starts from this medium.
     pub default_session: Option<SessionKey>,
 }

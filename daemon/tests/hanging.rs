@@ -33,7 +33,7 @@ use wendy_sys::{
 };
 use wendyd::{
     devices::{Monitor, Running},
-    model::{DeviceId, Hub, Store, World},
+    model::{DeviceId, Hub, Problem, Store, World},
     probe::Prober,
     stores::discover::{Adoption, Discovery},
 };
@@ -174,8 +174,8 @@ fn a_stick_that_never_answers_holds_up_nobody() {
         store_on(world, dying.partition)
     });
     assert_eq!(
-        (store.problem.as_str(), store.writable),
-        ("unreadable", false)
+        (store.problem, store.writable),
+        (Some(Problem::Unreadable), false)
     );
     drop(monitor);
     drop(revived);

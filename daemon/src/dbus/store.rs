@@ -3,6 +3,7 @@
 use wendy_dbus::{
     Dict, Result,
     options::{CheckOptions, NoOptions, parse},
+    words::Word,
 };
 use zbus::{OwnedFd, OwnedObjectPath, interface, message::Header};
 
@@ -202,8 +203,8 @@ impl StoreObject {
     }
 
     #[zbus(property)]
-    fn problem(&self) -> String {
-        self.0.get().store.problem.clone()
+    fn problem(&self) -> &'static str {
+        self.0.get().store.problem.map_or("", Word::word)
     }
 
     #[zbus(property)]

@@ -30,7 +30,7 @@ use wendy_store::{
 use wendy_sys::tool::Tool;
 use wendyd::{
     devices::{Monitor, Running},
-    model::{Hub, SessionKey, SessionState, Store, StoreKey, StoreKind, World},
+    model::{Hub, Problem, SessionKey, SessionState, Store, StoreKey, StoreKind, World},
     probe::Prober,
     stores::discover::{Adoption, Discovery},
 };
@@ -163,12 +163,8 @@ fn a_store_comes_with_its_sessions_and_goes() {
         (StoreKind::Filesystem, "ext4")
     );
     assert_eq!(
-        (
-            store.writable,
-            store.problem.as_str(),
-            store.foreign.as_str()
-        ),
-        (true, "", "")
+        (store.writable, store.problem, store.foreign.as_str()),
+        (true, None, "")
     );
     assert_eq!(store.default_session, Some(SessionKey::new(session)));
     assert!(store.free > 0 && store.free < store.size);
@@ -278,10 +274,7 @@ fn a_store_in_a_file_is_found_through_its_filesystem() {
     let seen = |world: &World| store_on(world, &medium).filter(is_in_image);
     let (key, store) = daemon.eventually("store in a file", seen);
     assert_eq!(key, StoreKey::new(id));
-    assert_eq!(
-        (store.filesystem.as_str(), store.problem.as_str()),
-        ("ext4", "")
-    );
+    assert_eq!((store.filesystem.as_str(), store.problem), ("ext4", None));
     assert!(store.size < 5 << 20);
     drop(mounted);
     daemon.eventually("store that is not in use", |world| {
@@ -301,15 +294,15 @@ fn damaged_and_newer_stores_are_shown_and_not_writable() {
     });
     let (_, store) = daemon.store_on(&newer, is_called("Tomorrow"));
     assert_eq!(
-        (store.name.as_str(), store.problem.as_str()),
-        ("Tomorrow", "newer-format")
+        (store.name.as_str(), store.problem),
+        ("Tomorrow", Some(Problem::NewerFormat))
     );
     assert!(!store.writable);
     let damaged = Medium::ext4("writable", |root| {
         write(root.join(layout::MARKER), b"name=a\nname=b\n".to_vec());
     });
-    let (_, store) = daemon.store_on(&damaged, |store| store.problem == "corrupt");
-    assert_eq!((store.problem.as_str(), store.writable), ("corrupt", false));
+    let (_, store) = daemon.store_on(&damaged, |store| store.problem == Some(Problem::Corrupt));
+    assert!(!store.writable);
 }
 
 #[test]

@@ -157,7 +157,7 @@ fn found_store(device: DeviceId) -> Store {
         size: 0,
         free: 0,
         writable: true,
-        problem: String::new(),
+        problem: None,
         default_session: None,
     }
 }

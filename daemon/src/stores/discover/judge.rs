@@ -7,7 +7,7 @@ use wendy_store::{
 
 use crate::{
     devices::{Content, shown},
-    model::StoreKind,
+    model::{Problem, StoreKind},
     probe::{Report, SessionSeen, Space, Text},
 };
 
@@ -52,8 +52,8 @@ pub struct StoreSeen {
     pub space: Space,
     /// Sessions can be saved into it.
     pub writable: bool,
-    /// The word for why not, or why not all of it can be seen; empty if all is well.
-    pub problem: &'static str,
+    /// Why not, or why not all of it can be seen; none if all is well.
+    pub problem: Option<Problem>,
     /// What stock images start.
     pub default: Option<SessionId>,
     /// What is saved in it.
@@ -97,7 +97,7 @@ pub fn judge_unseen(surface: &Surface) -> Verdict {
         return Verdict::Store(Box::new(unreadable(
             surface,
             &Report::default(),
-            "unreadable",
+            Problem::Unreadable,
         )));
     }
     match recognise(surface, &Report::default()) {
@@ -159,7 +159,7 @@ fn is_adoptable(surface: &Surface, report: &Report) -> bool {
 fn store(surface: &Surface, report: &Report, marker: &Text) -> StoreSeen {
     let fallback = StoreId::derived(&surface.content.uuid);
     let Some(outer) = parse_store(marker, fallback) else {
-        return unreadable(surface, report, "corrupt");
+        return unreadable(surface, report, Problem::Corrupt);
     };
     let Some(file) = &outer.image else {
         return seen(surface, report, &outer, StoreKind::Filesystem);
@@ -174,7 +174,7 @@ fn store(surface: &Surface, report: &Report, marker: &Text) -> StoreSeen {
         });
     match inner {
         Some((report, record)) => seen(surface, report, &record, StoreKind::Image),
-        None => unreadable(surface, report, "corrupt"),
+        None => unreadable(surface, report, Problem::Corrupt),
     }
 }
 
@@ -189,15 +189,14 @@ fn seen(surface: &Surface, report: &Report, record: &StoreRecord, kind: StoreKin
     let default = report.default.as_deref().and_then(layout::parse_default);
     let (sessions, all_sound) = sessions(surface, report, kind, default);
     let problems = [
-        (record.format.writable().is_err(), "newer-format"),
-        (surface.read_only, "read-only"),
-        (report.needs_check, "dirty"),
-        (!all_sound || report.left_out, "corrupt"),
+        (record.format.writable().is_err(), Problem::NewerFormat),
+        (surface.read_only, Problem::ReadOnly),
+        (report.needs_check, Problem::Dirty),
+        (!all_sound || report.left_out, Problem::Corrupt),
     ];
     let problem = problems
         .into_iter()
-        .find(|(there, _)| *there)
-        .map_or("", |(_, word)| word);
+        .find_map(|(there, problem)| there.then_some(problem));
     StoreSeen {
         id: Some(record.id),
         name: record.name.to_string(),
@@ -214,7 +213,7 @@ fn seen(surface: &Surface, report: &Report, record: &StoreRecord, kind: StoreKin
     }
 }
 
-fn unreadable(surface: &Surface, report: &Report, problem: &'static str) -> StoreSeen {
+fn unreadable(surface: &Surface, report: &Report, problem: Problem) -> StoreSeen {
     StoreSeen {
         id: None,
         name: shown(&surface.content.label),
@@ -222,7 +221,7 @@ fn unreadable(surface: &Surface, report: &Report, problem: &'static str) -> Stor
         filesystem: shown(&surface.content.fs_type),
         space: report.space,
         writable: false,
-        problem,
+        problem: Some(problem),
         default: None,
         sessions: Vec::new(),
     }

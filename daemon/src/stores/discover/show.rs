@@ -72,7 +72,7 @@ fn show_store(
         size: seen.space.size,
         free: seen.space.free,
         writable: seen.writable,
-        problem: seen.problem.to_owned(),
+        problem: seen.problem,
         default_session: seen.default.map(session_key),
     };
     let sessions: Vec<_> = seen
@@ -132,7 +132,7 @@ fn foreign(world: &World, device: DeviceId, whose: &str) -> Store {
         size: known.size,
         free: 0,
         writable: false,
-        problem: String::new(),
+        problem: None,
         default_session: None,
     }
 }

@@ -72,7 +72,7 @@ fn store() -> Store {
         size: 1 << 30,
         free: 1 << 29,
         writable: true,
-        problem: String::new(),
+        problem: None,
         default_session: Some(SESSION),
     }
 }

@@ -78,7 +78,7 @@ fn a_store_is_shown_with_its_sessions() {
     );
     assert_eq!(
         (seen.writable, seen.problem, seen.default),
-        (true, "", Some(first))
+        (true, None, Some(first))
     );
     let [complete, begun] = &seen.sessions[..] else {
         panic!("{seen:?}")
@@ -99,17 +99,20 @@ fn what_is_wrong_is_named() {
         let seen = seen(surface, report);
         (seen.problem, seen.writable)
     };
-    assert_eq!(problem(&surface(), &good), ("", true));
+    assert_eq!(problem(&surface(), &good), (None, true));
     let protected = Surface {
         read_only: true,
         ..surface()
     };
-    assert_eq!(problem(&protected, &good), ("read-only", false));
+    assert_eq!(problem(&protected, &good), (Some(Problem::ReadOnly), false));
     let newer = Report {
         marker: text(b"name=x\nformat=2\n".to_vec()),
         ..good.clone()
     };
-    assert_eq!(problem(&surface(), &newer), ("newer-format", false));
+    assert_eq!(
+        problem(&surface(), &newer),
+        (Some(Problem::NewerFormat), false)
+    );
     for damaged in [
         &b"name=\n"[..],
         b"",
@@ -123,7 +126,7 @@ fn what_is_wrong_is_named() {
         };
         assert_eq!(
             problem(&surface(), &report),
-            ("corrupt", false),
+            (Some(Problem::Corrupt), false),
             "{damaged:?}"
         );
     }
@@ -131,12 +134,12 @@ fn what_is_wrong_is_named() {
         needs_check: true,
         ..good.clone()
     };
-    assert_eq!(problem(&surface(), &dirty), ("dirty", true));
+    assert_eq!(problem(&surface(), &dirty), (Some(Problem::Dirty), true));
     let large = Report {
         marker: Some(Text::TooLarge),
         ..good.clone()
     };
-    assert_eq!(problem(&surface(), &large), ("corrupt", false));
+    assert_eq!(problem(&surface(), &large), (Some(Problem::Corrupt), false));
 }
 
 #[test]
@@ -157,7 +160,10 @@ fn a_damaged_session_is_not_shown_but_told() {
             ..Report::default()
         };
         let seen = seen(&surface(), &report);
-        assert_eq!((seen.problem, seen.sessions.len()), ("corrupt", 1));
+        assert_eq!(
+            (seen.problem, seen.sessions.len()),
+            (Some(Problem::Corrupt), 1)
+        );
     }
     let mut early = session(None);
     early.record = None;
@@ -166,7 +172,7 @@ fn a_damaged_session_is_not_shown_but_told() {
         sessions: vec![early],
         ..Report::default()
     };
-    assert_eq!(seen(&surface(), &report).problem, "");
+    assert_eq!(seen(&surface(), &report).problem, None);
 }
 
 #[test]
@@ -192,7 +198,7 @@ fn a_store_in_a_file_must_be_the_one_that_is_named() {
             ..outer.clone()
         },
     );
-    assert_eq!((found.kind, found.problem), (StoreKind::Image, ""));
+    assert_eq!((found.kind, found.problem), (StoreKind::Image, None));
     for other in [image("writable"), None] {
         let found = seen(
             &surface(),
@@ -201,7 +207,10 @@ fn a_store_in_a_file_must_be_the_one_that_is_named() {
                 ..outer.clone()
             },
         );
-        assert_eq!((found.problem, found.writable), ("corrupt", false));
+        assert_eq!(
+            (found.problem, found.writable),
+            (Some(Problem::Corrupt), false)
+        );
     }
 }
 
@@ -255,7 +264,10 @@ fn what_cannot_be_read_is_named_from_outside() {
     let Verdict::Store(seen) = judge_unseen(&surface()) else {
         panic!("not ours")
     };
-    assert_eq!((seen.problem, seen.writable), ("unreadable", false));
+    assert_eq!(
+        (seen.problem, seen.writable),
+        (Some(Problem::Unreadable), false)
+    );
     let mut tails = surface();
     tails.content.partition_name = "TailsData".into();
     assert!(matches!(judge_unseen(&tails), Verdict::Foreign(whose) if whose.contains("Tails")));

@@ -31,7 +31,7 @@ fn store(id: Option<StoreId>) -> Verdict {
         filesystem: "ext4".into(),
         space: Space::default(),
         writable: true,
-        problem: "",
+        problem: None,
         default: None,
         sessions: Vec::new(),
     }))
