@@ -12,7 +12,7 @@ mod id;
 
 pub use hub::{Hub, Watcher};
 pub use id::{DeviceId, IdError, SessionKey, StoreKey};
-pub use wendy_dbus::words::{Problem, SessionState, State, StateReason as Reason};
+pub use wendy_dbus::words::{Problem, SessionState, State, StateReason as Reason, StoreKind};
 pub use wendy_store::{Stack, UpperKind};
 
 use wendy_store::GenerationRecord;
@@ -154,28 +154,6 @@ pub struct Store {
     pub problem: Option<Problem>,
     /// The session a stock image starts from this medium.
     pub default_session: Option<SessionKey>,
-}
-
-/// How a store lies on its device.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum StoreKind {
-    /// The device's own filesystem.
-    Filesystem,
-    /// In an image file on another filesystem.
-    Image,
-    /// Inside an encrypted volume.
-    Encrypted,
-}
-
-impl StoreKind {
-    /// The word used on the bus.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            StoreKind::Filesystem => "filesystem",
-            StoreKind::Image => "image",
-            StoreKind::Encrypted => "encrypted",
-        }
-    }
 }
 
 /// One saved state of a live system.

@@ -41,7 +41,7 @@ pub struct Facts {
 pub struct CheckedSession {
     /// The session object.
     pub session: OwnedObjectPath,
-    /// `complete`, `damaged` or `incomplete`.
+    /// What it is, a word of [`crate::words::Verdict`].
     pub state: String,
     /// Entries that differ from what was written.
     pub damaged: u64,

@@ -5,6 +5,7 @@ use wendy_dbus::facts::{CheckedSession, Facts};
 use wendy_dbus::objects::{Session, Store};
 use wendy_dbus::options::CheckOptions;
 use wendy_dbus::proxies::StoreProxy;
+use wendy_dbus::words::{Verdict, Word};
 use wendy_text::{quoted, safe};
 
 use crate::args;
@@ -122,17 +123,19 @@ fn verdict(world: &World, checked: &CheckedSession) -> String {
         .session(&checked.session)
         .map_or("", |session| session.name.as_str());
     let name = quoted(name);
-    match checked.state.as_str() {
-        "complete" => format!("{name} is as it was saved"),
-        "damaged" => {
+    match Verdict::from_word(&checked.state) {
+        Some(Verdict::Complete) => format!("{name} is as it was saved"),
+        Some(Verdict::Damaged) => {
             format!(
                 "{name} is damaged: {}",
                 units::things(checked.damaged, "file differs", "files differ")
             )
         }
-        "incomplete" => format!("{name} was never completed"),
-        "continued" => format!("{name} was booted and used since: its files are not compared"),
-        other => format!("{name}: {}", safe(other)),
+        Some(Verdict::Incomplete) => format!("{name} was never completed"),
+        Some(Verdict::Continued) => {
+            format!("{name} was booted and used since: its files are not compared")
+        }
+        None => format!("{name}: {}", safe(&checked.state)),
     }
 }
 

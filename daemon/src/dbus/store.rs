@@ -169,7 +169,7 @@ impl StoreObject {
 
     #[zbus(property)]
     fn kind(&self) -> &'static str {
-        self.0.get().store.kind.as_str()
+        self.0.get().store.kind.word()
     }
 
     #[zbus(property)]

@@ -10,7 +10,7 @@ mod system;
 
 pub use job::{JobState, Operation, Phase};
 pub use prepare::Mode;
-pub use store::{Problem, SessionState};
+pub use store::{Problem, SessionState, StoreKind, Verdict};
 pub use system::{State, StateReason};
 
 /// An enumeration that travels as a word.
@@ -44,13 +44,15 @@ mod tests {
     }
 
     /// Every enumeration there is.
-    fn all() -> [Enumeration; 8] {
+    fn all() -> [Enumeration; 10] {
         [
             enumeration::<State>(),
             enumeration::<StateReason>(),
             enumeration::<Mode>(),
+            enumeration::<StoreKind>(),
             enumeration::<Problem>(),
             enumeration::<SessionState>(),
+            enumeration::<Verdict>(),
             enumeration::<JobState>(),
             enumeration::<Operation>(),
             enumeration::<Phase>(),

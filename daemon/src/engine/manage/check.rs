@@ -17,6 +17,8 @@ use crate::{
     stores::{OpenStore, Saved, StoredSession, sessions},
 };
 
+pub use wendy_dbus::words::Verdict;
+
 /// What a check found in one session.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Checked {
@@ -30,32 +32,6 @@ pub struct Checked {
     pub bytes: u64,
     /// Entries that differ.
     pub damaged: u64,
-}
-
-/// The state of a session.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Verdict {
-    /// Everything is as it was written.
-    Complete,
-    /// A system was started from it since, so its files have changed rightly; its records and
-    /// directories are sound.
-    Continued,
-    /// Something differs or cannot be read.
-    Damaged,
-    /// No save of it was ever completed.
-    Incomplete,
-}
-
-impl Verdict {
-    /// The word used on the bus.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Verdict::Complete => "complete",
-            Verdict::Continued => "continued",
-            Verdict::Damaged => "damaged",
-            Verdict::Incomplete => "incomplete",
-        }
-    }
 }
 
 /// Checks one session, or all.

@@ -1,5 +1,7 @@
 //! Checking as the bus asks for it.
 
+use wendy_dbus::words::Word;
+
 use crate::{
     engine::{Engine, Result, lookup, manage},
     jobs::{Fact, Facts, JobHandle, ObjectId},
@@ -27,7 +29,7 @@ impl Engine {
             let session = shown::session_key(&world, (key, id), device, one.session);
             Facts::new()
                 .with("session", Fact::Object(Some(ObjectId::Session(session))))
-                .with("state", one.verdict.as_str())
+                .with("state", one.verdict.word())
                 .with("damaged", one.damaged)
         });
         Ok(Facts::new()
