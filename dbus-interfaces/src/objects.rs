@@ -76,7 +76,7 @@ pub struct Device {
     pub boot_medium: bool,
     /// It cannot be prepared now, InUseBy says why.
     pub in_use: bool,
-    /// Who uses it, each as a word, or a word, a colon and what.
+    /// Who uses it, each in a few plain English words, as in "sda1 is mounted at /media/stick".
     pub in_use_by: Vec<String>,
     /// What is on it, as udev says.
     pub filesystem_type: String,
@@ -100,7 +100,7 @@ pub struct Store {
     pub name: String,
     /// The device object it is on.
     pub device: OwnedObjectPath,
-    /// "filesystem" (the device's own filesystem), "image" (a file on the device) or "encrypted".
+    /// How it lies on its device, a word of [`crate::words::StoreKind`].
     pub kind: String,
     /// Encrypted and not unlocked.
     pub locked: bool,
@@ -114,7 +114,8 @@ pub struct Store {
     pub free: u64,
     /// Sessions can be saved here.
     pub writable: bool,
-    /// Why it is not writable, or not all of it can be seen.
+    /// Why it is not writable, or not all of it can be seen, a word of [`crate::words::Problem`], or
+    /// nothing.
     pub problem: String,
     /// The session a stock image boots from here, or "/".
     pub default_session: OwnedObjectPath,
@@ -146,7 +147,7 @@ pub struct Session {
     pub size: u64,
     /// Regular files of its present generation.
     pub files: u64,
-    /// "complete", "incomplete" (its first save never finished) or "running" (the system runs from it).
+    /// Whether it can be started, a word of [`crate::words::SessionState`].
     pub state: String,
     /// This very start of the system saved what it holds, and nobody has saved to it since.
     pub saved_from_this_start: bool,

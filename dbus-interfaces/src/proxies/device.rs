@@ -57,7 +57,7 @@ pub trait Device {
     #[zbus(property)]
     fn in_use(&self) -> zbus::Result<bool>;
 
-    /// Who uses it, each as a word, or a word, a colon and what.
+    /// Who uses it, each in a few plain English words, as in "sda1 is mounted at /media/stick".
     #[zbus(property)]
     fn in_use_by(&self) -> zbus::Result<Vec<String>>;
 

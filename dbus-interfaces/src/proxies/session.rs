@@ -60,7 +60,7 @@ pub trait Session {
     #[zbus(property)]
     fn files(&self) -> zbus::Result<u64>;
 
-    /// "complete", "incomplete" (its first save never finished) or "running" (the system runs from it).
+    /// Whether it can be started, a word of [`crate::words::SessionState`].
     #[zbus(property)]
     fn state(&self) -> zbus::Result<String>;
 

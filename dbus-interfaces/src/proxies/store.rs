@@ -44,7 +44,7 @@ pub trait Store {
     #[zbus(property)]
     fn device(&self) -> zbus::Result<OwnedObjectPath>;
 
-    /// "filesystem" (the device's own filesystem), "image" (a file on the device) or "encrypted".
+    /// How it lies on its device, a word of [`crate::words::StoreKind`].
     #[zbus(property)]
     fn kind(&self) -> zbus::Result<String>;
 
@@ -72,7 +72,8 @@ pub trait Store {
     #[zbus(property)]
     fn writable(&self) -> zbus::Result<bool>;
 
-    /// Why it is not writable, or not all of it can be seen.
+    /// Why it is not writable, or not all of it can be seen, a word of [`crate::words::Problem`], or
+    /// nothing.
     #[zbus(property)]
     fn problem(&self) -> zbus::Result<String>;
 
