@@ -62,7 +62,7 @@ fn busy() -> Fake {
         world.system.running_session = SESSION.to_path();
         world.system.running_session_name = "Biofuel report".into();
         world.prepare_plan.destroys = false;
-        let mut job = samples::job("switch-upper-layer");
+        let mut job = samples::job("save-session");
         job.blockers = vec![(42, "editor".into(), "/home".into())];
         world.jobs.insert("/org/ubuntu/Wendy/jobs/7".into(), job);
         let session = SESSION.to_path();
