@@ -91,27 +91,38 @@ async fn everything(bus: &Bus, output: &Output) -> Result<(), Failure> {
 }
 
 fn say_changes(before: &World, now: &World, output: &Output) -> Result<(), Failure> {
-    if before.system.state != now.system.state {
-        output.object(&StateView {
-            event: "state",
-            state: &now.system.state,
-        })?;
-        output.line(format!(
-            "The state of your changes is now: {}",
-            safe(&now.system.state)
-        ))?;
+    say_state(before, now, output)?;
+    say_devices(before, now, output)?;
+    say_stores(before, now, output)?;
+    say_sessions(before, now, output)?;
+    say_jobs(before, now, output)
+}
+
+fn say_state(before: &World, now: &World, output: &Output) -> Result<(), Failure> {
+    let state = &now.system.state;
+    if before.system.state == *state {
+        return Ok(());
     }
+    output.object(&StateView {
+        event: "state",
+        state,
+    })?;
+    output.line(format!("The state of your changes is now: {}", safe(state)))
+}
+
+fn say_devices(before: &World, now: &World, output: &Output) -> Result<(), Failure> {
     for (happened, device) in changes(&before.devices, &now.devices) {
         output.object(&Event {
             device: Some(DeviceView::new(device)),
             ..event(happened)
         })?;
-        say(
-            output,
-            happened,
-            &format!("device {}", resolve::describe_device(device)),
-        )?;
+        let what = format!("device {}", resolve::describe_device(device));
+        say(output, happened, &what)?;
     }
+    Ok(())
+}
+
+fn say_stores(before: &World, now: &World, output: &Output) -> Result<(), Failure> {
     for (happened, store) in changes(&before.stores, &now.stores) {
         output.object(&Event {
             store: Some(StoreView::new(store)),
@@ -119,6 +130,10 @@ fn say_changes(before: &World, now: &World, output: &Output) -> Result<(), Failu
         })?;
         say(output, happened, &format!("store {}", quoted(&store.name)))?;
     }
+    Ok(())
+}
+
+fn say_sessions(before: &World, now: &World, output: &Output) -> Result<(), Failure> {
     for (happened, session) in changes(&before.sessions, &now.sessions) {
         let world = if happened == Happened::Removed {
             before
@@ -129,21 +144,21 @@ fn say_changes(before: &World, now: &World, output: &Output) -> Result<(), Failu
             session: Some(SessionView::new(world, session)),
             ..event(happened)
         })?;
-        say(
-            output,
-            happened,
-            &format!("session {}", quoted(&session.name)),
-        )?;
+        let what = format!("session {}", quoted(&session.name));
+        say(output, happened, &what)?;
     }
-    changes(&before.jobs, &now.jobs)
-        .into_iter()
-        .try_for_each(|(happened, job)| {
-            output.object(&Event {
-                job: Some(JobView::new(job)),
-                ..event(happened)
-            })?;
-            say_job(output, happened, job, find(&before.jobs, &job.path))
-        })
+    Ok(())
+}
+
+fn say_jobs(before: &World, now: &World, output: &Output) -> Result<(), Failure> {
+    for (happened, job) in changes(&before.jobs, &now.jobs) {
+        output.object(&Event {
+            job: Some(JobView::new(job)),
+            ..event(happened)
+        })?;
+        say_job(output, happened, job, find(&before.jobs, &job.path))?;
+    }
+    Ok(())
 }
 
 fn event<'a>(event: Happened) -> Event<'a> {
