@@ -1,7 +1,7 @@
 //! `wendyctl prepare`: make a store on a device, once somebody has agreed to what is lost.
 
 mod fingerprint;
-mod words;
+mod sentences;
 
 use serde::Serialize;
 use wendy_dbus::objects::Device;
@@ -87,7 +87,7 @@ fn show(
         plan: PreparePlanView::new(plan),
         token: fingerprint,
     })?;
-    words::plan(device, plan)
+    sentences::plan(device, plan)
         .iter()
         .try_for_each(|line| output.line(line))?;
     output.line(format!(
@@ -126,7 +126,7 @@ fn ask(device: &Object<Device>, plan: &PreparePlan, output: &Output) -> Result<(
         let message = "--json cannot ask anybody, nothing was changed";
         return Err(Failure::new(Exit::NotAgreed, message).advise(HOW_TO_AGREE));
     }
-    words::plan(device, plan)
+    sentences::plan(device, plan)
         .iter()
         .for_each(|line| output.note(line));
     let node = short(&device.device_node);

@@ -1,4 +1,4 @@
-//! A plan in words.
+//! A plan in sentences.
 
 use wendy_dbus::objects::Device;
 use wendy_dbus::plans::{Piece, PreparePlan};
