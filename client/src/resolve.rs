@@ -1,6 +1,6 @@
 //! From what a person typed to the one object that is meant.
 //!
-//! Only what the daemon shows is searched, never the file system. A name that fits more than one
+//! Only what the daemon shows is searched, never the filesystem. A name that fits more than one
 //! object is refused with the choices: a guess could hit the wrong stick.
 
 use wendy_dbus::objects::{Device, Session, Store};

@@ -35,7 +35,7 @@ fn a_dry_run_shows_the_plan_and_changes_nothing() {
     let expected = "\
 sda (SanDisk Ultra, 16 GB), serial number 4C530001
 This will be lost:
-  the file system sda vfat, \"HOLIDAY\", 16 GB, 3.1 GB used
+  the filesystem sda vfat, \"HOLIDAY\", 16 GB, 3.1 GB used
 This will be made:
   the partition 16 GB
   the store \"My stick\", 16 GB

@@ -91,7 +91,7 @@ fn problem_words(problem: &str) -> String {
         Some(Problem::ReadOnly) => "write-protected".into(),
         Some(Problem::NewerFormat) => "made by a newer wendy, can only be read".into(),
         Some(Problem::Corrupt) => "its record is damaged".into(),
-        Some(Problem::Dirty) => "its file system needs a check".into(),
+        Some(Problem::Dirty) => "its filesystem needs a check".into(),
         Some(Problem::Unreadable) => "cannot be read".into(),
         None => safe(problem),
     }

@@ -83,7 +83,7 @@ pub fn phase(job: &Job) -> String {
         Some(Phase::Wiping) => "Wiping",
         Some(Phase::Partitioning) => "Partitioning",
         Some(Phase::Allocating) => "Making room",
-        Some(Phase::Formatting) => "Making the file system",
+        Some(Phase::Formatting) => "Making the filesystem",
         Some(Phase::Mounting) => "Opening",
         Some(Phase::Measuring) => "Measuring",
         Some(Phase::Copying) => "Copying",

@@ -87,7 +87,6 @@ fn piece(piece: &Piece) -> String {
 fn kind(kind: &str) -> String {
     match kind {
         "partition-table" => "the partition table".into(),
-        "filesystem" => "the file system".into(),
         "data" => "data of an unknown kind".into(),
         other => format!("the {}", safe(other)),
     }
