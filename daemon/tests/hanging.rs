@@ -6,12 +6,7 @@
     reason = "a test that fails says so"
 )]
 
-#[allow(dead_code, reason = "other tests use the rest")]
 mod common;
-#[path = "common/served.rs"]
-mod served;
-#[path = "../src/testing/udev.rs"]
-mod udev;
 
 use std::{
     fs::{self, File},
@@ -21,15 +16,15 @@ use std::{
     time::{Duration, Instant},
 };
 
-use common::{Medium, eventually, ext4_image, run, sized};
+use common::{
+    Image, MIB, Stick, ensure_udev, eventually_in, script,
+    served::{Content, Served, serve},
+    write_at,
+};
 use fuser::Errno;
-use served::{Content, Served, serve};
-use tempfile::TempDir;
-use udev::ensure_udev;
 use wendy_sys::{
     block::{Access, BlockDevice, PartitionExtent},
     loopdev::LoopOptions,
-    tool::Tool,
 };
 use wendyd::{
     devices::{Monitor, Running},
@@ -38,11 +33,10 @@ use wendyd::{
     stores::discover::{Adoption, Discovery},
 };
 
-const START: u64 = 1 << 20;
-const NAME: &str = "image";
+const START: u64 = MIB;
 
 /// One file, which answers until it dies.
-struct Stick {
+struct Dying {
     image: File,
     life: Arc<Life>,
 }
@@ -69,7 +63,7 @@ impl Drop for Revived {
     }
 }
 
-impl Content for Stick {
+impl Content for Dying {
     fn size(&self) -> u64 {
         self.image.metadata().unwrap().len()
     }
@@ -89,20 +83,15 @@ impl Content for Stick {
 }
 
 /// An image as prepare makes it: a partition named for live-boot, a filesystem named for casper.
-fn prepared_image() -> TempDir {
-    let store = ext4_image("writable", |_| {});
-    let content = fs::read(store.path().join(NAME)).unwrap();
-    let directory = TempDir::new().unwrap();
-    let image = sized(&directory, content.len() as u64 + 2 * START);
+fn prepared_image() -> Image {
+    let content = fs::read(Image::ext4("writable", |_| {}).path()).unwrap();
+    let image = Image::sized(content.len() as u64 + 2 * START);
     let sectors = content.len() / 512;
     let table = format!("label: gpt\nstart=2048, size={sectors}, name=persistence\n");
-    run(Tool::new("sfdisk")
-        .arg("--quiet")
-        .arg(&image)
-        .stdin_bytes(table));
-    let file = File::options().write(true).open(&image).unwrap();
-    file.write_all_at(&content, START).unwrap();
-    directory
+    let node = image.path().to_str().unwrap();
+    script("sfdisk", &["--quiet", node], &table);
+    write_at(image.path(), START, &content);
+    image
 }
 
 /// The stick, plugged in.
@@ -110,12 +99,12 @@ struct Plugged {
     partition: DeviceId,
     _disk: BlockDevice,
     _served: Served,
-    _image: TempDir,
+    _image: Image,
 }
 
 fn plug(life: &Arc<Life>) -> Plugged {
-    let directory = prepared_image();
-    let image = File::open(directory.path().join(NAME)).unwrap();
+    let file = prepared_image();
+    let image = File::open(file.path()).unwrap();
     let size = image.metadata().unwrap().len() - 2 * START;
     let life = life.clone();
     let options = LoopOptions {
@@ -123,7 +112,7 @@ fn plug(life: &Arc<Life>) -> Plugged {
         partscan: true,
         ..LoopOptions::default()
     };
-    let served = serve(Stick { image, life }, options);
+    let served = serve(Dying { image, life }, options);
     let disk = BlockDevice::open(served.node(), Access::Read).unwrap();
     let extent = PartitionExtent {
         number: 1,
@@ -135,7 +124,7 @@ fn plug(life: &Arc<Life>) -> Plugged {
         partition: DeviceId::partition(disk.identity().diskseq, 1),
         _disk: disk,
         _served: served,
-        _image: directory,
+        _image: file,
     }
 }
 
@@ -155,7 +144,7 @@ fn a_stick_that_never_answers_holds_up_nobody() {
         let device = world.devices.get(&dying.partition)?;
         (device.label == "writable").then_some(())
     };
-    eventually(&hub, "partition", is_seen);
+    eventually_in(&hub, "partition", is_seen);
     life.set_over(true);
     let prober = Prober::new(PathBuf::from(env!("CARGO_BIN_EXE_wendy-probe")));
     let begin = Instant::now();
@@ -165,12 +154,12 @@ fn a_stick_that_never_answers_holds_up_nobody() {
         "{:?}",
         begin.elapsed()
     );
-    let healthy = Medium::ext4("casper-rw", |_| {});
-    eventually(&hub, "healthy medium", |world| {
+    let healthy = Stick::ext4("casper-rw", |_| {});
+    eventually_in(&hub, "healthy medium", |world| {
         store_on(world, healthy.id())
     });
     assert_eq!(store_on(&hub.snapshot(), dying.partition), None);
-    let store = eventually(&hub, "dying medium", |world| {
+    let store = eventually_in(&hub, "dying medium", |world| {
         store_on(world, dying.partition)
     });
     assert_eq!(

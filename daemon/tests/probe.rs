@@ -5,7 +5,6 @@
     missing_docs,
     reason = "a test that fails says so"
 )]
-#![allow(dead_code, reason = "media are described for several tests")]
 
 mod common;
 
@@ -15,17 +14,14 @@ use std::{
     time::{Duration, Instant},
 };
 
-use common::{Medium, Mounted, run, sized};
+use common::{Image, Mounted, Stick, run};
 use tempfile::TempDir;
-use wendy_sys::{
-    block::{Access, BlockDevice},
-    tool::Tool,
-};
+use wendy_sys::block::{Access, BlockDevice};
 use wendyd::probe::{ProbeError, Prober, Report, Target, Text};
 
 const SESSION: &str = "11111111-2222-4333-8444-555555555555";
 
-fn look(medium: &Medium, fs_type: &str) -> Result<Report, ProbeError> {
+fn look(medium: &Stick, fs_type: &str) -> Result<Report, ProbeError> {
     let device = BlockDevice::open(medium.node(), Access::Read).unwrap();
     prober().look(Target::Device(&device, fs_type))
 }
@@ -68,14 +64,13 @@ fn assert_store(report: &Report) {
     assert!(!report.left_out && report.image.is_none());
 }
 
-fn ext4(fill: impl FnOnce(&Path)) -> Medium {
-    Medium::ext4("", fill)
+fn ext4(fill: impl FnOnce(&Path)) -> Stick {
+    Stick::ext4("", fill)
 }
 
 /// A medium filled through a mount.
-fn filled(tool: Tool<'_>, directory: TempDir, image: &Path, fs_type: &str) -> Medium {
-    run(tool.arg(image));
-    let medium = Medium::new(directory);
+fn filled(size: u64, fs_type: &str) -> Stick {
+    let medium = Stick::formatted(size, fs_type);
     let place = Mounted::new(medium.node(), fs_type);
     store_tree(place.path());
     drop(place);
@@ -111,14 +106,7 @@ fn a_store_that_is_mounted_is_read_as_it_is_now() {
 
 #[test]
 fn a_store_on_btrfs_is_read_and_not_written() {
-    let directory = TempDir::new().unwrap();
-    let image = sized(&directory, 128 << 20);
-    let medium = filled(
-        Tool::new("mkfs.btrfs").arg("-q"),
-        directory,
-        &image,
-        "btrfs",
-    );
+    let medium = filled(128 << 20, "btrfs");
     let before = medium.bytes();
     assert_store(&look(&medium, "btrfs").unwrap());
     assert!(medium.bytes() == before, "the medium was written to");
@@ -126,9 +114,7 @@ fn a_store_on_btrfs_is_read_and_not_written() {
 
 #[test]
 fn a_store_on_xfs_is_read_and_not_written() {
-    let directory = TempDir::new().unwrap();
-    let image = sized(&directory, 320 << 20);
-    let medium = filled(Tool::new("mkfs.xfs").arg("-q"), directory, &image, "xfs");
+    let medium = filled(320 << 20, "xfs");
     let before = medium.bytes();
     assert_store(&look(&medium, "xfs").unwrap());
     assert!(medium.bytes() == before, "the medium was written to");
@@ -137,15 +123,8 @@ fn a_store_on_xfs_is_read_and_not_written() {
 /// What is on the medium at an instant at which somebody pulls it out.
 #[test]
 fn a_journal_is_not_replayed_on_the_medium() {
-    for (mkfs, fs_type, size) in [
-        ("mkfs.ext4", "ext4", 16),
-        ("mkfs.btrfs", "btrfs", 128),
-        ("mkfs.xfs", "xfs", 320),
-    ] {
-        let directory = TempDir::new().unwrap();
-        let image = sized(&directory, size << 20);
-        run(Tool::new(mkfs).arg("-q").arg(&image));
-        let medium = Medium::new(directory);
+    for (fs_type, size) in [("ext4", 16), ("btrfs", 128), ("xfs", 320)] {
+        let medium = Stick::formatted(size << 20, fs_type);
         let place = Mounted::new(medium.node(), fs_type);
         store_tree(place.path());
         place.sync();
@@ -154,10 +133,9 @@ fn a_journal_is_not_replayed_on_the_medium() {
             .unwrap()
             .sync_all()
             .unwrap();
-        let pulled = TempDir::new().unwrap();
-        fs::copy(medium.image(), pulled.path().join("image")).unwrap();
+        let pulled = Image::copy_of(medium.image());
         drop(place);
-        let pulled = Medium::new(pulled);
+        let pulled = Stick::plugged(pulled);
         let before = pulled.bytes();
         let report = look(&pulled, fs_type);
         println!(
@@ -181,11 +159,12 @@ fn squashfs_and_the_image_in_a_root_are_read() {
     let inner = ext4(store_tree);
     let tree = TempDir::new().unwrap();
     fs::copy(inner.image(), tree.path().join("persistence")).unwrap();
-    let directory = TempDir::new().unwrap();
-    let image = directory.path().join("image");
-    let tool = Tool::new("mksquashfs").arg(tree.path()).arg(&image);
-    run(tool.args(["-quiet", "-no-progress"]));
-    let report = look(&Medium::new(directory), "squashfs").unwrap();
+    let squashed = Stick::made(0, |image| {
+        let [tree, image] = [tree.path(), image].map(|path| path.to_str().unwrap());
+        let quietly = ["-noappend", "-quiet", "-no-progress"];
+        run("mksquashfs", &[&[tree, image], &quietly[..]].concat());
+    });
+    let report = look(&squashed, "squashfs").unwrap();
     assert_eq!(report.marker, None);
     let found = report.image.unwrap();
     assert_eq!(found.file, "persistence");

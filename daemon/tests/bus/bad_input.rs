@@ -1,6 +1,6 @@
 //! Bad input gets its named error, and wendyctl says so in words and with its exit status.
 
-use std::{fs, path::Path};
+use std::fs;
 
 use futures_util::StreamExt;
 use tokio::time::timeout;
@@ -14,8 +14,8 @@ use wendy_sys::loopdev::{Loop, LoopOptions};
 use zbus::{Connection, DBusError, OwnedObjectPath};
 
 use crate::{
-    bench::{self, Live, path_of},
-    living::{Living, ensure_udev, object_on, start_on},
+    common::{Live, Stick, ensure_udev, mounted, path_of},
+    living::{Living, object_on, start_on},
     system::{ALLOW, PATIENCE, Ran, System},
 };
 
@@ -75,7 +75,7 @@ fn update_of(session: &OwnedObjectPath) -> SaveOptions {
 #[tokio::test]
 async fn not_a_live_system() {
     ensure_udev();
-    let stick = bench::Stick::prepared(128 << 20);
+    let stick = Stick::prepared(128 << 20);
     let partition = stick.partition(1);
     let system = System::start_installed(ALLOW).await;
     let root = system.connect(0).await;
@@ -90,14 +90,11 @@ async fn not_a_live_system() {
 #[tokio::test]
 async fn devices_that_cannot_be_prepared() {
     ensure_udev();
-    let ext4 = |image: &Path| {
-        bench::run("mkfs.ext4", &["-q", image.to_str().unwrap()]);
-    };
-    let boot_medium = bench::Stick::made(128 << 20, ext4);
-    let used = bench::Stick::made(128 << 20, ext4);
-    let _mount = bench::mounted(used.node(), "ext4");
-    let small = bench::Stick::new(32 << 20);
-    let protected = bench::Stick::new(128 << 20);
+    let boot_medium = Stick::formatted(128 << 20, "ext4");
+    let used = Stick::formatted(128 << 20, "ext4");
+    let _mount = mounted(used.node(), "ext4");
+    let small = Stick::new(32 << 20);
+    let protected = Stick::new(128 << 20);
     let options = LoopOptions {
         read_only: true,
         ..LoopOptions::default()
@@ -162,7 +159,7 @@ fn bad_names() -> [(String, &'static str); 4] {
 async fn names_that_cannot_be_used() {
     let living = Living::start(ALLOW).await;
     let root = living.system.connect(0).await;
-    let blank = bench::Stick::new(128 << 20);
+    let blank = Stick::new(128 << 20);
     let device = object_on(&root, ".Device", blank.node(), None).await;
     let default = SaveOptions::default;
     for (name, words) in bad_names() {
@@ -356,7 +353,7 @@ fn session_id(living: &Living) -> String {
 
 /// Changes a file of the store behind the daemon's back; what it held before.
 fn rewrite(living: &Living, file: &str, change: impl Fn(&str) -> String) -> String {
-    let mount = bench::mounted(living.partition.node(), "ext4");
+    let mount = mounted(living.partition.node(), "ext4");
     let path = path_of(&mount).join(file);
     let before = fs::read_to_string(&path).unwrap();
     fs::write(&path, change(&before)).unwrap();

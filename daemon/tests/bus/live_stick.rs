@@ -3,8 +3,8 @@
 use wendy_sys::block::{Access, BlockDevice};
 
 use crate::{
-    bench::{Live, Partition, SHAPES, live_stick},
-    living::{ensure_udev, object_on, start_on},
+    common::{Live, Partition, SHAPES, ensure_udev, live_stick},
+    living::{object_on, start_on},
     system::{ALLOW, System},
 };
 

@@ -1,8 +1,5 @@
 //! The daemon with its engine and its eyes, on a live system of the test's making.
 
-#[path = "../../src/testing/udev.rs"]
-mod udev;
-
 use std::{
     env,
     path::{Path, PathBuf},
@@ -26,11 +23,9 @@ use wendyd::{
 use zbus::{Connection, OwnedObjectPath, fdo::ObjectManagerProxy};
 
 use crate::{
-    bench::{Given, Live, Partition, Stick, image},
+    common::{Given, Live, Partition, Stick, ensure_udev, image},
     system::{PATIENCE, System},
 };
-
-pub use udev::ensure_udev;
 
 const ENV: &str = "WENDY_TEST_LIVE";
 const TEST_NAME: &str = "living::the_live_daemon_process";

@@ -14,8 +14,8 @@ mod agent;
 mod arguments;
 mod authorization;
 mod bad_input;
-#[path = "../bench/mod.rs"]
-mod bench;
+#[path = "../common/mod.rs"]
+mod common;
 mod contract;
 mod double;
 mod lifecycle;

@@ -7,8 +7,8 @@ use zbus::fdo::ObjectManagerProxy;
 
 use crate::{
     bad_input::{outcome, prepare, save},
-    bench::{self, Stick, run},
-    living::{Living, ensure_udev, object_on},
+    common::{Stick, ensure_udev, run, store_on},
+    living::{Living, object_on},
     system::{ALLOW, NOBODY, POLICIES, Policy, System, source},
 };
 
@@ -24,7 +24,7 @@ async fn prepare_whole_way(system: &System, policy: Policy, name: &str) -> Stick
         Some(_) => policy.refuses_with(&error),
     };
     assert!(is_right, "{error}");
-    let is_store = bench::store_on(stick.node()).is_some();
+    let is_store = store_on(stick.node()).is_some();
     assert_eq!(is_store, policy.refusal.is_none());
     stick
 }

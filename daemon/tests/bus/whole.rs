@@ -17,18 +17,18 @@ use wendy_dbus::{
 use wendy_sys::loopdev::{Loop, LoopOptions};
 
 use crate::{
-    bench::{self, eventually, run},
-    living::{ensure_udev, object_on, start_on},
+    common::{self, Live, ensure_udev, eventually, run},
+    living::{object_on, start_on},
     system::{ALLOW, NOBODY, PATIENCE, POLICIES, System},
 };
 
 /// A stick with somebody's files on it.
-struct Stick(bench::Stick);
+struct Stick(common::Stick);
 
 impl Stick {
     fn plug() -> Stick {
         ensure_udev();
-        Stick(bench::Stick::made(256 << 20, |image| {
+        Stick(common::Stick::made(256 << 20, |image| {
             run(
                 "mkfs.ext4",
                 &["-q", "-F", "-L", "holiday", image.to_str().unwrap()],
@@ -146,10 +146,10 @@ async fn of_many_who_use_one_token_at_once_one_wins() {
 async fn no_option_leads_around_a_device_in_use() {
     for policy in POLICIES {
         let (mounted, held) = (Stick::plug(), Stick::plug());
-        let _mount = bench::mounted(mounted.0.node(), "ext4");
+        let _mount = common::mounted(mounted.0.node(), "ext4");
         let node = File::open(held.0.node()).unwrap();
         let _holder = Loop::attach(node.as_fd(), LoopOptions::default()).unwrap();
-        let live = bench::Live::new();
+        let live = Live::new();
         let boot = Stick::plug();
         let medium = Some(boot.0.node());
         let system = start_on(policy.rules, live.directory.path(), "one", medium).await;

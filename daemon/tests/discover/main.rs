@@ -5,13 +5,10 @@
     missing_docs,
     reason = "a test that fails says so"
 )]
-#![allow(dead_code, reason = "media are described for several tests")]
 
 mod adoption;
 #[path = "../common/mod.rs"]
 mod common;
-#[path = "../../src/testing/udev.rs"]
-mod udev;
 
 use std::{
     fs::{self, File},
@@ -19,15 +16,12 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use common::{Medium, Mounted, eventually, ext4_image, run, sized};
+use common::{Image, Mounted, Stick, ensure_udev, eventually_in};
 use rustix::fs::{FlockOperation, flock};
-use tempfile::TempDir;
-use udev::ensure_udev;
 use wendy_store::{
     BaseImage, Consistency, Generation, GenerationFacts, GenerationRecord, Name, SessionId,
     SessionRecord, Stack, StoreId, StoreRecord, layout,
 };
-use wendy_sys::tool::Tool;
 use wendyd::{
     devices::{Monitor, Running},
     model::{Hub, Problem, SessionKey, SessionState, Store, StoreKey, StoreKind, World},
@@ -76,12 +70,12 @@ fn daemon(adoption: Adoption) -> Daemon {
 
 impl Daemon {
     fn eventually<T>(&self, what: &str, wanted: impl Fn(&World) -> Option<T>) -> T {
-        eventually(&self.hub, what, wanted)
+        eventually_in(&self.hub, what, wanted)
     }
 
     /// Waits for the store on a medium to be as `wanted`. It is known by the identity of the
     /// medium: until udev comes by, its node shows the one that was there before.
-    fn store_on(&self, medium: &Medium, wanted: impl Fn(&Store) -> bool) -> (StoreKey, Store) {
+    fn store_on(&self, medium: &Stick, wanted: impl Fn(&Store) -> bool) -> (StoreKey, Store) {
         let what = format!("store on {} ({})", medium.node().display(), medium.id());
         let is_wanted = |(_, store): &(StoreKey, Store)| wanted(store);
         self.eventually(&what, |world| store_on(world, medium).filter(is_wanted))
@@ -92,7 +86,7 @@ fn is_called(name: &'static str) -> impl Fn(&Store) -> bool {
     move |store| store.name == name
 }
 
-fn store_on(world: &World, medium: &Medium) -> Option<(StoreKey, Store)> {
+fn store_on(world: &World, medium: &Stick) -> Option<(StoreKey, Store)> {
     let key = world.devices.get(&medium.id())?.store?;
     Some((key, world.stores.get(&key)?.clone()))
 }
@@ -152,7 +146,7 @@ fn session_tree(root: &Path, id: SessionId, generation: Option<u32>) {
 fn a_store_comes_with_its_sessions_and_goes() {
     let daemon = daemon(Adoption::Off);
     let (id, session, begun) = (StoreId::random(), SessionId::random(), SessionId::random());
-    let medium = Medium::ext4("writable", |root| {
+    let medium = Stick::ext4("writable", |root| {
         store_tree(root, id, session);
         session_tree(root, begun, None);
     });
@@ -196,11 +190,9 @@ fn a_store_comes_with_its_sessions_and_goes() {
 fn two_copies_of_one_medium_are_two_stores() {
     let daemon = daemon(Adoption::Off);
     let (id, session) = (StoreId::random(), SessionId::random());
-    let first = Medium::ext4("writable", |root| store_tree(root, id, session));
+    let first = Stick::ext4("writable", |root| store_tree(root, id, session));
     let (first_key, _) = daemon.store_on(&first, is_called("My stick"));
-    let directory = TempDir::new().unwrap();
-    fs::copy(first.image(), directory.path().join("image")).unwrap();
-    let second = Medium::new(directory);
+    let second = Stick::plugged(Image::copy_of(first.image()));
     let (copy_key, copy) = daemon.store_on(&second, is_called("My stick"));
     assert_eq!(first_key, StoreKey::new(id));
     assert_ne!(copy_key, first_key);
@@ -218,7 +210,7 @@ fn two_copies_of_one_medium_are_two_stores() {
 fn what_was_written_is_seen_after_the_device_is_closed() {
     let daemon = daemon(Adoption::Off);
     let (id, session) = (StoreId::random(), SessionId::random());
-    let medium = Medium::ext4("writable", |root| store_tree(root, id, session));
+    let medium = Stick::ext4("writable", |root| store_tree(root, id, session));
     daemon.store_on(&medium, is_called("My stick"));
     let later = SessionId::random();
     let mounted = Mounted::new(medium.node(), "ext4");
@@ -232,7 +224,7 @@ fn what_was_written_is_seen_after_the_device_is_closed() {
 /// Nothing happens to a device when a lock on it goes.
 #[test]
 fn what_somebody_had_to_himself_is_looked_at_when_he_lets_go() {
-    let medium = Medium::ext4("writable", |root| {
+    let medium = Stick::ext4("writable", |root| {
         store_tree(root, StoreId::random(), SessionId::random());
     });
     daemon(Adoption::Off).store_on(&medium, is_called("My stick"));
@@ -250,19 +242,12 @@ fn what_somebody_had_to_himself_is_looked_at_when_he_lets_go() {
 fn a_store_in_a_file_is_found_through_its_filesystem() {
     let daemon = daemon(Adoption::Off);
     let (id, session) = (StoreId::random(), SessionId::random());
-    let inner = ext4_image("writable", |root| store_tree(root, id, session));
-    let directory = TempDir::new().unwrap();
-    let image = sized(&directory, 128 << 20);
-    run(Tool::new("mkfs.btrfs").arg("-q").arg(&image));
+    let inner = Image::ext4("writable", |root| store_tree(root, id, session));
     let mut record = StoreRecord::new(id, name("My stick"), 1);
     record.image = Some("persistence".into());
-    let medium = Medium::new(directory);
+    let medium = Stick::formatted(128 << 20, "btrfs");
     let mounted = Mounted::new(medium.node(), "btrfs");
-    fs::copy(
-        inner.path().join("image"),
-        mounted.path().join("persistence"),
-    )
-    .unwrap();
+    fs::copy(inner.path(), mounted.path().join("persistence")).unwrap();
     write(
         mounted.path().join(layout::MARKER),
         record.render().unwrap(),
@@ -286,7 +271,7 @@ fn a_store_in_a_file_is_found_through_its_filesystem() {
 #[test]
 fn damaged_and_newer_stores_are_shown_and_not_writable() {
     let daemon = daemon(Adoption::On);
-    let newer = Medium::ext4("writable", |root| {
+    let newer = Stick::ext4("writable", |root| {
         write(
             root.join(layout::MARKER),
             b"name=Tomorrow\nformat=9\n".to_vec(),
@@ -298,7 +283,7 @@ fn damaged_and_newer_stores_are_shown_and_not_writable() {
         ("Tomorrow", Some(Problem::NewerFormat))
     );
     assert!(!store.writable);
-    let damaged = Medium::ext4("writable", |root| {
+    let damaged = Stick::ext4("writable", |root| {
         write(root.join(layout::MARKER), b"name=a\nname=b\n".to_vec());
     });
     let (_, store) = daemon.store_on(&damaged, |store| store.problem == Some(Problem::Corrupt));
@@ -308,9 +293,7 @@ fn damaged_and_newer_stores_are_shown_and_not_writable() {
 #[test]
 fn an_empty_medium_is_known_to_be_without_a_store() {
     let daemon = daemon(Adoption::Off);
-    let directory = TempDir::new().unwrap();
-    sized(&directory, 16 << 20);
-    let medium = Medium::new(directory);
+    let medium = Stick::new(16 << 20);
     let examined = |world: &World| world.devices.get(&medium.id())?.examined.then_some(());
     daemon.eventually("empty medium", examined);
 }

@@ -6,7 +6,7 @@ use wendyd::{
     operations::PrepareRequest,
 };
 
-use crate::{bench::*, scene::*};
+use crate::{common::*, scene::*};
 
 #[test]
 fn a_blank_stick_needs_no_consent() {
@@ -75,9 +75,7 @@ fn a_stick_swapped_after_the_plan_stays_untouched() {
         return;
     }
     let mut scene = Scene::new(Stick::new(SIZE));
-    let other = Stick::made(SIZE, |image| {
-        drop(run("mkfs.ext4", &["-q", image.to_str().unwrap()]))
-    });
+    let other = Stick::formatted(SIZE, "ext4");
     let before = std::fs::read(other.image()).unwrap();
     // The world still shows the old one under the node that is now another's.
     let node = other.node().display().to_string();

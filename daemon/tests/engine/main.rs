@@ -6,8 +6,8 @@
     reason = "a test that fails says so"
 )]
 
-#[path = "../bench/mod.rs"]
-mod bench;
+#[path = "../common/mod.rs"]
+mod common;
 mod consent;
 mod scene;
 mod sessions;

@@ -18,7 +18,7 @@ use wendyd::{
     operations::{Caller, Operations, PrepareRequest, SaveRequest},
 };
 
-use crate::bench::*;
+use crate::common::*;
 
 pub const SIZE: u64 = 128 * MIB;
 

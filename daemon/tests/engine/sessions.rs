@@ -10,7 +10,7 @@ use wendyd::{
     operations::{Operations, SaveRequest},
 };
 
-use crate::{bench::*, scene::*};
+use crate::{common::*, scene::*};
 
 #[test]
 fn a_session_goes_its_whole_way() {

@@ -9,7 +9,7 @@ use std::{
 use fuser::Errno;
 use wendy_sys::loopdev::LoopOptions;
 
-use crate::served::{Content, Served, serve};
+use crate::common::served::{Content, Served, serve};
 
 /// Unit of what fails, in bytes.
 const BLOCK: u64 = 4096;

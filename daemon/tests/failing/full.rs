@@ -23,7 +23,7 @@ use wendyd::{
     stores::OpenStore,
 };
 
-use crate::{bench::*, spread};
+use crate::{common::*, spread};
 
 /// Does something as soon as the copy begins, and is otherwise no one.
 struct AtCopy<F> {

@@ -9,14 +9,12 @@
     reason = "a test that fails says so"
 )]
 
-#[path = "../bench/mod.rs"]
-mod bench;
+#[path = "../common/mod.rs"]
+mod common;
 mod disk;
 mod full;
 mod prepares;
 mod saves;
-#[path = "../common/served.rs"]
-mod served;
 
 /// So many places of `0..all`, evenly spread, the first and the last among them.
 pub fn spread(all: usize) -> impl Iterator<Item = usize> {

@@ -3,7 +3,7 @@
 use wendyd::engine::prepare::Mode;
 
 use crate::{
-    bench::*,
+    common::*,
     disk::{Disk, Fault, Plugged},
     spread,
 };

@@ -19,7 +19,7 @@ use wendyd::{
 };
 
 use crate::{
-    bench::*,
+    common::*,
     disk::{Disk, Fault, Plugged},
     spread,
 };
@@ -46,9 +46,7 @@ impl Scene {
 
     /// In a file on a stick with other files.
     fn in_image() -> Scene {
-        let stick = Stick::made(128 * MIB, |image| {
-            drop(run("mkfs.ext4", &["-q", image.to_str().unwrap()]))
-        });
+        let stick = Stick::formatted(128 * MIB, "ext4");
         prepare_as(&stick.target(), Mode::Loopback).unwrap();
         Scene::saved(stick.node(), || fs::read(stick.image()).unwrap())
     }

@@ -18,7 +18,7 @@ use wendyd::{
     stores::Saved,
 };
 
-use crate::bench::*;
+use crate::common::*;
 
 const MANY: usize = 10_000;
 

@@ -13,13 +13,11 @@ use wendyd::{
     stores::OpenStore,
 };
 
-use crate::bench::*;
+use crate::common::*;
 
 /// A stick with files of its own, and a store in one of them.
 fn stick_with_image() -> Stick {
-    let stick = Stick::made(128 * MIB, |image| {
-        drop(run("mkfs.ext4", &["-q", image.to_str().unwrap()]))
-    });
+    let stick = Stick::formatted(128 * MIB, "ext4");
     prepare_as(&stick.target(), Mode::Loopback).unwrap();
     stick
 }
@@ -116,9 +114,7 @@ fn a_prepare_follows_no_link_that_has_the_name_of_the_image() {
     let directory = tempfile::tempdir().unwrap();
     let outside: PathBuf = directory.path().join("letter");
     fs::write(&outside, "dear ann").unwrap();
-    let stick = Stick::made(128 * MIB, |image| {
-        drop(run("mkfs.ext4", &["-q", image.to_str().unwrap()]))
-    });
+    let stick = Stick::formatted(128 * MIB, "ext4");
     with_files(&stick, |root| {
         for name in ["persistence", ".persistence.new", "casper"] {
             symlink(&outside, root.join(name)).unwrap();

@@ -22,7 +22,7 @@ use wendyd::{
     stores::OpenStore,
 };
 
-use crate::bench::*;
+use crate::common::*;
 
 fn upper_of(store: &OpenStore, saved: &SaveReport) -> PathBuf {
     let generation = saved.generation.generation;

@@ -11,7 +11,7 @@ use std::{
 use rustix::fs::{CWD, RenameFlags, renameat_with};
 use wendyd::engine::Unwatched;
 
-use crate::bench::*;
+use crate::common::*;
 
 const ROUNDS: usize = 30;
 

@@ -12,8 +12,8 @@
     reason = "a test that fails says so"
 )]
 
-#[path = "../bench/mod.rs"]
-mod bench;
+#[path = "../common/mod.rs"]
+mod common;
 mod prepares;
 mod random;
 mod saves;

@@ -9,7 +9,7 @@ use nix::sys::{signal::Signal, wait::WaitStatus};
 use wendyd::{engine::prepare::Mode, stores::OpenStore};
 
 use crate::{
-    bench::*,
+    common::*,
     scene::SIZE,
     work::{Worker, steps},
 };
@@ -107,11 +107,7 @@ fn a_killed_loopback_prepare_leaves_the_files_and_no_half_store() {
     if !is_root() {
         return;
     }
-    let make = || {
-        Stick::made(SIZE, |image| {
-            drop(run("mkfs.ext4", &["-q", image.to_str().unwrap()]))
-        })
-    };
+    let make = || Stick::formatted(SIZE, "ext4");
     prepare_as(&make().target(), Mode::Loopback).unwrap();
     for step in reached(&[
         "prepare.clear",

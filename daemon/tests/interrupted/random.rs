@@ -9,7 +9,7 @@ use nix::sys::wait::WaitStatus;
 use wendyd::{engine::prepare::Mode, stores::OpenStore};
 
 use crate::{
-    bench::*,
+    common::*,
     saves::forget_others,
     scene::{SIZE, Scene},
     work::Worker,
@@ -94,9 +94,7 @@ fn loopback_prepares_survive_random_instants() {
     if !is_root() {
         return;
     }
-    let stick = Stick::made(SIZE, |image| {
-        drop(run("mkfs.ext4", &["-q", image.to_str().unwrap()]))
-    });
+    let stick = Stick::formatted(SIZE, "ext4");
     fs::write(
         path_of(&mounted(stick.node(), "ext4")).join("holiday.jpg"),
         "beach",

@@ -9,7 +9,7 @@ use wendyd::{
 };
 
 use crate::{
-    bench::*,
+    common::*,
     scene::Scene,
     work::{Worker, do_work, steps},
 };

@@ -20,7 +20,7 @@ use wendyd::{
     stores::OpenStore,
 };
 
-use crate::bench::*;
+use crate::common::*;
 
 pub const SIZE: u64 = 128 * MIB;
 

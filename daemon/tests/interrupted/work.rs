@@ -21,7 +21,7 @@ use wendyd::{
     stores::OpenStore,
 };
 
-use crate::{bench::*, scene::Scene};
+use crate::{common::*, scene::Scene};
 
 /// What the started program shall do, from its environment.
 const WORK: &str = "WENDY_TEST_WORK";

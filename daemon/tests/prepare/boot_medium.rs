@@ -1,15 +1,10 @@
 //! The stick the system was started from: in use, and all of it stays but the free space.
 
-use std::{
-    fs,
-    ops::Range,
-    path::{Path, PathBuf},
-};
+use std::{fs, ops::Range, path::Path};
 
-use tempfile::TempDir;
 use wendy_sys::{
     block::{Access, BlockDevice, PartitionExtent},
-    mount::{MountFlags, attach, detach, detached},
+    mount::MountFlags,
 };
 use wendyd::{
     engine::{
@@ -19,7 +14,7 @@ use wendyd::{
     stores::{OpenStore, Saved},
 };
 
-use crate::{SIZE, bench::*, images::write_dos_table, read_at, write_at};
+use crate::{SIZE, common::*, images::write_dos_table};
 
 #[test]
 fn the_rest_of_a_live_stick_becomes_a_store() {
@@ -54,7 +49,8 @@ fn it_does_so_too_where_the_stick_is_mounted() {
         let stick = Stick::made(SIZE, filesystem_over_all);
         let medium = stick.started_from(1);
         let node = if whole { stick.node() } else { medium.node() };
-        let mounted = Mounted::new(node);
+        // Not written to, as no live image is.
+        let mounted = Mounted::with(node, "ext4", MountFlags::UNTRUSTED);
         assert!(matches!(
             plan(&stick.target(), Mode::FreeSpace),
             Err(Error::InUse { .. })
@@ -178,28 +174,4 @@ fn save_into(partition: &Partition) {
     let saved = live.save(&store, &named("Biofuel report"));
     let saved: Result<_> = saved.map(|report| report.session);
     assert!(saved.is_ok(), "{saved:?}");
-}
-
-/// A filesystem with a place in the tree, until dropped; not written to, as no live image is.
-struct Mounted {
-    place: TempDir,
-}
-
-impl Mounted {
-    fn new(node: &Path) -> Mounted {
-        let place = tempfile::tempdir().unwrap();
-        let root = detached("ext4", Some(node), &[], MountFlags::UNTRUSTED).unwrap();
-        attach(&root, open_dir(place.path())).unwrap();
-        Mounted { place }
-    }
-
-    fn path(&self) -> PathBuf {
-        self.place.path().to_owned()
-    }
-}
-
-impl Drop for Mounted {
-    fn drop(&mut self) {
-        detach(self.place.path(), true).unwrap();
-    }
 }

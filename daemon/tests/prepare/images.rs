@@ -4,7 +4,7 @@ use std::{fs::File, path::Path};
 
 use wendyd::engine::prepare::Mode;
 
-use crate::{SIZE, bench::*, check_layout, read_at, write_at};
+use crate::{SIZE, check_layout, common::*};
 
 #[test]
 fn a_live_image_stays_as_it_is_when_its_free_space_is_used() {

@@ -4,7 +4,7 @@ use std::fs;
 
 use wendyd::{engine::prepare::Mode, stores::OpenStore};
 
-use crate::{SIZE, bench::*, check_layout};
+use crate::{SIZE, check_layout, common::*};
 
 #[test]
 fn a_stick_full_of_files_carries_a_store_in_a_file() {
@@ -12,12 +12,7 @@ fn a_stick_full_of_files_carries_a_store_in_a_file() {
         return;
     }
     for fs_type in ["ext4", "btrfs"] {
-        let stick = Stick::made(SIZE, |image| {
-            drop(run(
-                &format!("mkfs.{fs_type}"),
-                &["-q", image.to_str().unwrap()],
-            ))
-        });
+        let stick = Stick::formatted(SIZE, fs_type);
         fs::write(
             path_of(&mounted(stick.node(), fs_type)).join("holiday.jpg"),
             "beach",
@@ -54,9 +49,7 @@ fn an_image_is_replaced_only_after_it_was_named_as_lost() {
     if !is_root() {
         return;
     }
-    let stick = Stick::made(SIZE, |image| {
-        drop(run("mkfs.ext4", &["-q", image.to_str().unwrap()]))
-    });
+    let stick = Stick::formatted(SIZE, "ext4");
     prepare_as(&stick.target(), Mode::Loopback).unwrap();
     let plan = plan(&stick.target(), Mode::Loopback).unwrap();
     assert_eq!(

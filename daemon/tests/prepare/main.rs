@@ -6,21 +6,20 @@
     reason = "a test that fails says so"
 )]
 
-#[path = "../bench/mod.rs"]
-mod bench;
 mod boot_medium;
+#[path = "../common/mod.rs"]
+mod common;
 mod images;
 mod loopback;
 mod progress;
 
 use std::{
     fs::{self, File},
-    io::{Read, Seek, SeekFrom, Write},
     os::fd::AsFd,
     path::Path,
 };
 
-use bench::*;
+use common::*;
 use rustix::{
     fs::inotify::{self, CreateFlags, WatchFlags},
     io::Errno,
@@ -185,9 +184,7 @@ fn what_is_in_use_read_only_too_small_or_another_is_refused_by_name() {
     if !is_root() {
         return;
     }
-    let used = Stick::made(SIZE, |image| {
-        drop(run("mkfs.ext4", &["-q", image.to_str().unwrap()]))
-    });
+    let used = Stick::formatted(SIZE, "ext4");
     let mount = mounted(used.node(), "ext4");
     assert!(matches!(
         plan(&used.target(), Mode::Device),
@@ -254,18 +251,4 @@ fn a_cancelled_prepare_leaves_no_store() {
 
 fn carry_out(stick: &Stick, agreed: &PreparePlan, watch: &Unwatched) -> Result<(), Error> {
     prepare::prepare(&stick.target(), &request(Mode::Device), agreed, watch).map(drop)
-}
-
-fn write_at(image: &Path, offset: u64, bytes: &[u8]) {
-    let mut file = File::options().write(true).open(image).unwrap();
-    file.seek(SeekFrom::Start(offset)).unwrap();
-    file.write_all(bytes).unwrap();
-}
-
-fn read_at(image: &Path, offset: u64, length: usize) -> Vec<u8> {
-    let mut file = File::open(image).unwrap();
-    file.seek(SeekFrom::Start(offset)).unwrap();
-    let mut bytes = vec![0; length];
-    file.read_exact(&mut bytes).unwrap();
-    bytes
 }

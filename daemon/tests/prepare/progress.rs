@@ -1,6 +1,6 @@
 //! How far a prepare is, and stopping it wherever it is.
 
-use std::{path::Path, sync::Mutex};
+use std::sync::Mutex;
 
 use wendy_layers::Progress;
 use wendy_sys::Cancel;
@@ -13,7 +13,7 @@ use wendyd::{
     stores::OpenStore,
 };
 
-use crate::{SIZE, bench::*, images::hybrid_dos};
+use crate::{SIZE, common::*, images::hybrid_dos};
 
 /// Writes down what it is told, and stops the work in one phase.
 #[derive(Debug, Default)]
@@ -85,13 +85,9 @@ impl Watch for Recorder {
 fn stick(mode: Mode) -> Stick {
     match mode {
         Mode::FreeSpace => Stick::made(SIZE, hybrid_dos),
-        Mode::Loopback => Stick::made(SIZE, |image| drop(run("mkfs.ext2", &["-q", text(image)]))),
+        Mode::Loopback => Stick::formatted(SIZE, "ext2"),
         Mode::Device | Mode::Partition => Stick::new(SIZE),
     }
-}
-
-fn text(path: &Path) -> &str {
-    path.to_str().unwrap()
 }
 
 fn prepare_watched(stick: &Stick, mode: Mode, watch: &Recorder) -> Result<()> {

@@ -11,7 +11,7 @@ use wendyd::{
     stores::{Saved, links},
 };
 
-use crate::{bench::*, scene::*};
+use crate::{common::*, scene::*};
 
 #[test]
 fn sessions_are_renamed_chosen_and_deleted() {

@@ -15,7 +15,7 @@ use wendyd::{
     stores::{OpenStore, Saved, links},
 };
 
-use crate::{bench::*, saving::settle, scene::*};
+use crate::{common::*, saving::settle, scene::*};
 
 /// Stops the work as soon as it may be stopped in one phase.
 #[derive(Debug)]

@@ -9,7 +9,7 @@ use wendyd::{
     stores::{OpenStore, Saved, links, records, sessions},
 };
 
-use crate::{bench::*, scene::*};
+use crate::{common::*, scene::*};
 
 #[test]
 fn what_cannot_be_saved_is_refused_by_name() {

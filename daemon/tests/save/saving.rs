@@ -18,7 +18,7 @@ use wendyd::{
     stores::{OpenStore, Saved},
 };
 
-use crate::{bench::*, scene::*};
+use crate::{common::*, scene::*};
 
 #[test]
 fn a_session_comes_back_as_it_was() {
@@ -230,9 +230,7 @@ fn a_store_in_an_image_file_works_like_any_other() {
     if !is_root() {
         return;
     }
-    let stick = Stick::made(SIZE, |image| {
-        drop(run("mkfs.btrfs", &["-q", image.to_str().unwrap()]))
-    });
+    let stick = Stick::formatted(SIZE, "btrfs");
     prepare_as(&stick.target(), wendyd::engine::prepare::Mode::Loopback).unwrap();
     let live = Live::new();
     let open = || OpenStore::open(location(stick.node(), "btrfs")).unwrap();

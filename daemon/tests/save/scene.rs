@@ -12,7 +12,7 @@ use wendyd::{
     stores::OpenStore,
 };
 
-use crate::bench::*;
+use crate::common::*;
 
 pub const SIZE: u64 = 256 * MIB;
 

@@ -1,4 +1,4 @@
-//! Looking at trees and filesystems.
+//! Looking at directories, and at what stands in them.
 
 use std::{
     collections::BTreeMap,
@@ -11,18 +11,8 @@ use std::{
 };
 
 use rustix::fs::{Mode as Bits, OFlags};
-use wendy_sys::{
-    Cancel,
-    block::{Access, BlockDevice},
-    mount::{self, DetachedMount, MountFlags},
-    tool::Tool,
-};
-use wendyd::{
-    patience::{FOR_DEVICE, patiently},
-    stores::OpenStore,
-};
-
-use super::eventually;
+use wendy_sys::mount::{self, MountFlags};
+use wendyd::stores::OpenStore;
 
 /// Everything below a directory by its path, each entry in words.
 pub type Tree = BTreeMap<String, String>;
@@ -111,36 +101,4 @@ pub fn open_dir(path: &Path) -> OwnedFd {
         Bits::empty(),
     )
     .unwrap()
-}
-
-/// Waits for as long as a program that another test is just starting holds a copy of a descriptor
-/// by which the device was claimed.
-pub fn mounted(node: &Path, fs_type: &str) -> DetachedMount {
-    let device = BlockDevice::open(node, Access::Read).unwrap();
-    let mount = || mount::of_device(fs_type, &device, &[], MountFlags::default());
-    patiently(FOR_DEVICE, mount).unwrap()
-}
-
-/// Whether nothing holds the device any more: no mount of it, no image on it that is attached. What
-/// has just ended may hold it for a moment.
-pub fn check_unused(node: &Path) {
-    eventually("the device is free", || {
-        BlockDevice::open(node, Access::Exclusive).is_ok()
-    });
-}
-
-/// Whether the filesystem is sound once its journal has been replayed.
-pub fn check_filesystem(node: &Path) {
-    drop(mounted(node, "ext4"));
-    let output = Tool::new("e2fsck")
-        .args(["-fn", "--"])
-        .arg(node)
-        .run(&Cancel::new());
-    let output = output.unwrap_or_else(|error| panic!("{error}"));
-    assert_eq!(
-        output.code,
-        0,
-        "{}",
-        String::from_utf8_lossy(&output.stdout)
-    );
 }

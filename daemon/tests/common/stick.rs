@@ -1,13 +1,12 @@
 //! Loop devices as sticks.
 
 use std::{
-    fs::File,
+    fs::{self, File},
     os::fd::AsFd,
-    path::{Path, PathBuf},
+    path::Path,
 };
 
-use tempfile::TempDir;
-use wendy_store::{Stack, StoreId};
+use wendy_store::StoreId;
 use wendy_sys::{
     Cancel,
     block::{Access, BlockDevice, PartitionExtent},
@@ -15,20 +14,17 @@ use wendy_sys::{
     tool::Tool,
 };
 use wendyd::{
-    engine::{
-        Result, Unwatched,
-        prepare::{self, Known, Mode, PreparePlan, PrepareRequest, Target},
-    },
-    stores::{Location, OpenStore},
+    engine::prepare::{Mode, Target},
+    model::DeviceId,
+    stores::OpenStore,
 };
 
-use super::run;
+use super::{Image, location, prepare_as, run, target};
 
-/// A loop device over a sparse file of its own.
+/// A loop device over a file of its own.
 pub struct Stick {
     device: Loop,
-    image: PathBuf,
-    _directory: TempDir,
+    image: Image,
 }
 
 impl Stick {
@@ -38,30 +34,40 @@ impl Stick {
 
     /// A stick that `make` wrote something to before it was plugged in.
     pub fn made(size: u64, make: impl FnOnce(&Path)) -> Stick {
-        let directory = in_memory();
-        let image = directory.path().join("stick.img");
-        File::create_new(&image).unwrap().set_len(size).unwrap();
-        make(&image);
+        let image = Image::sized(size);
+        make(image.path());
+        Stick::plugged(image)
+    }
+
+    /// A stick that is a filesystem from its first byte to its last.
+    pub fn formatted(size: u64, fs_type: &str) -> Stick {
+        Stick::made(size, |image| {
+            run(&format!("mkfs.{fs_type}"), &["-q", image.to_str().unwrap()]);
+        })
+    }
+
+    /// A small one with an ext4; see [`Image::ext4`].
+    pub fn ext4(label: &str, fill: impl FnOnce(&Path)) -> Stick {
+        Stick::plugged(Image::ext4(label, fill))
+    }
+
+    pub fn plugged(image: Image) -> Stick {
         Stick {
-            device: plug(&image),
+            device: plug(image.path()),
             image,
-            _directory: directory,
         }
     }
 
     /// Pulled out and plugged in again.
     pub fn replugged(self) -> Stick {
-        let Stick {
-            device,
-            image,
-            _directory,
-        } = self;
-        drop(device);
-        Stick {
-            device: plug(&image),
-            image,
-            _directory,
-        }
+        drop(self.device);
+        Stick::plugged(self.image)
+    }
+
+    /// What the daemon calls it.
+    pub fn id(&self) -> DeviceId {
+        let device = BlockDevice::open(self.node(), Access::Read).unwrap();
+        DeviceId::disk(device.identity().diskseq)
     }
 
     pub fn node(&self) -> &Path {
@@ -69,7 +75,12 @@ impl Stick {
     }
 
     pub fn image(&self) -> &Path {
-        &self.image
+        self.image.path()
+    }
+
+    /// All that is on it.
+    pub fn bytes(&self) -> Vec<u8> {
+        fs::read(self.image()).unwrap()
     }
 
     /// Partition `number` of the table; see [`partition_of`].
@@ -145,14 +156,6 @@ pub fn table_of(disk: &Path) -> Vec<PartitionExtent> {
     partitions.map_or_else(Vec::new, |list| list.iter().map(extent).collect())
 }
 
-/// A directory of its own in memory, where there is a place for that: what is tested waits for the
-/// medium often enough.
-pub fn in_memory() -> TempDir {
-    tempfile::tempdir_in("/dev/shm")
-        .or_else(|_| tempfile::tempdir())
-        .unwrap()
-}
-
 fn plug(image: &Path) -> Loop {
     let file = File::options().read(true).write(true).open(image).unwrap();
     let options = LoopOptions {
@@ -196,50 +199,4 @@ pub fn store_on(disk: &Path) -> Option<StoreId> {
     let partition = partition_of(disk, 1);
     let store = OpenStore::open(location(partition.node(), "ext4")).ok()?;
     Some(store.record().id)
-}
-
-pub fn target(node: &Path, partition: Option<u32>) -> Target {
-    let identity = BlockDevice::open(node, Access::Read).unwrap().identity();
-    let known = Known {
-        device: "the stick".to_owned(),
-        partition,
-        stores: Vec::new(),
-    };
-    Target {
-        node: node.to_owned(),
-        identity,
-        known,
-        stack: Some(Stack::LiveBoot),
-        boot_medium: false,
-    }
-}
-
-pub fn location(node: &Path, fs_type: &str) -> Location {
-    Location {
-        node: node.to_owned(),
-        identity: BlockDevice::open(node, Access::Read).unwrap().identity(),
-        fs_type: fs_type.to_owned(),
-        fs_uuid: "01234567-89ab-cdef-0123-456789abcdef".to_owned(),
-        name: "the stick".to_owned(),
-    }
-}
-
-pub fn request(mode: Mode) -> PrepareRequest {
-    PrepareRequest {
-        mode,
-        name: "My stick".to_owned(),
-        size: None,
-        filesystem: None,
-        token: None,
-    }
-}
-
-pub fn plan(target: &Target, mode: Mode) -> Result<PreparePlan> {
-    prepare::plan(target, &request(mode), &Cancel::new())
-}
-
-/// Plans and does it.
-pub fn prepare_as(target: &Target, mode: Mode) -> Result<()> {
-    let plan = plan(target, mode)?;
-    prepare::prepare(target, &request(mode), &plan, &Unwatched::default()).map(drop)
 }
