@@ -18,8 +18,9 @@ use zbus::{Connection, ObjectPath, Variant, fdo::PeerProxy};
 use crate::{
     authorization::{error_name, object_of},
     double::ControlProxy,
+    policy::{ALLOW, POLICIES, Policy},
     raw::RawConnection,
-    system::{ALLOW, NOBODY, POLICIES, Policy, System},
+    system::{NOBODY, System},
 };
 
 type Options<'a> = HashMap<&'a str, Variant<'a>>;

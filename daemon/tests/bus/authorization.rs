@@ -7,7 +7,8 @@ use zbus::{Connection, DBusError, OwnedVariant, Variant, wire::StructureBuilder}
 
 use crate::{
     double::{ControlProxy, STICK},
-    system::{ALLOW, ASK, DENY, NOBODY, POLICIES, System},
+    policy::{ALLOW, ASK, DENY, POLICIES},
+    system::{NOBODY, System},
 };
 
 /// The object of the double's world that serves an interface.

@@ -16,7 +16,8 @@ use zbus::{Connection, DBusError, OwnedObjectPath};
 use crate::{
     common::{Live, Stick, ensure_udev, mounted, path_of},
     living::{Living, object_on, start_on},
-    system::{ALLOW, PATIENCE, Ran, System},
+    policy::ALLOW,
+    system::{PATIENCE, Ran, System},
 };
 
 /// The name of the error that a call, or the job it starts, ends with; without what all have.

@@ -8,7 +8,8 @@ use zbus_xml::{Interface, Node};
 
 use crate::{
     authorization::object_of,
-    system::{ALLOW, System, source},
+    policy::ALLOW,
+    system::{System, source},
 };
 
 #[tokio::test]

@@ -18,7 +18,8 @@ use zbus::{
 
 use crate::{
     double::{ControlProxy, STICK, STORE},
-    system::{ALLOW, NOBODY, PATIENCE, System},
+    policy::ALLOW,
+    system::{NOBODY, PATIENCE, System},
 };
 
 async fn save(caller: &Connection) -> wendy_dbus::Result<OwnedObjectPath> {

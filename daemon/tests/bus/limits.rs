@@ -15,7 +15,8 @@ use zbus::{Connection, fdo::ObjectManagerProxy};
 
 use crate::{
     double::{ControlProxy, STICK, STORE},
-    system::{ALLOW, NOBODY, PATIENCE, POLICIES, System},
+    policy::{ALLOW, POLICIES},
+    system::{NOBODY, PATIENCE, System},
 };
 
 /// As many unanswered calls as a stock system bus allows one connection.

@@ -5,7 +5,8 @@ use wendy_sys::block::{Access, BlockDevice};
 use crate::{
     common::{Live, Partition, SHAPES, ensure_udev, live_stick},
     living::{object_on, start_on},
-    system::{ALLOW, System},
+    policy::ALLOW,
+    system::System,
 };
 
 /// What a run that went well has printed.

@@ -22,6 +22,7 @@ mod lifecycle;
 mod limits;
 mod live_stick;
 mod living;
+mod policy;
 mod polkits;
 mod prompts;
 mod raw;

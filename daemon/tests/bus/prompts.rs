@@ -15,7 +15,8 @@ use zbus::{Connection, OwnedObjectPath, fdo::PeerProxy};
 use crate::{
     agent::{Event, Prompt, register},
     double::{ControlProxy, SESSION, SLOW, STICK, STORE},
-    system::{ALLOW, ASK, NOBODY, PATIENCE, POLICIES, System},
+    policy::{ALLOW, ASK, POLICIES},
+    system::{NOBODY, PATIENCE, System},
 };
 
 /// A caller with a prompt on their screen.

@@ -16,7 +16,8 @@ use zbus::{
 
 use crate::{
     double::{ControlProxy, SESSION, STORE},
-    system::{ALLOW, PATIENCE, System},
+    policy::ALLOW,
+    system::{PATIENCE, System},
 };
 
 /// The root object, seen without a memory of one's own.

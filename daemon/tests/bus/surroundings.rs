@@ -9,7 +9,8 @@ use crate::{
     bad_input::{outcome, prepare, save},
     common::{Stick, ensure_udev, run, store_on},
     living::{Living, object_on},
-    system::{ALLOW, NOBODY, POLICIES, Policy, System, source},
+    policy::{ALLOW, POLICIES, Policy},
+    system::{NOBODY, System, source},
 };
 
 /// Nobody with or without rights prepares a blank stick; the stick afterwards.

@@ -1,12 +1,13 @@
 //! A bus, a polkitd and a daemon, private to one test.
 
+mod wendyctl;
+
 use std::{
     fs,
     io::{BufRead, BufReader},
     os::unix::{fs::PermissionsExt, net::UnixStream},
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
-    sync::LazyLock,
     thread,
     time::{Duration, Instant},
 };
@@ -20,55 +21,12 @@ use zbus::{Connection, connection::Builder, fdo::DBusProxy};
 
 use crate::double;
 
+pub use wendyctl::Ran;
+
 /// How long anything may take before the test fails.
 pub const PATIENCE: Duration = Duration::from_secs(30);
 /// A user without any rights, `nobody` of Debian.
 pub const NOBODY: u32 = 65534;
-
-/// Every action is allowed, as on most live images.
-pub const ALLOW: &str = "polkit.addRule(function(action, subject) { return polkit.Result.YES; });";
-/// No action is allowed.
-pub const DENY: &str = "polkit.addRule(function(action, subject) { return polkit.Result.NO; });";
-/// Every action needs a password.
-pub const ASK: &str =
-    "polkit.addRule(function(action, subject) { return polkit.Result.AUTH_ADMIN; });";
-
-/// What an administrator may have decided.
-#[derive(Debug, Clone, Copy)]
-pub struct Policy {
-    pub rules: &'static str,
-    /// The error that somebody without rights gets then; none where everybody may.
-    pub refusal: Option<&'static str>,
-}
-
-/// Each abuse is tried under each of these.
-pub const POLICIES: [Policy; 3] = [
-    Policy {
-        rules: ALLOW,
-        refusal: None,
-    },
-    Policy {
-        rules: DENY,
-        refusal: Some("org.ubuntu.Wendy.Error.NotAuthorized"),
-    },
-    Policy {
-        rules: ASK,
-        refusal: Some("org.ubuntu.Wendy.Error.NotAuthorizedCanObtain"),
-    },
-];
-
-impl Policy {
-    /// Whether this is how somebody without rights is refused. The proxies allow a prompt, which
-    /// nobody is there to show.
-    pub fn refuses_with(self, name: &str) -> bool {
-        self.refusal.is_some() && name.contains("NotAuthorized")
-    }
-
-    /// The answer to somebody without rights, where it would be `own` if all were allowed.
-    pub fn answer(self, own: &'static str) -> &'static str {
-        self.refusal.unwrap_or(own)
-    }
-}
 
 /// Processes and files of one test; dropping it ends and removes them.
 pub struct System {
@@ -132,7 +90,7 @@ impl System {
 
     fn start_bus(&mut self) {
         let config = self.dir.path().join("bus.conf");
-        fs::write(&config, bus_config(&self.socket())).unwrap();
+        fs::write(&config, bus_config(&self.address())).unwrap();
         let mut bus = Command::new("dbus-daemon")
             .arg(format!("--config-file={}", config.display()))
             .args(["--nofork", "--print-address=1"])
@@ -243,26 +201,6 @@ impl System {
             * 1024
     }
 
-    /// wendyctl, called by somebody without a terminal.
-    pub fn wendyctl(&self, args: &[&str]) -> Ran {
-        let limit = PATIENCE.as_secs().to_string();
-        let output = Command::new("timeout")
-            .args([&limit, "setsid", "--wait"])
-            .arg(wendyctl())
-            .args(args)
-            .env_clear()
-            .env("DBUS_SYSTEM_BUS_ADDRESS", self.address())
-            .env("XDG_RUNTIME_DIR", self.dir.path())
-            .stdin(Stdio::null())
-            .output()
-            .unwrap();
-        Ran {
-            code: output.status.code().unwrap(),
-            out: String::from_utf8(output.stdout).unwrap(),
-            err: String::from_utf8(output.stderr).unwrap(),
-        }
-    }
-
     pub fn address(&self) -> String {
         format!("unix:path={}", self.socket().display())
     }
@@ -304,31 +242,6 @@ impl System {
     }
 }
 
-/// What a run of wendyctl left behind.
-#[derive(Debug)]
-pub struct Ran {
-    pub code: i32,
-    #[allow(dead_code, reason = "shown when a run went wrong")]
-    pub out: String,
-    pub err: String,
-}
-
-/// Built as its source is now: it belongs to another package, which a test of this one alone does
-/// not build.
-fn wendyctl() -> &'static Path {
-    static BUILT: LazyLock<PathBuf> = LazyLock::new(|| {
-        let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-        let built = Command::new(cargo)
-            .args(["build", "--quiet", "--locked", "--package", "wendyctl"])
-            .current_dir(source("."))
-            .status();
-        assert!(built.unwrap().success(), "wendyctl is not built");
-        let profile = Path::new(env!("CARGO_BIN_EXE_wendyd")).parent().unwrap();
-        profile.with_file_name("debug").join("wendyctl")
-    });
-    &BUILT
-}
-
 fn user(uid: u32) -> rustix::process::Uid {
     rustix::process::Uid::from_raw(uid)
 }
@@ -359,36 +272,9 @@ fn unit_environment() -> Vec<(String, String)> {
 }
 
 /// The rules of a stock system bus, with wendy's and polkit's own.
-fn bus_config(socket: &Path) -> String {
-    format!(
-        r#"<!DOCTYPE busconfig PUBLIC "-//freedesktop//DTD D-BUS Bus Configuration 1.0//EN"
- "http://www.freedesktop.org/standards/dbus/1.0/busconfig.dtd">
-<busconfig>
-  <type>system</type>
-  <listen>unix:path={}</listen>
-  <auth>EXTERNAL</auth>
-  <policy context="default">
-    <allow user="*"/>
-    <deny own="*"/>
-    <deny send_type="method_call"/>
-    <allow send_type="signal"/>
-    <allow send_requested_reply="true" send_type="method_return"/>
-    <allow send_requested_reply="true" send_type="error"/>
-    <allow receive_type="method_call"/>
-    <allow receive_type="method_return"/>
-    <allow receive_type="error"/>
-    <allow receive_type="signal"/>
-    <allow send_destination="org.freedesktop.DBus"/>
-  </policy>
-  <policy user="root">
-    <allow own="*"/>
-    <allow send_type="method_call"/>
-  </policy>
-  <include>/usr/share/dbus-1/system.d/org.freedesktop.PolicyKit1.conf</include>
-  <include>{}</include>
-</busconfig>
-"#,
-        socket.display(),
-        source("systemd/org.ubuntu.Wendy.conf").display()
-    )
+fn bus_config(address: &str) -> String {
+    let policy = source("systemd/org.ubuntu.Wendy.conf");
+    include_str!("system/bus.conf")
+        .replace("@ADDRESS@", address)
+        .replace("@POLICY@", policy.to_str().unwrap())
 }

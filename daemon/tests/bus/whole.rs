@@ -19,7 +19,8 @@ use wendy_sys::loopdev::{Loop, LoopOptions};
 use crate::{
     common::{self, Live, ensure_udev, eventually, run},
     living::{object_on, start_on},
-    system::{ALLOW, NOBODY, PATIENCE, POLICIES, System},
+    policy::{ALLOW, POLICIES},
+    system::{NOBODY, PATIENCE, System},
 };
 
 /// A stick with somebody's files on it.
