@@ -2,76 +2,16 @@
 
 use std::fs;
 
-use futures_util::StreamExt;
-use tokio::time::timeout;
-use wendy_dbus::{
-    Result,
-    options::{PrepareOptions, SaveOptions},
-    paths::{DevicePath, ROOT},
-    proxies::{JobProxy, StoreProxy, WendyProxy},
-};
+use wendy_dbus::{options::SaveOptions, paths::DevicePath, proxies::StoreProxy};
 use wendy_sys::loopdev::{Loop, LoopOptions};
-use zbus::{Connection, DBusError, OwnedObjectPath};
 
 use crate::{
-    common::{Live, Stick, ensure_udev, mounted, path_of},
+    calls::{fails, only_session, prepare, save, update_of},
+    common::{Live, Stick, ensure_udev, mounted},
     living::{Living, object_on, start_on},
     policy::ALLOW,
-    system::{PATIENCE, Ran, System},
+    system::System,
 };
-
-/// The name of the error that a call, or the job it starts, ends with; without what all have.
-pub async fn outcome(caller: &Connection, job: Result<OwnedObjectPath>) -> String {
-    let name = match job {
-        Err(error) => error.name().to_string(),
-        Ok(path) => {
-            let job = JobProxy::builder(caller).path(path).build().await.unwrap();
-            let mut ends = job.receive_finished().await.unwrap();
-            let state = job.state().await.unwrap();
-            if !["done", "failed", "cancelled"].contains(&state.as_str()) {
-                timeout(PATIENCE, ends.next()).await.expect("the job ends");
-            }
-            job.error().await.unwrap()
-        }
-    };
-    name.trim_start_matches("org.ubuntu.Wendy.Error.")
-        .to_owned()
-}
-
-pub async fn save(
-    caller: &Connection,
-    store: &OwnedObjectPath,
-    name: &str,
-    options: SaveOptions,
-) -> String {
-    let wendy = WendyProxy::new(caller).await.unwrap();
-    let job = wendy.save_session(store, name, &options).await;
-    outcome(caller, job).await
-}
-
-pub async fn prepare(caller: &Connection, device: &OwnedObjectPath, name: &str) -> String {
-    let options = PrepareOptions {
-        name: Some(name.to_owned()),
-        ..PrepareOptions::default()
-    };
-    let wendy = WendyProxy::new(caller).await.unwrap();
-    let job = wendy.prepare_device(device, &options).await;
-    outcome(caller, job).await
-}
-
-/// What wendyctl makes of it.
-#[track_caller]
-fn fails(ran: Ran, code: i32, words: &str) {
-    assert_eq!(ran.code, code, "{ran:?}");
-    assert!(ran.err.contains(words), "{words:?} is not in {ran:?}");
-}
-
-fn update_of(session: &OwnedObjectPath) -> SaveOptions {
-    SaveOptions {
-        session: Some(session.clone()),
-        ..SaveOptions::default()
-    }
-}
 
 #[tokio::test]
 async fn not_a_live_system() {
@@ -196,7 +136,7 @@ async fn names_that_cannot_be_used() {
 
 #[tokio::test]
 async fn a_name_that_is_taken() {
-    let (mut living, ..) = with_session().await;
+    let (mut living, _) = Living::with_session().await;
     // As after a new start of the system, which has saved nothing yet.
     fs::remove_dir_all(living.live.directory.path().join("index")).unwrap();
     living = living.restart_on(ALLOW, "one").await;
@@ -239,124 +179,4 @@ async fn a_session_of_another_image() {
         .system
         .wendyctl(&["save", "--session", "One", "--store", living.place()]);
     fails(ran, 11, "belongs to another live image");
-}
-
-#[tokio::test]
-async fn a_session_of_a_newer_format() {
-    let (mut living, session, record) = with_session().await;
-    rewrite(&living, &record, |good| {
-        good.replace("format=1", "format=9")
-    });
-    living = living.restart_on(ALLOW, "one").await;
-    let root = living.system.connect(0).await;
-    let error = save(&root, &living.store, "", update_of(&session)).await;
-    assert_eq!(error, "Incompatible");
-    let args = ["save", "--session", "One", "--store", living.place()];
-    fails(living.system.wendyctl(&args), 11, "use a newer wendy");
-}
-
-#[tokio::test]
-async fn a_store_of_a_newer_format() {
-    let (mut living, ..) = with_session().await;
-    rewrite(&living, MARKER, |good| good.replace("format=1", "format=9"));
-    living = living.restart_on(ALLOW, "one").await;
-    let root = living.system.connect(0).await;
-    let error = save(&root, &living.store, "Two", SaveOptions::default()).await;
-    assert_eq!(error, "Incompatible");
-    let args = ["save", "Two", "--store", living.place()];
-    fails(living.system.wendyctl(&args), 11, "use a newer wendy");
-}
-
-/// What is wrong with a record that is damaged.
-const DAMAGES: [&str; 3] = ["format=one", "nonsense", "name=\u{7}"];
-
-#[tokio::test]
-async fn a_damaged_session_is_told_and_keeps_nobody_from_saving() {
-    let (mut living, session, record) = with_session().await;
-    for damage in DAMAGES {
-        let good = rewrite(&living, &record, |good| good.replace("format=1", damage));
-        living = living.restart_on(ALLOW, "one").await;
-        let root = living.system.connect(0).await;
-        let error = save(&root, &living.store, "", update_of(&session)).await;
-        assert_eq!(
-            error, "NotFound",
-            "{damage}: what cannot be read is not shown"
-        );
-        let args = ["verify", living.place()];
-        fails(
-            living.system.wendyctl(&args),
-            12,
-            "differs from what was saved",
-        );
-        assert_eq!(
-            save(
-                &root,
-                &living.store,
-                damage.trim_end_matches('\u{7}'),
-                SaveOptions::default()
-            )
-            .await,
-            ""
-        );
-        rewrite(&living, &record, |_| good.clone());
-    }
-}
-
-#[tokio::test]
-async fn a_damaged_store() {
-    let (mut living, ..) = with_session().await;
-    for damage in DAMAGES {
-        let good = rewrite(&living, MARKER, |good| good.replace("format=1", damage));
-        living = living.restart_on(ALLOW, "one").await;
-        let root = living.system.connect(0).await;
-        let error = save(&root, &living.store, "Two", SaveOptions::default()).await;
-        assert_eq!(error, "Corrupt", "{damage}");
-        let args = ["save", "Two", "--store", living.place()];
-        fails(living.system.wendyctl(&args), 12, "is damaged");
-        rewrite(&living, MARKER, |_| good.clone());
-    }
-    let living = living.restart_on(ALLOW, "one").await;
-    let root = living.system.connect(0).await;
-    assert_eq!(
-        save(&root, &living.store, "Two", SaveOptions::default()).await,
-        ""
-    );
-}
-
-/// The marker of a store.
-const MARKER: &str = "casper/.info";
-
-/// A store with a session, the session's object, and the path of its record.
-async fn with_session() -> (Living, OwnedObjectPath, String) {
-    let living = Living::start(ALLOW).await;
-    let root = living.system.connect(0).await;
-    assert_eq!(
-        save(&root, &living.store, "One", SaveOptions::default()).await,
-        ""
-    );
-    let session = only_session(&root, &living.store).await;
-    let record = format!("casper/sessions/{}/.info", session_id(&living));
-    (living, session, record)
-}
-
-async fn only_session(caller: &Connection, store: &OwnedObjectPath) -> OwnedObjectPath {
-    let store = StoreProxy::builder(caller).path(store.clone()).build();
-    let sessions = store.await.unwrap().sessions().await.unwrap();
-    assert_eq!(sessions.len(), 1, "below {ROOT}");
-    sessions[0].clone()
-}
-
-fn session_id(living: &Living) -> String {
-    let store = living.partition.store();
-    let saved = wendyd::stores::Saved::read(store.root()).unwrap();
-    saved.sessions[0].record.id.to_string()
-}
-
-/// Changes a file of the store behind the daemon's back; what it held before.
-fn rewrite(living: &Living, file: &str, change: impl Fn(&str) -> String) -> String {
-    let mount = mounted(living.partition.node(), "ext4");
-    let path = path_of(&mount).join(file);
-    let before = fs::read_to_string(&path).unwrap();
-    fs::write(&path, change(&before)).unwrap();
-    before
 }

@@ -8,7 +8,7 @@ use std::{
 
 use futures_util::StreamExt;
 use tokio::time::timeout;
-use wendy_dbus::paths::ROOT;
+use wendy_dbus::{options::SaveOptions, paths::ROOT};
 use wendy_sys::block::{Access, BlockDevice};
 use wendyd::{
     authority::PolkitAuthority,
@@ -23,7 +23,9 @@ use wendyd::{
 use zbus::{Connection, OwnedObjectPath, fdo::ObjectManagerProxy};
 
 use crate::{
+    calls::{only_session, save},
     common::{Given, Live, Partition, Stick, ensure_udev, image},
+    policy::ALLOW,
     system::{PATIENCE, System},
 };
 
@@ -113,6 +115,16 @@ impl Living {
             partition,
             store,
         }
+    }
+
+    /// With one session in the store, and the session's object.
+    pub async fn with_session() -> (Living, OwnedObjectPath) {
+        let living = Living::start(ALLOW).await;
+        let root = living.system.connect(0).await;
+        let error = save(&root, &living.store, "One", SaveOptions::default()).await;
+        assert_eq!(error, "");
+        let session = only_session(&root, &living.store).await;
+        (living, session)
     }
 
     /// Starts the daemon anew, on another image.

@@ -14,9 +14,11 @@ mod agent;
 mod arguments;
 mod authorization;
 mod bad_input;
+mod calls;
 #[path = "../common/mod.rs"]
 mod common;
 mod contract;
+mod damaged;
 mod double;
 mod lifecycle;
 mod limits;

@@ -6,7 +6,7 @@ use wendy_dbus::{options::SaveOptions, proxies::WendyProxy};
 use zbus::fdo::ObjectManagerProxy;
 
 use crate::{
-    bad_input::{outcome, prepare, save},
+    calls::{outcome, prepare, save},
     common::{Stick, ensure_udev, run, store_on},
     living::{Living, object_on},
     policy::{ALLOW, POLICIES, Policy},
