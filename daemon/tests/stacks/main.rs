@@ -6,9 +6,10 @@
 
 #![allow(clippy::unwrap_used, reason = "a test with a main of its own")]
 
+#[path = "../common/mod.rs"]
+mod common;
 mod medium;
 mod scenes;
-mod snapshot;
 mod world;
 
 use std::{

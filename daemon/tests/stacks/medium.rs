@@ -7,9 +7,12 @@ use std::{
 };
 
 use tempfile::TempDir;
-use wendy_sys::{Cancel, loopdev::Loop, tool::Tool};
+use wendy_sys::loopdev::Loop;
 
-use crate::world::{LENT, link_programs};
+use crate::{
+    common::{MIB, run},
+    world::{LENT, link_programs},
+};
 
 /// An image of a medium, in a directory that also takes the sticks of the scenes.
 pub struct Medium(TempDir);
@@ -21,10 +24,8 @@ impl Medium {
         let tree = place.path().join("tree");
         make_stock_tree(&tree);
         let image = place.path().join("squashfs");
-        run(Tool::new("mksquashfs")
-            .arg(&tree)
-            .arg(&image)
-            .args(["-quiet", "-no-progress"]));
+        let [from, to] = [&tree, &image].map(|path| path.to_str().unwrap());
+        run("mksquashfs", &[from, to, "-quiet", "-no-progress"]);
         let content = place.path().join("content");
         for name in [
             "live/filesystem.squashfs",
@@ -57,12 +58,13 @@ impl Medium {
 
 /// A file of 64 MiB with an ext4 filesystem, filled from `content`.
 pub fn make_ext4(file: &Path, content: Option<&Path>) -> PathBuf {
-    File::create_new(file).unwrap().set_len(64 << 20).unwrap();
-    let mut tool = Tool::new("mkfs.ext4").args(["-q", "-F"]);
+    File::create_new(file).unwrap().set_len(64 * MIB).unwrap();
+    let mut args = vec!["-q", "-F"];
     if let Some(content) = content {
-        tool = tool.arg("-d").arg(content);
+        args.extend(["-d", content.to_str().unwrap()]);
     }
-    run(tool.arg(file));
+    args.push(file.to_str().unwrap());
+    run("mkfs.ext4", &args);
     file.to_owned()
 }
 
@@ -72,8 +74,4 @@ fn make_stock_tree(tree: &Path) {
     }
     link_programs(tree);
     fs::write(tree.join("etc/stock"), "from the image").unwrap();
-}
-
-fn run(tool: Tool<'_>) {
-    tool.run(&Cancel::new()).unwrap();
 }
