@@ -10,7 +10,8 @@ use wendyd::{
 
 use crate::{
     common::{Image, Mounted, Stick, read_at, run, write_at},
-    daemon, is_called, write,
+    content::write,
+    scene::{daemon, is_called},
 };
 
 fn casper_tree(root: &Path) {
