@@ -13,3 +13,4 @@ mod overwriting;
 mod refused;
 mod saving;
 mod scene;
+mod updating;

@@ -15,10 +15,10 @@ use crate::{common::*, scene::*};
 
 #[test]
 fn sessions_are_renamed_chosen_and_deleted() {
-    let Some(bench) = Bench::new() else { return };
-    let one = bench.saved("One").session;
-    let two = bench.saved("Two").session;
-    let store = bench.store();
+    let Some(scene) = Scene::new() else { return };
+    let one = scene.saved("One").session;
+    let two = scene.saved("Two").session;
+    let store = scene.store();
     let default = || links::default_session(store.root()).unwrap();
     assert_eq!(default(), Some(one));
     manage::set_default(&store, two).unwrap();
@@ -38,18 +38,18 @@ fn sessions_are_renamed_chosen_and_deleted() {
     );
     assert!(Saved::read(store.root()).unwrap().sessions.is_empty());
     drop(store);
-    assert_eq!(bench.store().record().name.as_str(), "The blue one");
-    check_filesystem(bench.partition.node());
+    assert_eq!(scene.store().record().name.as_str(), "The blue one");
+    check_filesystem(scene.partition.node());
 }
 
 #[test]
 fn damage_is_found_and_named() {
-    let Some(bench) = Bench::new() else { return };
-    let one = bench.saved("One").session;
-    bench.saved("Two");
-    let store = bench.store();
+    let Some(scene) = Scene::new() else { return };
+    let one = scene.saved("One").session;
+    scene.saved("Two");
+    let store = scene.store();
     fs::write(
-        bench.generation(&store, one).join("upper/etc/hostname"),
+        scene.generation(&store, one).join("upper/etc/hostname"),
         "eve\n",
     )
     .unwrap();
@@ -65,16 +65,16 @@ fn damage_is_found_and_named() {
             .count(),
         1
     );
-    fs::remove_file(bench.generation(&store, one).join("manifest")).unwrap();
+    fs::remove_file(scene.generation(&store, one).join("manifest")).unwrap();
     let checked = manage::check(&store, Some(one), &Unwatched::default()).unwrap();
     assert_eq!(checked[0].verdict, Verdict::Damaged);
 }
 
 #[test]
 fn leftovers_are_removed_and_strangers_stay() {
-    let Some(bench) = Bench::new() else { return };
-    let one = bench.saved("One").session;
-    let store = bench.store();
+    let Some(scene) = Scene::new() else { return };
+    let one = scene.saved("One").session;
+    let store = scene.store();
     let sessions = path_of(&store.root()).join("casper/sessions");
     let unfinished = sessions.join(SessionId::random().to_string());
     let deleted = sessions.join(format!(".deleted-{}", SessionId::random()));
@@ -86,16 +86,16 @@ fn leftovers_are_removed_and_strangers_stay() {
     for dir in [&unfinished, &deleted, &generation, &strange[0], &strange[1]] {
         fs::create_dir_all(dir.join("upper/deep")).unwrap();
     }
-    bench.live.save(&store, &named("Two")).unwrap();
+    scene.live.save(&store, &named("Two")).unwrap();
     assert!(!unfinished.exists() && !deleted.exists() && !generation.exists());
     assert!(strange.iter().all(|path| path.exists()));
 }
 
 #[test]
 fn unknown_keys_survive() {
-    let Some(bench) = Bench::new() else { return };
-    let one = bench.saved("One");
-    let store = bench.store();
+    let Some(scene) = Scene::new() else { return };
+    let one = scene.saved("One");
+    let store = scene.store();
     let record = path_of(&store.root()).join(format!("casper/sessions/{}/.info", one.session));
     fs::write(
         &record,

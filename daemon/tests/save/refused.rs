@@ -13,15 +13,15 @@ use crate::{common::*, scene::*};
 
 #[test]
 fn what_cannot_be_saved_is_refused_by_name() {
-    let Some(bench) = Bench::new() else { return };
-    let one = bench.saved("One");
+    let Some(scene) = Scene::new() else { return };
+    let one = scene.saved("One");
     assert!(matches!(
-        bench.save(&named("One")),
+        scene.save(&named("One")),
         Err(Error::NameTaken(_))
     ));
     for name in ["", "a\nb", "\u{1b}[2J", " a", &"x".repeat(300)] {
         assert!(
-            matches!(bench.save(&named(name)), Err(Error::BadName(_))),
+            matches!(scene.save(&named(name)), Err(Error::BadName(_))),
             "{name:?}"
         );
     }
@@ -29,13 +29,13 @@ fn what_cannot_be_saved_is_refused_by_name() {
         session: Some(SessionId::random()),
         ..named("")
     };
-    assert!(matches!(bench.save(&unknown), Err(Error::NotFound(_))));
+    assert!(matches!(scene.save(&unknown), Err(Error::NotFound(_))));
     let pattern = SaveRequest {
         exclude: vec!["everything".to_owned()],
         ..named("Two")
     };
     assert!(matches!(
-        bench.save(&pattern),
+        scene.save(&pattern),
         Err(Error::BadExclude { .. })
     ));
     let other = Live {
@@ -43,20 +43,20 @@ fn what_cannot_be_saved_is_refused_by_name() {
         ..Live::new()
     };
     assert!(matches!(
-        other.save(&bench.store(), &update_of(&one)),
+        other.save(&scene.store(), &update_of(&one)),
         Err(Error::OtherBase(_))
     ));
 }
 
 #[test]
 fn damaged_and_newer_records_are_refused_by_name() {
-    let Some(bench) = Bench::new() else { return };
-    let one = bench.saved("One");
-    let store = bench.store();
+    let Some(scene) = Scene::new() else { return };
+    let one = scene.saved("One");
+    let store = scene.store();
     let session = path_of(&store.root()).join(format!("casper/sessions/{}/.info", one.session));
     let good = fs::read_to_string(&session).unwrap();
     fs::write(&session, good.replace("format=1", "format=2\nmood=blue")).unwrap();
-    let newer = bench.live.save(&store, &update_of(&one));
+    let newer = scene.live.save(&store, &update_of(&one));
     assert!(
         matches!(newer, Err(Error::NewerFormat { format: 2, .. })),
         "{newer:?}"
@@ -70,21 +70,21 @@ fn damaged_and_newer_records_are_refused_by_name() {
         fs::write(&session, damage).unwrap();
         assert!(
             matches!(
-                bench.live.save(&store, &update_of(&one)),
+                scene.live.save(&store, &update_of(&one)),
                 Err(Error::Corrupt { .. })
             ),
             "{damage:?}"
         );
     }
     // A damaged neighbour keeps nobody from saving.
-    bench.live.save(&store, &named("Two")).unwrap();
+    scene.live.save(&store, &named("Two")).unwrap();
 }
 
 #[test]
 fn a_store_of_a_newer_format_is_only_read() {
-    let Some(bench) = Bench::new() else { return };
-    let one = bench.saved("One");
-    let store = bench.store();
+    let Some(scene) = Scene::new() else { return };
+    let one = scene.saved("One");
+    let store = scene.store();
     let marker = path_of(&store.root()).join("casper/.info");
     fs::write(
         &marker,
@@ -95,10 +95,10 @@ fn a_store_of_a_newer_format_is_only_read() {
     .unwrap();
     drop(store);
     assert!(matches!(
-        bench.save(&named("Two")),
+        scene.save(&named("Two")),
         Err(Error::NewerFormat { format: 9, .. })
     ));
-    let store = bench.store();
+    let store = scene.store();
     assert!(matches!(
         manage::rename_store(&store, "x"),
         Err(Error::NewerFormat { .. })
@@ -110,15 +110,15 @@ fn a_store_of_a_newer_format_is_only_read() {
     assert_eq!(Saved::read(store.root()).unwrap().sessions.len(), 1);
     fs::write(path_of(&store.root()).join("casper/.info"), "format=1\n").unwrap();
     drop(store);
-    let refused = OpenStore::open(location(bench.partition.node(), "ext4"));
+    let refused = OpenStore::open(location(scene.partition.node(), "ext4"));
     assert!(matches!(refused, Err(Error::Corrupt { .. })), "{refused:?}");
 }
 
 #[test]
 fn links_that_lead_elsewhere_are_not_followed() {
-    let Some(bench) = Bench::new() else { return };
-    let one = bench.saved("One");
-    let store = bench.store();
+    let Some(scene) = Scene::new() else { return };
+    let one = scene.saved("One");
+    let store = scene.store();
     let outside = tempfile::tempdir().unwrap();
     let session = path_of(&store.root()).join(format!("casper/sessions/{}", one.session));
     fs::rename(session.join("generations"), session.join("moved")).unwrap();
@@ -126,7 +126,7 @@ fn links_that_lead_elsewhere_are_not_followed() {
     let saved = Saved::read(store.root()).unwrap();
     assert!(saved.sessions.is_empty() && saved.damaged.len() == 1);
     assert!(matches!(
-        bench.live.save(&store, &update_of(&one)),
+        scene.live.save(&store, &update_of(&one)),
         Err(Error::Corrupt { .. })
     ));
     assert_eq!(fs::read_dir(outside.path()).unwrap().count(), 0);
@@ -134,21 +134,21 @@ fn links_that_lead_elsewhere_are_not_followed() {
 
 #[test]
 fn one_writer_at_a_time() {
-    let Some(bench) = Bench::new() else { return };
-    let _store = bench.store();
-    let second = OpenStore::open(location(bench.partition.node(), "ext4"));
+    let Some(scene) = Scene::new() else { return };
+    let _store = scene.store();
+    let second = OpenStore::open(location(scene.partition.node(), "ext4"));
     assert!(matches!(second, Err(Error::Busy(_))));
 }
 
 #[test]
 fn too_little_room_is_said_before_the_first_byte() {
-    let Some(bench) = Bench::new() else { return };
-    let one = bench.saved("One");
-    let store = bench.store();
+    let Some(scene) = Scene::new() else { return };
+    let one = scene.saved("One");
+    let store = scene.store();
     let free = mount::space(store.root()).unwrap().available;
-    let ballast = bench.live.upper().join("ballast");
+    let ballast = scene.live.upper().join("ballast");
     fs::write(&ballast, vec![1; usize::try_from(free).unwrap()]).unwrap();
-    let refused = bench.live.save(&store, &named("Two"));
+    let refused = scene.live.save(&store, &named("Two"));
     let Err(Error::NoSpace { have, need, .. }) = refused else {
         panic!("{refused:?}")
     };

@@ -1,6 +1,10 @@
 //! A live system, and a store to save it to.
 
-use std::path::PathBuf;
+use std::{
+    path::PathBuf,
+    thread,
+    time::{Duration, Instant},
+};
 
 use wendy_store::SessionId;
 use wendyd::{
@@ -17,20 +21,20 @@ use crate::common::*;
 pub const SIZE: u64 = 256 * MIB;
 
 /// A live system, and a store to save it to.
-pub struct Bench {
+pub struct Scene {
     pub live: Live,
     _stick: Stick,
     pub partition: Partition,
 }
 
-impl Bench {
-    pub fn new() -> Option<Bench> {
+impl Scene {
+    pub fn new() -> Option<Scene> {
         if !is_root() {
             return None;
         }
         let stick = Stick::prepared(SIZE);
         let partition = stick.partition(1);
-        Some(Bench {
+        Some(Scene {
             live: Live::new(),
             _stick: stick,
             partition,
@@ -57,5 +61,23 @@ impl Bench {
     /// The real directory of the generation that counts.
     pub fn generation(&self, store: &OpenStore, session: SessionId) -> PathBuf {
         followed(&path_of(&store.root()).join(format!("casper/sessions/{session}/current")))
+    }
+}
+
+/// Waits until every change so far is old enough to be told from a later one: what changed a moment
+/// ago is copied again.
+pub fn settle() {
+    let started = Instant::now();
+    let stamp = || {
+        let file = tempfile::tempfile_in("/dev/shm").unwrap();
+        file.metadata().unwrap().modified().unwrap()
+    };
+    let first = stamp();
+    while stamp().duration_since(first).unwrap_or_default() <= Duration::from_millis(25) {
+        assert!(
+            started.elapsed() < Duration::from_secs(10),
+            "the clock stands still"
+        );
+        thread::yield_now();
     }
 }
