@@ -3,13 +3,13 @@
 use anyhow::Context as _;
 use clap::{Args, Parser, Subcommand};
 use failure::Refusal;
-use nix::unistd::Group;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use wendy_home::convert::resume;
-use wendy_home::home::{GroupNames, Home, Options, Reconciled, new_root};
+use wendy_home::home::{Home, Options, Reconciled, new_root};
 use wendy_home::image::Image;
+use wendy_home::machine;
 use wendy_home::medium::directory::DirectoryMedium;
 use wendy_home::medium::preview::Preview;
 use wendy_home::mode::{Mode, Standing};
@@ -91,16 +91,8 @@ struct Identity {
 
 impl Identity {
     fn options(&self, fallback: (u32, u32)) -> Options {
-        let mut options = Options::new(
-            self.uid.unwrap_or(fallback.0),
-            self.gid.unwrap_or(fallback.1),
-        );
-        options.host = host_id();
-        options.groups = GroupNames {
-            name_of: |gid| Some(Group::from_gid(gid.into()).ok()??.name),
-            id_of: |name| Some(Group::from_name(name).ok()??.gid.as_raw()),
-        };
-        options
+        let (uid, gid) = fallback;
+        machine::options(self.uid.unwrap_or(uid), self.gid.unwrap_or(gid))
     }
 }
 
@@ -277,15 +269,4 @@ fn owner_of(path: &PathBuf) -> anyhow::Result<(u32, u32)> {
     let facts =
         std::fs::metadata(path).with_context(|| format!("cannot see {}", path.display()))?;
     Ok((facts.uid(), facts.gid()))
-}
-
-/// A hash of this machine's id, so that the medium does not tell it to others.
-fn host_id() -> [u8; 16] {
-    let id = std::fs::read("/etc/machine-id").unwrap_or_default();
-    let mut host = [0; 16];
-    for (chunk, salt) in host.chunks_mut(4).zip(0u32..) {
-        let crc = crc32c::crc32c_append(crc32c::crc32c(&salt.to_le_bytes()), &id);
-        chunk.copy_from_slice(&crc.to_le_bytes());
-    }
-    host
 }

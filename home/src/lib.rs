@@ -18,6 +18,7 @@
 //! | [`mode`], [`convert`] | which of the two it is, and from one to the other |
 //! | [`export`](mod@export), [`import`] | archives and directories out of it and into it |
 //! | [`fat`] | what fsck.fat cannot repair on a device that is not mounted |
+//! | [`machine`] | the groups of this machine, and who it is |
 //! | [`login`] | a stick found at login, its home shown until the last logout |
 //!
 //! The medium is hostile input: no parser here may panic, loop or allocate without bound on
@@ -34,6 +35,7 @@ pub mod ids;
 pub mod image;
 pub mod import;
 pub mod login;
+pub mod machine;
 pub mod medium;
 pub mod mode;
 pub mod mount;

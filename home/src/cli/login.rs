@@ -59,7 +59,7 @@ impl Login {
         match self.when {
             When::Open => hook::open(&session)?,
             When::Close => hook::close(&session)?,
-            When::Serve { uid } => serve::serve(uid, super::host_id())?,
+            When::Serve { uid } => serve::serve(uid)?,
         }
         Ok(ExitCode::SUCCESS)
     }

@@ -8,6 +8,7 @@ use crate::convert::resume;
 use crate::home::{self, Home, Options};
 use crate::image::check::Thoroughness;
 use crate::image::{self, Image, MountedImage, making};
+use crate::machine;
 use crate::medium::directory::DirectoryMedium;
 use crate::medium::preview::Preview;
 use crate::mode::{Mode, Standing};
@@ -32,8 +33,6 @@ pub enum Opened {
 pub struct Terms<'a> {
     /// The person.
     pub person: &'a Person,
-    /// Identity of this machine, see [`Options::host`].
-    pub host: [u8; 16],
     /// Whether the stick can be written to.
     pub writable: bool,
     /// Whether the person has used this very home on this computer before.
@@ -42,10 +41,7 @@ pub struct Terms<'a> {
 
 impl Terms<'_> {
     fn options(&self) -> Options {
-        Options {
-            host: self.host,
-            ..Options::new(self.person.uid, self.person.gid)
-        }
+        machine::options(self.person.uid, self.person.gid)
     }
 }
 

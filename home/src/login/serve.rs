@@ -32,11 +32,11 @@ struct Arrived {
 }
 
 /// Serves the user with the number `uid`, until asked to end. Where there is no home to be had the
-/// login is told why, and that is all. `host` identifies this machine, see [`Options::host`].
+/// login is told why, and that is all.
 ///
 /// # Errors
 /// Those of mounting, and of the files in `/run`.
-pub fn serve(uid: u32, host: [u8; 16]) -> io::Result<()> {
+pub fn serve(uid: u32) -> io::Result<()> {
     let nobody = || io::Error::other(format!("there is no user {uid}"));
     let person = Person::numbered(uid).ok_or_else(nobody)?;
     // A login that started this process must not take it along. It fails for a service of systemd's,
@@ -50,7 +50,7 @@ pub fn serve(uid: u32, host: [u8; 16]) -> io::Result<()> {
     mount::block_signals()?;
     let answer = Answer::within_patience(&place)?;
     clear(&person, &place)?;
-    let served = match arrive(&person, &answer, &place, host) {
+    let served = match arrive(&person, &answer, &place) {
         Ok(arrived) => keep(arrived, &person, &answer, &place),
         Err(why) => {
             tracing::warn!(user = %person.name, why);
@@ -90,12 +90,7 @@ fn homes_of(person: &Person) -> impl Iterator<Item = Mount> {
 }
 
 /// Finds, checks and opens the home.
-fn arrive(
-    person: &Person,
-    answer: &Answer,
-    place: &Place,
-    host: [u8; 16],
-) -> Result<Arrived, String> {
+fn arrive(person: &Person, answer: &Answer, place: &Place) -> Result<Arrived, String> {
     let waiting = place.waiting().ok_or("nobody waits at the login")?;
     let target = person.safe_home()?;
     let claims = Claims::of_this_computer();
@@ -109,7 +104,6 @@ fn arrive(
     let medium = lower::mount(&stick, place).map_err(|error| sorry(&error))?;
     let terms = Terms {
         person,
-        host,
         writable: !stick.read_only,
         known: chosen.owner == Owner::Me,
     };

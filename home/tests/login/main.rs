@@ -5,6 +5,7 @@
 #[path = "../common/mod.rs"]
 mod common;
 mod computer;
+mod elsewhere;
 mod modes;
 mod protected;
 mod trouble;
