@@ -17,7 +17,8 @@ have a file called .persistent_home in their home directory. Logging in always w
 stick, with one that has no such folder, or one that does not answer within 30 seconds, the home \
 on the computer is used, and the login says why.
 
-Of several sticks the one is taken whose home was used by the same user on this computer before. \
+Of several sticks the one is taken whose home was used by the same user on this computer before. If \
+several fit equally, such as copies of one stick, none of them is taken, and the login names them. \
 The first user of a home on a computer keeps it there: no other user is shown it, until root removes \
 its file in /var/lib/wendy-home. Over the network, which ssh to the same computer is as well, only \
 such a known home is taken.

@@ -51,7 +51,7 @@ pub fn choose(found: Vec<Found>, remote: bool) -> Result<Found, String> {
 }
 
 fn too_many(several: &[&Found]) -> String {
-    let names: Vec<_> = several.iter().map(|one| one.stick.name.as_str()).collect();
+    let names: Vec<_> = several.iter().map(|one| name_among(one, several)).collect();
     let first = several[0].home();
     let same = first.is_some() && several.iter().all(|one| one.home() == first);
     let what = if same {
@@ -61,6 +61,16 @@ fn too_many(several: &[&Found]) -> String {
     };
     let what = what.replace("{}", &names.join(", "));
     format!("{what} Log out, leave only the right one plugged in, and log in again. {HERE}")
+}
+
+/// What to call one of several: copies have the same label.
+fn name_among(one: &Found, several: &[&Found]) -> String {
+    let Stick { name, node, .. } = &one.stick;
+    let is_namesake = |other: &&&Found| other.stick.name == *name;
+    match several.iter().filter(is_namesake).count() {
+        0 | 1 => name.clone(),
+        _ => format!("{name} ({})", node.display()),
+    }
 }
 
 fn why_none(found: &[Found], remote: bool) -> String {

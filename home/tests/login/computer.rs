@@ -8,6 +8,7 @@ use nix::mount::{MsFlags, mount};
 use nix::sched::{CloneFlags, unshare};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
+use rustix::fs::{Mode, OFlags};
 use std::fs;
 use std::io::Write as _;
 use std::os::unix::fs::{MetadataExt as _, chown};
@@ -233,17 +234,37 @@ impl Stick {
     ) -> Self {
         fs::File::create(image).unwrap().set_len(64 << 20).unwrap();
         run(command("mkfs.ext4").args(["-q", "-L", label]).arg(image));
+        let stick = Self::attached(image);
+        stick.look_into(computer, fill);
+        stick.tell_udev(label);
+        stick
+    }
+
+    /// Another stick in the file `image`, a copy of this one's, plugged in.
+    pub fn twin(&self, image: &Path) -> Self {
+        let twin = Self::attached(image);
+        fs::copy(self.in_udev(), twin.in_udev()).unwrap();
+        twin
+    }
+
+    fn attached(image: &Path) -> Self {
         let attached = run(command("losetup")
             .args(["--direct-io=on", "--find", "--show"])
             .arg(image));
         let node = PathBuf::from(String::from_utf8(attached.stdout).unwrap().trim_end());
-        let stick = Self {
+        Self {
             node,
             image: image.to_owned(),
-        };
-        stick.look_into(computer, fill);
-        stick.tell_udev(label);
-        stick
+        }
+    }
+
+    /// Waits until nothing of it is mounted: the kernel takes a filesystem down a moment after its last
+    /// user has left.
+    pub fn wait_until_free(&self) {
+        let flags = OFlags::RDONLY | OFlags::EXCL;
+        wait_until("the stick is free", LIMIT, || {
+            rustix::fs::open(&self.node, flags, Mode::empty()).is_ok()
+        });
     }
 
     /// Mounts the bare filesystem and looks.

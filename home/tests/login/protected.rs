@@ -1,11 +1,10 @@
 //! Sticks that take no changes.
 
-use crate::common::{command, succeed, wait_until};
+use crate::common::{command, succeed};
 use crate::computer::{ANN, Computer, Stick, UID, run};
 use crate::modes::image;
-use crate::{LIMIT, vacant};
+use crate::vacant;
 use nix::sys::signal::{Signal, kill};
-use rustix::fs::{Mode, OFlags};
 use std::fs;
 
 /// The switch on a stick; in the other position again when this is dropped, or the next to use the
@@ -14,11 +13,7 @@ struct Protected<'a>(&'a Stick);
 
 impl<'a> Protected<'a> {
     fn new(stick: &'a Stick) -> Self {
-        // The kernel takes a filesystem down a moment after its last user has left.
-        let flags = OFlags::RDONLY | OFlags::EXCL;
-        wait_until("the stick is free", LIMIT, || {
-            rustix::fs::open(&stick.node, flags, Mode::empty()).is_ok()
-        });
+        stick.wait_until_free();
         run(command("blockdev").arg("--setro").arg(&stick.node));
         Self(stick)
     }
