@@ -83,7 +83,8 @@ pub struct Options {
     pub adopted_dir_mode: u16,
     /// The groups of this machine.
     pub groups: GroupNames,
-    /// Identity of this machine, to notice use elsewhere.
+    /// Identity of this machine, noted on the medium: who looks at a home is told whether it was used
+    /// here last. Nothing else depends on it.
     pub host: [u8; 16],
 }
 
