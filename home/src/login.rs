@@ -19,6 +19,7 @@
 //! | [`skel`] | what a new home begins with |
 //! | [`serve`] | all of that in order, until the last logout |
 //! | `answer` | what the login that waits is told, in time |
+//! | `pace` | whether the stick takes what is written |
 //! | [`sessions`] | who is logged in, where systemd does not count |
 //! | [`holders`] | who keeps a home from being unmounted |
 //!
@@ -47,6 +48,7 @@ pub mod sticks;
 pub mod watch;
 
 mod answer;
+mod pace;
 
 /// How long a login waits for its home before it goes on without.
 pub const PATIENCE: Duration = Duration::from_secs(30);

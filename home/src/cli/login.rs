@@ -8,9 +8,13 @@ use wendy_home::login::{hook, serve};
 const MANUAL: &str = "\
 To have your home on a stick: make a folder called pershome on it, on any computer, plug it in and \
 log in. The first login makes a home of the folder; what was in it stays. Log out before you pull \
-the stick: at the end of the logout all that was written is on it, and some ten seconds later, when \
-what ran for you in the background has ended, it is free. If you pull it while you are logged in, all \
-that was saved more than a few seconds ago is safe; plug it in again and close what complains.
+the stick. The logout takes as long as the stick needs for what is still to be written, which for \
+hundreds of megabytes is minutes; a text console says so, and that the stick must stay plugged in. A \
+stick that takes nothing for 30 seconds is not waited for. At the end of the logout all that was written \
+is on the stick, and some ten seconds later, when what ran for you in the background has ended, it is \
+free: then the unit wendy-home@UID.service is no longer active. To have the wait behind you before: \
+wendy-home sync. If you pull the stick while you are logged in, all that was saved more than a few seconds \
+ago is safe; plug it in again and close what complains.
 
 It applies to users who are listed in /etc/ltsp/persistent_homes, one to a line, and to those who \
 have a file called .persistent_home in their home directory. Logging in always works: without a \

@@ -1,8 +1,9 @@
 //! What pam_exec(8) runs when a session opens and closes.
 //!
 //! It runs inside the login, so it must come to an end whatever happens: it touches no stick, and
-//! waits for those who do no longer than [`PATIENCE`]. Of its environment it takes the name of the
-//! user, which must be that of an account, the service and whether there is a remote host.
+//! waits for those who do no longer than [`PATIENCE`], or at a logout for as long as the stick takes what
+//! is written. Of its environment it takes the name of the user, which must be that of an account, the
+//! service, the terminal and whether there is a remote host.
 
 use super::person::Person;
 use super::place::{Place, Waiting};
@@ -11,14 +12,16 @@ use super::sessions::Sessions;
 use super::{HERE, PATIENCE, too_late};
 use std::io::{self, Write as _};
 use std::path::Path;
-use std::process::{Command, Stdio};
 use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
 use std::thread;
 use std::time::{Duration, Instant};
 use wendy_sys::Cancel;
 
 mod alone;
+mod farewell;
 mod systemd;
+
+use farewell::Farewell;
 
 /// Services that act for a user who is logged in already, or for one who is not there.
 const NO_LOGINS: [&str; 9] = [
@@ -34,7 +37,7 @@ const NO_LOGINS: [&str; 9] = [
 ];
 /// After this long a person wants to know what is going on.
 const SILENCE: Duration = Duration::from_secs(3);
-/// How long a login or logout waits for what is about to end. After a logout the stick can be pulled.
+/// How long a login or logout waits for what is about to end, while nothing is written.
 const FAREWELL: Duration = Duration::from_secs(10);
 /// How often to ask.
 const MOMENT: Duration = Duration::from_millis(50);
@@ -48,6 +51,8 @@ pub struct Session {
     pub user: String,
     /// `PAM_SERVICE`.
     pub service: String,
+    /// `PAM_TTY`, the name of a terminal or of a display.
+    pub terminal: String,
     /// Whether `PAM_RHOST` names a computer, if only this one: who connects to it from itself need not
     /// sit at it.
     pub remote: bool,
@@ -61,6 +66,7 @@ impl Session {
         Self {
             user: variable("PAM_USER"),
             service: variable("PAM_SERVICE"),
+            terminal: variable("PAM_TTY"),
             remote: !variable("PAM_RHOST").is_empty(),
         }
     }
@@ -111,33 +117,16 @@ pub fn close(session: &Session) -> io::Result<()> {
     let Some(place) = Place::existing(person.uid)? else {
         return Ok(());
     };
-    if !has_systemd() {
-        return alone::close(&place);
+    let mut farewell = Farewell::at(&session.terminal, &person, &place);
+    let is_shown = serve::is_mounted(&person);
+    if is_shown {
+        farewell.save(&person);
     }
-    if serve::is_mounted(&person) {
-        save(&person)?;
-        systemd::close(&person);
+    match has_systemd() {
+        true if is_shown => systemd::close(&person),
+        true => {}
+        false => alone::close(&place, &mut farewell)?,
     }
-    Ok(())
-}
-
-/// Makes durable what was written so far: who logs out is about to pull the stick. A process of its own
-/// does it, because one that waits for a dead stick does not end.
-fn save(person: &Person) -> io::Result<()> {
-    #[allow(
-        clippy::disallowed_methods,
-        reason = "it is not waited for as long as a tool would be"
-    )]
-    let mut sync = Command::new("/proc/self/exe")
-        .arg("sync")
-        .arg(&person.home)
-        .env_clear()
-        .current_dir("/")
-        .stdin(Stdio::null())
-        .stdout(Stdio::null())
-        .stderr(Stdio::null())
-        .spawn()?;
-    comes_true(|| !matches!(sync.try_wait(), Ok(None)));
     Ok(())
 }
 
@@ -161,8 +150,8 @@ fn stick_is_away() -> String {
 
 fn still_used() -> String {
     format!(
-        "Programs still use your home of the last session, or its stick is still being checked. \
-         Log out and in again later. {HERE}"
+        "Programs still use your home of the last session, or its stick is still being written or \
+         checked. Log out and in again later. {HERE}"
     )
 }
 
@@ -227,7 +216,7 @@ mod tests {
         let session = |user: &str, service: &str| Session {
             user: user.into(),
             service: service.into(),
-            remote: false,
+            ..Session::default()
         };
         assert!(session("daemon", "login").person().is_some());
         assert!(session("daemon", "sshd").person().is_some());

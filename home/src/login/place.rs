@@ -20,7 +20,7 @@ use std::os::fd::OwnedFd;
 use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
-use wendy_sys::dir;
+use wendy_sys::{DevNum, dir, mountinfo};
 
 const RUN: &str = "/run/wendy-home";
 const SMALL: usize = 4096;
@@ -120,6 +120,15 @@ impl Place {
             .mode(0o700)
             .create(&path)?;
         Ok(path)
+    }
+
+    /// Number of the device that is mounted there, if one is.
+    #[must_use]
+    pub fn device(&self) -> Option<DevNum> {
+        let at = self.path.join("stick");
+        let mounts = mountinfo::read().ok()?;
+        let mount = mounts.into_iter().rfind(|mount| mount.mount_point == at)?;
+        Some(mount.devnum)
     }
 
     /// Makes this process the server of the user, once no other is, until the result is dropped.

@@ -6,6 +6,7 @@ use super::claims::{Claims, Owner};
 use super::in_use::{Files, InImage, InUse};
 use super::look::{self, Content, HomeId};
 use super::open::{Opened, Terms, open};
+use super::pace;
 use super::person::Person;
 use super::place::Place;
 use super::plugged::OnPlugged;
@@ -48,6 +49,7 @@ pub fn serve(uid: u32) -> io::Result<()> {
     place.set_pulled(false).map_err(io::Error::other)?;
     // Who asks it to end waits for the check: it writes.
     mount::block_signals()?;
+    pace::tell_systemd(&place)?;
     let answer = Answer::within_patience(&place)?;
     clear(&person, &place)?;
     let served = match arrive(&person, &answer, &place) {

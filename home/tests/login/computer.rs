@@ -1,18 +1,17 @@
 //! A computer to log in at: this one, with accounts, PAM, udev and `/home` of its own.
 //!
 //! All of it is in a mount namespace of the thread, so tests run beside each other. systemd does
-//! not run in it, whatever runs outside. Sticks are loop devices with ext4.
+//! not run in it, whatever runs outside.
 
 use crate::common::{PROGRAM, can_mount, command, find, skip, wait_until};
 use nix::mount::{MsFlags, mount};
 use nix::sched::{CloneFlags, unshare};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
-use rustix::fs::{Mode, OFlags};
 use std::fs;
 use std::io::Write as _;
-use std::os::unix::fs::{MetadataExt as _, chown};
-use std::path::{Path, PathBuf};
+use std::os::unix::fs::chown;
+use std::path::PathBuf;
 use std::process::{Child, Output, Stdio};
 use std::time::Duration;
 
@@ -99,12 +98,18 @@ impl Computer {
 
     /// Somebody logs in, and stays.
     pub fn log_in(&self, user: &str) -> Session {
+        self.log_in_at(user, "")
+    }
+
+    /// The same at a terminal.
+    pub fn log_in_at(&self, user: &str, terminal: &str) -> Session {
         let said = self.file(&format!("said.{}", rand()));
         let out = fs::File::create(&said).unwrap();
         let login = command("stdbuf")
             .args([
                 "-o0",
                 "pamtester",
+                &format!("-Itty={terminal}"),
                 "wendy-test",
                 user,
                 "open_session",
@@ -183,13 +188,24 @@ impl Session {
     }
 
     /// Logs out; the login must have succeeded in every respect. What it said.
-    pub fn log_out(mut self) -> String {
+    pub fn log_out(self) -> String {
+        self.begin_to_log_out();
+        self.wait_for_end()
+    }
+
+    /// Logs out and does not wait for the end of it.
+    pub fn begin_to_log_out(&self) {
         fs::write(&self.leave, "go\n").unwrap();
+    }
+
+    /// The rest of [`Self::log_out`].
+    pub fn wait_for_end(mut self) -> String {
         assert!(self.login.wait().unwrap().success(), "{}", self.said());
         self.said()
     }
 
-    fn ended(&mut self) -> bool {
+    /// Whether the login's process is gone.
+    pub fn ended(&mut self) -> bool {
         self.login.try_wait().unwrap().is_some()
     }
 }
@@ -204,101 +220,6 @@ impl Drop for Session {
             .write(true)
             .open(&self.leave);
         let _ = fifo.and_then(|mut fifo| fifo.write_all(b"go\n"));
-    }
-}
-
-/// A stick, plugged in until it is dropped.
-#[derive(Debug)]
-pub struct Stick {
-    pub node: PathBuf,
-    pub image: PathBuf,
-}
-
-impl Stick {
-    /// A new ext4 stick with that label, filled by `fill`, plugged in.
-    pub fn new(computer: &Computer, label: &str, fill: impl FnOnce(&Path)) -> Self {
-        Self::in_image(
-            computer,
-            label,
-            &computer.file(&format!("{label}.img")),
-            fill,
-        )
-    }
-
-    /// The same with its blocks in the file `image`.
-    pub fn in_image(
-        computer: &Computer,
-        label: &str,
-        image: &Path,
-        fill: impl FnOnce(&Path),
-    ) -> Self {
-        fs::File::create(image).unwrap().set_len(64 << 20).unwrap();
-        run(command("mkfs.ext4").args(["-q", "-L", label]).arg(image));
-        let stick = Self::attached(image);
-        stick.look_into(computer, fill);
-        stick.tell_udev(label);
-        stick
-    }
-
-    /// Another stick in the file `image`, a copy of this one's, plugged in.
-    pub fn twin(&self, image: &Path) -> Self {
-        let twin = Self::attached(image);
-        fs::copy(self.in_udev(), twin.in_udev()).unwrap();
-        twin
-    }
-
-    fn attached(image: &Path) -> Self {
-        let attached = run(command("losetup")
-            .args(["--direct-io=on", "--find", "--show"])
-            .arg(image));
-        let node = PathBuf::from(String::from_utf8(attached.stdout).unwrap().trim_end());
-        Self {
-            node,
-            image: image.to_owned(),
-        }
-    }
-
-    /// Waits until nothing of it is mounted: the kernel takes a filesystem down a moment after its last
-    /// user has left.
-    pub fn wait_until_free(&self) {
-        let flags = OFlags::RDONLY | OFlags::EXCL;
-        wait_until("the stick is free", LIMIT, || {
-            rustix::fs::open(&self.node, flags, Mode::empty()).is_ok()
-        });
-    }
-
-    /// Mounts the bare filesystem and looks.
-    pub fn look_into<T>(&self, computer: &Computer, look: impl FnOnce(&Path) -> T) -> T {
-        let at = computer.file("bare");
-        fs::create_dir_all(&at).unwrap();
-        run(command("mount").args([&self.node, &at]));
-        let result = look(&at);
-        run(command("umount").arg(&at));
-        result
-    }
-
-    /// As when it was pulled.
-    pub fn forget_in_udev(&self) {
-        fs::remove_file(self.in_udev()).unwrap();
-    }
-
-    /// What udevd would note: its database is all that libudev reads.
-    fn tell_udev(&self, label: &str) {
-        let text = format!("E:ID_FS_TYPE=ext4\nE:ID_FS_UUID={label}\nE:ID_FS_LABEL={label}\n");
-        fs::write(self.in_udev(), text).unwrap();
-    }
-
-    fn in_udev(&self) -> PathBuf {
-        let device = fs::metadata(&self.node).unwrap().rdev();
-        let (major, minor) = (rustix::fs::major(device), rustix::fs::minor(device));
-        PathBuf::from(format!("/run/udev/data/b{major}:{minor}"))
-    }
-}
-
-impl Drop for Stick {
-    fn drop(&mut self) {
-        let _ = command("losetup").arg("-d").arg(&self.node).output();
-        let _ = fs::remove_file(&self.image);
     }
 }
 

@@ -1,6 +1,7 @@
 //! Sticks that were elsewhere meanwhile: where groups have other numbers, or where they were copied.
 
-use crate::computer::{ANN, Computer, Stick, UID};
+use crate::computer::{ANN, Computer, UID};
+use crate::stick::Stick;
 use crate::vacant;
 use std::fs;
 use std::os::unix::fs::{MetadataExt as _, chown};

@@ -8,16 +8,19 @@ mod computer;
 mod elsewhere;
 mod modes;
 mod protected;
+mod slow;
+mod stick;
 mod trouble;
 
 use common::{PROGRAM, command, wait_until};
-use computer::{ANN, Computer, Stick, UID, run};
+use computer::{ANN, Computer, UID, run};
 use nix::sys::signal::kill;
 use std::fs;
 use std::os::unix::fs::{FileTypeExt as _, MetadataExt as _, PermissionsExt as _};
 use std::os::unix::fs::{chown, symlink};
 use std::path::Path;
 use std::time::Duration;
+use stick::Stick;
 
 const LIMIT: Duration = Duration::from_secs(60);
 

@@ -1,7 +1,8 @@
 //! Homes kept as images.
 
 use crate::common::{command, succeed, wait_until};
-use crate::computer::{ANN, Computer, Stick, UID, run};
+use crate::computer::{ANN, Computer, UID, run};
+use crate::stick::Stick;
 use crate::{LIMIT, vacant};
 use nix::sys::signal::{Signal, kill};
 use std::fs;

@@ -1,8 +1,9 @@
 //! Sticks that take no changes.
 
 use crate::common::{command, succeed};
-use crate::computer::{ANN, Computer, Stick, UID, run};
+use crate::computer::{ANN, Computer, UID, run};
 use crate::modes::image;
+use crate::stick::Stick;
 use crate::vacant;
 use nix::sys::signal::{Signal, kill};
 use std::fs;

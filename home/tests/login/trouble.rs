@@ -1,7 +1,8 @@
 //! What goes wrong: sticks that hang or are away, programs that stay, processes that are killed.
 
 use crate::common::{Mounted, command, succeed, wait_until};
-use crate::computer::{ANN, Computer, Stick, UID};
+use crate::computer::{ANN, Computer, UID};
+use crate::stick::Stick;
 use crate::{LIMIT, vacant};
 use nix::sys::signal::{Signal, kill};
 use std::fs;
@@ -46,18 +47,23 @@ fn a_home_whose_stick_is_away_keeps_nobody_out() {
     third.log_out();
 }
 
+/// A stick whose blocks come from a process, which can be stopped.
+pub fn stick_that_can_hang(computer: &Computer) -> (Mounted, Stick) {
+    let (blocks, disk) = (computer.file("blocks"), computer.file("disk"));
+    fs::create_dir(&blocks).unwrap();
+    fs::create_dir(&disk).unwrap();
+    succeed(&["create", blocks.to_str().unwrap()]);
+    let server = Mounted::new(&blocks, &disk, &["--no-passthrough"]);
+    let stick = Stick::in_image(computer, "STICK", &disk.join("image"), vacant);
+    (server, stick)
+}
+
 #[test]
 fn a_medium_that_hangs_holds_a_login_up_for_a_moment_only() {
     let Some(computer) = Computer::new(true) else {
         return;
     };
-    // A disk whose blocks come from a process that stops answering.
-    let (blocks, disk) = (computer.file("blocks"), computer.file("disk"));
-    fs::create_dir(&blocks).unwrap();
-    fs::create_dir(&disk).unwrap();
-    succeed(&["create", blocks.to_str().unwrap()]);
-    let server_of_disk = Mounted::new(&blocks, &disk, &["--no-passthrough"]);
-    let stick = Stick::in_image(&computer, "STICK", &disk.join("image"), vacant);
+    let (server_of_disk, stick) = stick_that_can_hang(&computer);
     server_of_disk.signal(Signal::SIGSTOP);
     let begin = Instant::now();
     let session = computer.log_in(ANN);

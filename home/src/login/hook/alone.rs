@@ -2,7 +2,7 @@
 
 use super::super::person::Person;
 use super::super::place::Place;
-use super::{Sessions, comes_true};
+use super::{Farewell, Sessions};
 use super::{logged_in_without, serve, stick_is_away, still_used, wait_for_home};
 use rustix::event::{PollFd, PollFlags, poll};
 use rustix::process::{Signal, getppid, kill_process};
@@ -17,7 +17,7 @@ pub(super) fn open(person: &Person, place: &Place, remote: bool) -> Result<(), S
     let first = sessions.is_empty();
     sessions.enter(parent()).map_err(words)?;
     if first && place.is_pulled() {
-        end_server(place).map_err(words)?;
+        end_server(place, &mut Farewell::unseen(place)).map_err(words)?;
     }
     if place.server().is_some() {
         return match (serve::is_mounted(person), place.is_pulled()) {
@@ -34,20 +34,20 @@ pub(super) fn open(person: &Person, place: &Place, remote: bool) -> Result<(), S
     })
 }
 
-pub(super) fn close(place: &Place) -> io::Result<()> {
+pub(super) fn close(place: &Place, farewell: &mut Farewell<'_>) -> io::Result<()> {
     let mut sessions = Sessions::of(place)?;
     sessions.leave(parent())?;
     if !sessions.is_empty() {
         return Ok(());
     }
-    end_server(place)
+    end_server(place, farewell)
 }
 
-fn end_server(place: &Place) -> io::Result<()> {
+fn end_server(place: &Place, farewell: &mut Farewell<'_>) -> io::Result<()> {
     if let Some(server) = place.server() {
         kill_process(server, Signal::TERM)?;
     }
-    comes_true(|| place.server().is_none());
+    farewell.see_off();
     Ok(())
 }
 

@@ -1,0 +1,135 @@
+//! Sticks that take their time: who logs out waits for them, and so does systemd.
+
+use crate::common::{PROGRAM, command, wait_until};
+use crate::computer::{ANN, Computer, UID};
+use crate::stick::Stick;
+use crate::trouble::stick_that_can_hang;
+use crate::{LIMIT, vacant};
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+use rustix::pty::{OpenptFlags, openpt, ptsname, unlockpt};
+use rustix::time::{ClockId, clock_gettime};
+use std::fs;
+use std::os::fd::OwnedFd;
+use std::os::unix::net::UnixDatagram;
+use std::thread::sleep;
+use std::time::{Duration, Instant};
+
+/// How long a logout waits for what does not come to an end, while the stick takes nothing.
+const FAREWELL: Duration = Duration::from_secs(10);
+
+/// A terminal to log out at.
+struct Terminal {
+    side: OwnedFd,
+    shown: String,
+}
+
+impl Terminal {
+    fn new() -> Self {
+        let flags = OpenptFlags::RDWR | OpenptFlags::NOCTTY | OpenptFlags::CLOEXEC;
+        let side = openpt(flags).unwrap();
+        unlockpt(&side).unwrap();
+        rustix::io::ioctl_fionbio(&side, true).unwrap();
+        Self {
+            side,
+            shown: String::new(),
+        }
+    }
+
+    fn name(&self) -> String {
+        ptsname(&self.side, Vec::new())
+            .unwrap()
+            .into_string()
+            .unwrap()
+    }
+
+    /// Whether it shows these words by now.
+    fn shows(&mut self, words: &str) -> bool {
+        let mut bytes = [0; 4096];
+        if let Ok(count) = rustix::io::read(&self.side, &mut bytes) {
+            self.shown += &String::from_utf8_lossy(&bytes[..count]);
+        }
+        self.shown.contains(words)
+    }
+}
+
+#[test]
+fn a_logout_takes_as_long_as_the_stick_and_says_why() {
+    let Some(computer) = Computer::new(true) else {
+        return;
+    };
+    let (server_of_disk, stick) = stick_that_can_hang(&computer);
+    let mut terminal = Terminal::new();
+    let mut session = computer.log_in_at(ANN, &terminal.name());
+    let letter = vec![b'x'; 4 << 20];
+    fs::write(computer.home().join("letter"), &letter).unwrap();
+    server_of_disk.signal(Signal::SIGSTOP);
+    let begin = Instant::now();
+    session.begin_to_log_out();
+    let mut told = false;
+    while begin.elapsed() < FAREWELL + Duration::from_secs(3) {
+        told |= terminal.shows("still being written to the stick: leave it plugged in");
+        sleep(Duration::from_millis(50));
+    }
+    let (ended, shown) = (session.ended(), computer.has_home());
+    server_of_disk.signal(Signal::SIGCONT);
+    assert!(told, "{}", terminal.shown);
+    assert!(!ended && shown, "it did not wait");
+    session.wait_for_end();
+    assert!(terminal.shows("is on the stick now"), "{}", terminal.shown);
+    assert!(!computer.has_home());
+    stick.look_into(&computer, |bare| {
+        assert!(fs::read(bare.join("pershome/letter")).unwrap() == letter);
+    });
+    drop(stick);
+    server_of_disk.end();
+}
+
+#[test]
+fn what_goes_fast_is_not_talked_about() {
+    let Some(computer) = Computer::new(true) else {
+        return;
+    };
+    let _stick = Stick::new(&computer, "STICK", vacant);
+    let mut terminal = Terminal::new();
+    let session = computer.log_in_at(ANN, &terminal.name());
+    fs::write(computer.home().join("letter"), "dear").unwrap();
+    session.log_out();
+    assert!(!terminal.shows("stick"), "{}", terminal.shown);
+}
+
+#[test]
+fn systemd_is_asked_for_time_while_the_stick_takes_something() {
+    let Some(computer) = Computer::new(true) else {
+        return;
+    };
+    let _stick = Stick::new(&computer, "STICK", vacant);
+    let socket = computer.file("systemd");
+    let systemd = UnixDatagram::bind(&socket).unwrap();
+    systemd.set_read_timeout(Some(LIMIT)).unwrap();
+    let hear = || {
+        let mut bytes = [0; 256];
+        let count = systemd.recv(&mut bytes).unwrap();
+        String::from_utf8_lossy(&bytes[..count]).into_owned()
+    };
+    // Somebody waits at the login.
+    let place = format!("/run/wendy-home/{UID}");
+    fs::create_dir_all(&place).unwrap();
+    let until = clock_gettime(ClockId::Boottime).tv_sec * 1000 + 60_000;
+    fs::write(format!("{place}/waiting"), format!("{until} seat\n")).unwrap();
+    let mut server = command(PROGRAM)
+        .args(["login", "serve", &UID.to_string()])
+        .env("NOTIFY_SOCKET", &socket)
+        .spawn()
+        .unwrap();
+    assert_eq!(hear(), "READY=1\n");
+    fs::write(computer.home().join("letter"), "dear").unwrap();
+    assert_eq!(hear(), "EXTEND_TIMEOUT_USEC=180000000\n");
+    let pid = Pid::from_raw(i32::try_from(server.id()).unwrap());
+    kill(pid, Signal::SIGTERM).unwrap();
+    wait_until(
+        "the server ends",
+        LIMIT,
+        || matches!(server.try_wait(), Ok(Some(status)) if status.success()),
+    );
+}
