@@ -9,7 +9,7 @@ use std::fs::File;
 use std::os::unix::fs::FileExt as _;
 use std::path::PathBuf;
 use wendy_home::fat;
-use wendy_home::login::check::{self, Filesystem, Found};
+use wendy_home::login::check::{self, Checked, Filesystem};
 
 /// A medium made by mkfs.fat with clusters of 512 bytes.
 struct Medium {
@@ -228,9 +228,9 @@ fn a_crossed_chain_is_found_whatever_the_medium_says() {
 
         let look = || check::look(Filesystem::Vfat, &medium.path).unwrap();
         assert!(!check::is_dirty(Filesystem::Vfat, &medium.path).unwrap());
-        assert_eq!(look(), Found::Wrong, "FAT{width}");
+        assert_eq!(look(), Checked::Wrong, "FAT{width}");
         let repaired = check::repair(Filesystem::Vfat, &medium.path).unwrap();
-        assert_eq!((repaired, look()), (Found::Repaired, Found::Sound));
+        assert_eq!((repaired, look()), (Checked::Repaired, Checked::Sound));
         let size = |number: u64| medium.byte(medium.root + 32 * number + 29);
         assert_eq!(size(1) + size(2), 2, "FAT{width}: one of them is cut");
     }

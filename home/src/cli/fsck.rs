@@ -16,7 +16,7 @@ use wendy_home::home;
 use wendy_home::home::{Home, Reconciled};
 use wendy_home::image::check::Found;
 use wendy_home::login::DIRECTORY;
-use wendy_home::login::check::{self, Filesystem, Found as FoundThere};
+use wendy_home::login::check::{self, Checked, Filesystem};
 use wendy_home::login::lower;
 use wendy_home::mode::Mode;
 use wendy_home::readme::{self, Readme};
@@ -187,26 +187,28 @@ impl Fsck {
         rustix::fs::open(node, flags, rustix::fs::Mode::empty())
             .with_context(|| format!("{} is in use: unmount it before", node.display()))?;
         let _shown = Waiting::new("checking the filesystem of the stick", None);
-        if filesystem == Filesystem::Ext {
-            // Its journal brings it in order.
-            if self.repair {
-                check::repair(filesystem, node)?;
-            }
-            return Ok(FilesystemState::Clean);
-        }
-        // What says that it was taken out in order may be damaged all the same.
-        let dirty = check::is_dirty(filesystem, node)?;
+        // What says that it was taken out in order may be damaged all the same. Of ext its journal
+        // tells, which brings it in order.
+        let is_ext = filesystem == Filesystem::Ext;
+        let dirty = !is_ext && check::is_dirty(filesystem, node)?;
         let found = match (self.repair, dirty) {
             (true, _) => check::repair(filesystem, node)?,
             (false, true) => return Ok(FilesystemState::Dirty),
+            (false, false) if is_ext => Checked::Sound,
             (false, false) => check::look(filesystem, node)?,
         };
         Ok(match found {
-            FoundThere::Unchecked => FilesystemState::Unchecked,
-            FoundThere::Wrong => FilesystemState::Wrong,
-            FoundThere::Repaired => FilesystemState::Repaired,
-            FoundThere::Sound if dirty => FilesystemState::Repaired,
-            FoundThere::Sound => FilesystemState::Clean,
+            Checked::Without(tool) if self.repair => {
+                let node = node.display();
+                anyhow::bail!(
+                    "the filesystem of {node} is repaired by {tool}, which is not installed"
+                )
+            }
+            Checked::Without(_) => FilesystemState::Unchecked,
+            Checked::Wrong => FilesystemState::Wrong,
+            Checked::Repaired => FilesystemState::Repaired,
+            Checked::Sound if dirty => FilesystemState::Repaired,
+            Checked::Sound => FilesystemState::Clean,
         })
     }
 

@@ -84,28 +84,28 @@ impl Filesystem {
 }
 
 /// How a filesystem was found.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Found {
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Checked {
     /// In order.
     Sound,
     /// Not in order, which it is now.
     Repaired,
     /// Not in order, and left so.
     Wrong,
-    /// The program that could tell is not installed.
-    Unchecked,
+    /// It may be damaged, and this program, which could tell, is not installed.
+    Without(String),
 }
 
 /// Repairs what a pulled stick leaves behind, if it was left so. It must not be mounted.
 ///
 /// # Errors
 /// What the repair program says, when it finds more than it may repair without asking.
-pub fn check(stick: &Stick) -> wendy_sys::Result<()> {
+pub fn check(stick: &Stick) -> wendy_sys::Result<Checked> {
     if stick.read_only || !is_dirty(stick.filesystem, &stick.node).unwrap_or(true) {
-        return Ok(());
+        return Ok(Checked::Sound);
     }
     tracing::info!(stick = %stick.name, "checking its filesystem");
-    repair(stick.filesystem, &stick.node).map(drop)
+    repair(stick.filesystem, &stick.node)
 }
 
 /// Looks at all of the filesystem on the device `node` without changing it, whatever it says of itself.
@@ -113,12 +113,12 @@ pub fn check(stick: &Stick) -> wendy_sys::Result<()> {
 ///
 /// # Errors
 /// What the program says that cannot look at it.
-pub fn look(filesystem: Filesystem, node: &Path) -> wendy_sys::Result<Found> {
+pub fn look(filesystem: Filesystem, node: &Path) -> wendy_sys::Result<Checked> {
     let run = filesystem.looking().arg(node);
     match run.accept(CORRECTED).accept(LEFT).run(&Cancel::new()) {
-        Ok(output) if output.code == 0 => Ok(Found::Sound),
-        Ok(_) => Ok(Found::Wrong),
-        Err(Error::ToolMissing { .. }) => Ok(Found::Unchecked),
+        Ok(output) if output.code == 0 => Ok(Checked::Sound),
+        Ok(_) => Ok(Checked::Wrong),
+        Err(Error::ToolMissing { tool }) => Ok(Checked::Without(tool)),
         Err(error) => Err(error),
     }
 }
@@ -127,7 +127,7 @@ pub fn look(filesystem: Filesystem, node: &Path) -> wendy_sys::Result<Found> {
 ///
 /// # Errors
 /// As [`check`].
-pub fn repair(filesystem: Filesystem, node: &Path) -> wendy_sys::Result<Found> {
+pub fn repair(filesystem: Filesystem, node: &Path) -> wendy_sys::Result<Checked> {
     // Held to the end: fsck.fat would repair under a mounted filesystem, the others look by themselves.
     let claim = match filesystem {
         Filesystem::Vfat => Some(prepare_fat(node)?),
@@ -135,18 +135,18 @@ pub fn repair(filesystem: Filesystem, node: &Path) -> wendy_sys::Result<Found> {
     };
     let is_changed = |(_, removed): &(File, Removed)| *removed != Removed::default();
     let mut found = if claim.as_ref().is_some_and(is_changed) {
-        Found::Repaired
+        Checked::Repaired
     } else {
-        Found::Sound
+        Checked::Sound
     };
     for _ in 0..MOST_RUNS {
         let run = filesystem.repairing().arg(node).accept(CORRECTED);
         match run.run(&Cancel::new()) {
-            Ok(output) if output.code == CORRECTED => found = Found::Repaired,
+            Ok(output) if output.code == CORRECTED => found = Checked::Repaired,
             Ok(_) => break,
             Err(Error::ToolMissing { tool }) => {
                 tracing::warn!(tool, "not installed: the stick is used unchecked");
-                return Ok(Found::Unchecked);
+                return Ok(Checked::Without(tool));
             }
             Err(error) => return Err(error),
         }

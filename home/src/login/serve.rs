@@ -1,6 +1,7 @@
 //! The server: gets the home of one user for a login that waits, and keeps it until the last logout.
 
 use super::answer::Answer;
+use super::check::{self, Checked};
 use super::choose::{Found, choose};
 use super::claims::{Claims, Owner};
 use super::in_use::{Files, InImage, InUse};
@@ -13,7 +14,7 @@ use super::plugged::OnPlugged;
 use super::reserved::Reserved;
 use super::sticks::{self, Stick};
 use super::watch::{self, Watched};
-use super::{HERE, check, holders, lower};
+use super::{HERE, holders, lower};
 use crate::home::Home;
 use crate::image::serve::Shown;
 use crate::image::{self, MountedImage};
@@ -27,6 +28,7 @@ use wendy_sys::mountinfo::{self, Mount};
 /// A home that is there and not yet shown.
 struct Arrived {
     stick: Stick,
+    checked: Checked,
     id: HomeId,
     home: Opened,
     target: PathBuf,
@@ -102,7 +104,7 @@ fn arrive(person: &Person, answer: &Answer, place: &Place) -> Result<Arrived, St
     let sorry = |error: &dyn std::fmt::Display| {
         format!("The stick {} cannot be used: {error}. {HERE}", stick.name)
     };
-    check::check(&stick).map_err(|error| sorry(&error))?;
+    let checked = check::check(&stick).map_err(|error| sorry(&error))?;
     let medium = lower::mount(&stick, place).map_err(|error| sorry(&error))?;
     let terms = Terms {
         person,
@@ -124,6 +126,7 @@ fn arrive(person: &Person, answer: &Answer, place: &Place) -> Result<Arrived, St
     }
     Ok(Arrived {
         stick,
+        checked,
         id,
         home,
         target,
@@ -152,6 +155,7 @@ fn find(person: &Person, claims: &Claims) -> Result<Vec<Found>, String> {
 fn keep(arrived: Arrived, person: &Person, answer: &Answer, place: &Arc<Place>) -> io::Result<()> {
     let Arrived {
         stick,
+        checked,
         id,
         home,
         target,
@@ -161,6 +165,7 @@ fn keep(arrived: Arrived, person: &Person, answer: &Answer, place: &Arc<Place>) 
     );
     let source = Source {
         stick,
+        checked,
         id,
         place: Arc::clone(place),
         answer: answer.clone(),
@@ -204,6 +209,7 @@ fn keep_image(
 /// Where a home comes from.
 struct Source {
     stick: Stick,
+    checked: Checked,
     id: HomeId,
     place: Arc<Place>,
     answer: Answer,
@@ -221,12 +227,21 @@ impl Source {
         if let Err(error) = watch::start(watched) {
             tracing::warn!(%error, "a pulled stick will not be noticed");
         }
+        self.answer.tell(&self.welcome())
+    }
+
+    fn welcome(&self) -> String {
         let mut said = format!("Your home is on the stick {}.", self.stick.name);
         if self.stick.read_only {
             said +=
                 " The stick is write-protected: you can read your home, but change nothing in it.";
         }
-        self.answer.tell(&said)
+        if let Checked::Without(tool) = &self.checked {
+            said += &format!(
+                " It was not checked for damage, because {tool} is not installed on this computer."
+            );
+        }
+        said
     }
 }
 

@@ -1,7 +1,7 @@
 //! What goes wrong: sticks that hang or are away, programs that stay, processes that are killed.
 
-use crate::common::{Mounted, command, succeed, wait_until};
-use crate::computer::{ANN, Computer, UID};
+use crate::common::{Mounted, command, succeed, wait_until, wendy_home};
+use crate::computer::{ANN, Computer, UID, run};
 use crate::stick::Stick;
 use crate::{LIMIT, vacant};
 use nix::sys::signal::{Signal, kill};
@@ -116,6 +116,31 @@ fn who_keeps_the_home_busy_is_named_and_loses_nothing() {
         let late = fs::read_to_string(bare.join("pershome/late")).unwrap();
         assert_eq!(late, "begun\nended\n");
     });
+}
+
+#[test]
+fn a_stick_that_nothing_here_can_repair_is_used_and_the_login_says_so() {
+    let Some(computer) = Computer::new(true) else {
+        return;
+    };
+    let stick = Stick::new(&computer, "STICK", vacant);
+    // As if it were not installed.
+    run(command("mount").args(["--bind", "/dev/null", "/usr/sbin/e2fsck"]));
+    let session = computer.log_in(ANN);
+    let said = session.said();
+    assert!(computer.has_home(), "{said}");
+    assert!(said.contains("because e2fsck is not installed"), "{said}");
+    session.log_out();
+    let node = stick.node.to_str().unwrap();
+    stick.wait_until_free();
+    let repaired = wendy_home(&["fsck", "--repair", node]);
+    assert_eq!(repaired.status.code(), Some(8));
+    let said = String::from_utf8_lossy(&repaired.stderr);
+    assert!(said.contains("e2fsck, which is not installed"), "{said}");
+    run(command("umount").arg("/usr/sbin/e2fsck"));
+    let session = computer.log_in(ANN);
+    assert!(!session.said().contains("installed"), "{}", session.said());
+    session.log_out();
 }
 
 #[test]
