@@ -103,6 +103,64 @@ fn what_the_kernel_writes_by_itself_is_noticed() {
     mounted.end();
 }
 
+/// A mount without passthrough does the same more slowly: only what the server does tells.
+#[test]
+fn the_kernel_reads_and_writes_by_itself_where_it_can() {
+    let Some(Places { _dir, stick, home }) = places() else {
+        return;
+    };
+    if !offers_passthrough(&home) || is_stacked(&stick) {
+        return skip("the kernel has no FUSE passthrough, or none to an overlay");
+    }
+    let file = home.join("film");
+    for (options, by_itself) in [(&[][..], true), (&["--no-passthrough"], false)] {
+        for work in [
+            &(|| fs::write(&file, vec![1; LONG]).unwrap()) as &dyn Fn(),
+            // Of a new mount nothing is in the cache.
+            &|| assert_eq!(fs::read(&file).unwrap().len(), LONG),
+        ] {
+            let mounted = Mounted::new(&stick, &home, options);
+            let before = mounted.passed();
+            work();
+            let passed = usize::try_from(mounted.passed() - before).unwrap();
+            assert!(
+                (passed < LONG / 16) == by_itself,
+                "{options:?}: {passed} bytes"
+            );
+            assert!(by_itself || passed >= LONG, "{options:?}: {passed} bytes");
+            mounted.end();
+        }
+    }
+}
+
+/// Whether a directory is on an overlay, above which the kernel stacks nothing else.
+fn is_stacked(directory: &Path) -> bool {
+    const OVERLAYFS_SUPER_MAGIC: i64 = 0x794c_7630;
+    rustix::fs::statfs(directory).unwrap().f_type == OVERLAYFS_SUPER_MAGIC
+}
+
+/// Bytes of a file that no cache of a file's beginning holds.
+const LONG: usize = 8 << 20;
+
+/// Whether this kernel lets a filesystem ask for passthrough, as told to one that does nothing else.
+fn offers_passthrough(target: &Path) -> bool {
+    struct Asks(std::sync::mpsc::Sender<bool>);
+    impl fuser::Filesystem for Asks {
+        fn init(
+            &mut self,
+            _: &fuser::Request,
+            config: &mut fuser::KernelConfig,
+        ) -> std::io::Result<()> {
+            let able = config.add_capabilities(fuser::InitFlags::FUSE_PASSTHROUGH);
+            self.0.send(able.is_ok()).unwrap();
+            Ok(())
+        }
+    }
+    let (told, answer) = std::sync::mpsc::channel();
+    let _session = fuser::spawn_mount(Asks(told), target, &fuser::Config::default()).unwrap();
+    answer.recv().unwrap()
+}
+
 #[test]
 fn a_stick_that_takes_no_changes_is_shown_as_it_is() {
     let Some(Places { _dir, stick, home }) = places() else {

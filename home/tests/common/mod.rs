@@ -107,6 +107,14 @@ impl Mounted {
         assert!(self.server.wait().unwrap().success());
     }
 
+    /// Bytes that the server has read and written so far, the kernel's questions and its answers
+    /// included (proc(5), `/proc/pid/io`).
+    pub fn passed(&self) -> u64 {
+        let counts = std::fs::read_to_string(format!("/proc/{}/io", self.server.id())).unwrap();
+        let counts = counts.lines().filter_map(|line| line.split_once("char: "));
+        counts.map(|(_, count)| count.parse::<u64>().unwrap()).sum()
+    }
+
     /// Sends SIGTERM.
     pub fn ask_to_end(&self) {
         self.signal(nix::sys::signal::Signal::SIGTERM);
