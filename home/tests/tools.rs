@@ -4,7 +4,7 @@
 
 mod common;
 
-use common::{PROGRAM, command, succeed, wendy_home};
+use common::{PROGRAM, command, skip, succeed, wendy_home};
 use std::fs;
 use std::os::unix::net::UnixStream;
 use std::path::Path;
@@ -119,14 +119,52 @@ fn directories_and_archives_come_in() {
 }
 
 #[test]
-fn the_command_line_describes_itself() {
+fn shells_accept_their_completion_scripts() {
+    let dir = tempfile::tempdir().unwrap();
     for shell in ["bash", "zsh", "fish"] {
-        assert!(succeed(&["completion", shell]).contains("import"));
+        let script = succeed(&["completion", shell]);
+        assert!(script.contains("import"), "{shell}");
+        let file = dir.path().join(shell);
+        fs::write(&file, script).unwrap();
+        match command(shell).arg("-n").arg(&file).output() {
+            Ok(checked) => assert!(checked.status.success(), "{shell}: {checked:?}"),
+            Err(why) => skip(&format!("{shell} is not here to check its script: {why}")),
+        }
     }
+}
+
+#[test]
+fn there_is_a_manual_page_per_subcommand() {
     let dir = tempfile::tempdir().unwrap();
     succeed(&["man", text(dir.path())]);
-    assert!(dir.path().join("wendy-home.1").exists());
-    assert!(dir.path().join("wendy-home-import.1").exists());
+    let page = |name: &str| fs::read_to_string(dir.path().join(format!("{name}.1"))).unwrap();
+    let mut pages = vec!["wendy-home".to_owned()];
+    for subcommand in subcommands(&[]) {
+        pages.push(format!("wendy-home-{subcommand}"));
+        let below = subcommands(&[&subcommand]).into_iter();
+        pages.extend(below.map(|below| format!("wendy-home-{subcommand}-{below}")));
+    }
+    assert!(
+        pages.contains(&"wendy-home-login-serve".to_owned()),
+        "{pages:?}"
+    );
+    for name in &pages {
+        assert!(page(name).contains(".TH"), "{name}");
+    }
+    assert!(page("wendy-home").contains("Exit status"));
+    assert!(page("wendy-home-fsck").contains("Exit status"));
+    assert_eq!(fs::read_dir(dir.path()).unwrap().count(), pages.len());
+}
+
+/// What `wendy-home --help` lists, or that of a subcommand.
+fn subcommands(of: &[&str]) -> Vec<String> {
+    let help = succeed(&[of, &["--help"]].concat());
+    let listed = help.lines().skip_while(|line| *line != "Commands:").skip(1);
+    let listed = listed.take_while(|line| !line.is_empty());
+    // A line that goes on with the one before has no name in front.
+    let names = listed.filter_map(|line| line.strip_prefix("  ")?.split(' ').next());
+    let names = names.filter(|name| !["", "help"].contains(name));
+    names.map(str::to_owned).collect()
 }
 
 #[test]
