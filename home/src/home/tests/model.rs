@@ -11,6 +11,12 @@ pub type Path = Vec<&'static str>;
 pub struct Object {
     pub kind: Kind,
     pub mode: u16,
+    /// User and group.
+    pub owner: (u32, u32),
+    /// When it was last changed, as long as that was said and not done.
+    pub modified: Option<Time>,
+    /// Of a symbolic link.
+    pub target: Vec<u8>,
     pub content: Vec<u8>,
     pub xattr: Option<Vec<u8>>,
 }
@@ -48,15 +54,17 @@ impl Model {
 
     pub fn make(&mut self, path: &Path, kind: Kind) -> Result<()> {
         self.require_new(path)?;
-        let above = path[..path.len() - 1].to_vec();
-        let set_gid = self
-            .names
-            .get(&above)
-            .map_or(0, |id| self.objects[*id].mode & 0o2000);
+        self.touch_above(path);
+        let above = self.above(path).map(|id| &self.objects[id]);
+        let set_gid = above.map_or(0, |above| above.mode & 0o2000);
         let inherited = if kind == Kind::Directory { set_gid } else { 0 };
+        let group = above.filter(|_| set_gid != 0).map(|above| above.owner.1);
         let object = Object {
             kind,
             mode: 0o640 | inherited,
+            owner: (1000, group.unwrap_or(1000)),
+            modified: None,
+            target: node(kind).target,
             content: Vec::new(),
             xattr: None,
         };
@@ -71,6 +79,7 @@ impl Model {
         if self.objects[id].kind == Kind::Directory {
             return Err(Errno::PERM);
         }
+        self.touch_above(to);
         self.names.insert(to.clone(), id);
         Ok(())
     }
@@ -80,6 +89,7 @@ impl Model {
         if self.objects[id].kind == Kind::Directory {
             return Err(Errno::ISDIR);
         }
+        self.touch_above(path);
         self.names.remove(path);
         Ok(())
     }
@@ -87,6 +97,7 @@ impl Model {
     pub fn remove_dir(&mut self, path: &Path) -> Result<()> {
         let id = self.get(path)?;
         self.require_empty_dir(path, id)?;
+        self.touch_above(path);
         self.names.remove(path);
         Ok(())
     }
@@ -118,6 +129,8 @@ impl Model {
             },
             (None, _) => {}
         }
+        self.touch_above(from);
+        self.touch_above(to);
         let tree = self.take_tree(from);
         self.names.remove(to);
         self.put_tree(tree, from, to);
@@ -132,10 +145,37 @@ impl Model {
         if inside(a, b) {
             return Err(Errno::INVAL);
         }
+        self.touch_above(a);
+        self.touch_above(b);
         let (tree_a, tree_b) = (self.take_tree(a), self.take_tree(b));
         self.put_tree(tree_a, a, b);
         self.put_tree(tree_b, b, a);
         Ok(())
+    }
+
+    /// The directory that holds `path`, unless that is the root.
+    fn above(&self, path: &Path) -> Option<usize> {
+        self.names.get(&path[..path.len() - 1]).copied()
+    }
+
+    /// Notes that the names in the directory that holds `path` change.
+    fn touch_above(&mut self, path: &Path) {
+        if let Some(above) = self.above(path) {
+            self.objects[above].modified = None;
+        }
+    }
+
+    /// Number of names of what is at `path`, and of a directory that of those it has in itself and below.
+    fn links(&self, path: &Path, id: usize) -> usize {
+        if self.objects[id].kind != Kind::Directory {
+            return self.names.values().filter(|other| **other == id).count();
+        }
+        let inside = self.names.iter().filter(|(inner, id)| {
+            inner.len() == path.len() + 1
+                && inner.starts_with(path)
+                && self.objects[**id].kind == Kind::Directory
+        });
+        2 + inside.count()
     }
 
     fn take_tree(&mut self, top: &Path) -> Vec<(Path, usize)> {
@@ -179,25 +219,34 @@ pub fn walk(home: &Home<Fake>, path: &Path) -> Result<Ino> {
     })
 }
 
+/// Compares all of `object` but its content with what is there; its attributes there.
+pub fn assert_like(home: &Home<Fake>, path: &Path, object: &Object) -> Attributes {
+    let ino = walk(home, path).unwrap_or_else(|error| panic!("{path:?}: {error}"));
+    let there = home.attributes(ino).unwrap();
+    assert_eq!(
+        (there.kind, there.mode, (there.uid, there.gid)),
+        (object.kind, object.mode, object.owner),
+        "{path:?}"
+    );
+    assert_eq!(home.xattr(ino, b"user.x").ok(), object.xattr, "{path:?}");
+    if object.kind == Kind::Symlink {
+        assert_eq!(home.read_link(ino).unwrap(), object.target, "{path:?}");
+    }
+    there
+}
+
 /// Compares the whole home with the model.
 pub fn assert_same(home: &Home<Fake>, model: &Model) {
     let mut count = 0;
     for (path, id) in &model.names {
         let object = &model.objects[*id];
-        let ino = walk(home, path).unwrap_or_else(|error| panic!("{path:?}: {error}"));
-        let there = home.attributes(ino).unwrap();
-        assert_eq!(
-            (there.kind, there.mode),
-            (object.kind, object.mode),
-            "{path:?}"
-        );
-        assert_eq!(home.xattr(ino, b"user.x").ok(), object.xattr, "{path:?}");
+        let there = assert_like(home, path, object);
         if object.kind == Kind::File {
-            assert_eq!(read_file(home, ino), object.content, "{path:?}");
+            assert_eq!(read_file(home, there.ino), object.content, "{path:?}");
         }
-        if object.kind != Kind::Directory {
-            let links = model.names.values().filter(|other| *other == id).count();
-            assert_eq!(there.links as usize, links, "{path:?}");
+        assert_eq!(there.links as usize, model.links(path, *id), "{path:?}");
+        if let Some(modified) = object.modified {
+            assert_eq!(there.times.modified, modified, "{path:?}");
         }
         count += 1;
     }

@@ -1,60 +1,11 @@
 //! Random operations against the model, and power failures at any moment.
 
-use super::model::{Model, Path, assert_same, dump, walk};
+use super::model::{Model, Path, assert_like, assert_same, dump, walk};
 use super::*;
+use op::{Op, any_op};
 use proptest::prelude::*;
 
-const NAMES: [&str; 10] = [
-    "a", "A", "b", "c:", "con", "e.", "É", "é", "e\u{301}", "x~1",
-];
-
-#[derive(Clone, Debug)]
-enum Op {
-    Make(Path, Kind),
-    Link(Path, Path),
-    Unlink(Path),
-    RemoveDir(Path),
-    Rename(Path, Path, RenameMode),
-    Write(Path, u16, Vec<u8>),
-    Resize(Path, u16),
-    Mode(Path, u16),
-    Xattr(Path, Vec<u8>),
-    Sync(Path),
-    SyncNames,
-    Commit,
-    WriteBack,
-    Settle,
-    Reopen { lazily: bool },
-}
-
-fn any_path() -> impl Strategy<Value = Path> {
-    prop::collection::vec(prop::sample::select(&NAMES[..]), 1..4)
-}
-
-fn any_op() -> impl Strategy<Value = Op> {
-    let path = any_path;
-    let kind = prop::sample::select(vec![Kind::File, Kind::Directory, Kind::Symlink, Kind::Fifo]);
-    let bytes = prop::collection::vec(any::<u8>(), 0..1500);
-    let replace = Just(RenameMode::Replace);
-    let mode = prop_oneof![8 => replace, 1 => Just(RenameMode::NoReplace), 2 => Just(RenameMode::Exchange)];
-    prop_oneof![
-        8 => (path(), kind).prop_map(|(p, k)| Op::Make(p, k)),
-        2 => (path(), path()).prop_map(|(a, b)| Op::Link(a, b)),
-        3 => path().prop_map(Op::Unlink),
-        2 => path().prop_map(Op::RemoveDir),
-        6 => (path(), path(), mode).prop_map(|(a, b, m)| Op::Rename(a, b, m)),
-        6 => (path(), 0u16..3000, bytes).prop_map(|(p, o, b)| Op::Write(p, o, b)),
-        2 => (path(), 0u16..4000).prop_map(|(p, l)| Op::Resize(p, l)),
-        1 => (path(), 0u16..0o7777).prop_map(|(p, m)| Op::Mode(p, m)),
-        1 => (path(), prop::collection::vec(any::<u8>(), 0..9)).prop_map(|(p, v)| Op::Xattr(p, v)),
-        2 => path().prop_map(Op::Sync),
-        1 => Just(Op::SyncNames),
-        1 => Just(Op::Commit),
-        1 => Just(Op::WriteBack),
-        1 => Just(Op::Settle),
-        1 => any::<bool>().prop_map(|lazily| Op::Reopen { lazily }),
-    ]
-}
+mod op;
 
 /// The home and the model in step, and what the home has promised to keep.
 struct Pair {
@@ -66,6 +17,8 @@ struct Pair {
     touched: Vec<Path>,
     /// Content known to be durable, by object.
     durable: HashMap<usize, Vec<u8>>,
+    /// Links and times as they were then, by path.
+    seen: HashMap<Path, (u32, Times)>,
 }
 
 impl Pair {
@@ -79,6 +32,7 @@ impl Pair {
             promised,
             touched: Vec::new(),
             durable: HashMap::new(),
+            seen: HashMap::new(),
         }
     }
 
@@ -88,6 +42,17 @@ impl Pair {
                 self.touch(&[path]);
                 self.at(path, |home, dir, name| {
                     home.make(dir, name, &node(*kind)).map(drop)
+                })
+            }
+            Op::MakeLink(path, target) => {
+                self.touch(&[path]);
+                let target = target.clone();
+                self.at(path, |home, dir, name| {
+                    let node = NewNode {
+                        target,
+                        ..node(Kind::Symlink)
+                    };
+                    home.make(dir, name, &node).map(drop)
                 })
             }
             Op::Link(from, to) => {
@@ -114,57 +79,21 @@ impl Pair {
                 self.change(path, |change| change.size = Some((*size).into()))
             }
             Op::Mode(path, mode) => self.change(path, |change| change.mode = Some(*mode)),
+            Op::Owner(path, (user, group)) => self.change(path, |change| {
+                (change.uid, change.gid) = (Some(*user), Some(*group));
+            }),
+            Op::Modified(path, time) => self.change(path, |change| change.modified = Some(*time)),
             Op::Xattr(path, value) => {
                 self.touch(&[path]);
                 let ino = walk(&self.home, path)?;
                 self.home.set_xattr(ino, b"user.x", value, SetXattr::Any)
             }
-            Op::Sync(path) => {
-                let ino = walk(&self.home, path)?;
-                self.home.sync_file(ino)
-            }
+            Op::Sync(path) => self.home.sync_file(walk(&self.home, path)?),
             Op::SyncNames => self.home.sync_names(),
             Op::Commit => self.home.commit(),
             Op::WriteBack => self.home.commit().and_then(|()| self.home.write_back()),
             Op::Settle => self.home.settle(),
             Op::Reopen { lazily } => self.reopen(*lazily),
-        }
-    }
-
-    /// What `op` does to the model, the same or the same error.
-    fn predict(&mut self, op: &Op) -> Result<()> {
-        let model = &mut self.model;
-        match op {
-            Op::Make(path, kind) => model.make(path, *kind),
-            Op::Link(from, to) => model.link(from, to),
-            Op::Unlink(path) => model.unlink(path),
-            Op::RemoveDir(path) => model.remove_dir(path),
-            Op::Rename(from, to, mode) => model.rename(from, to, *mode),
-            Op::Write(path, offset, bytes) => {
-                let content = &mut file(model, path)?.content;
-                let start = usize::from(*offset);
-                if !bytes.is_empty() {
-                    content.resize(content.len().max(start + bytes.len()), 0);
-                    content[start..start + bytes.len()].copy_from_slice(bytes);
-                }
-                Ok(())
-            }
-            Op::Resize(path, size) => {
-                file(model, path)?.content.resize(usize::from(*size), 0);
-                Ok(())
-            }
-            Op::Mode(path, mode) => {
-                let id = model.get(path)?;
-                model.objects[id].mode = *mode;
-                Ok(())
-            }
-            Op::Xattr(path, value) => {
-                let id = model.get(path)?;
-                model.objects[id].xattr = Some(value.clone());
-                Ok(())
-            }
-            Op::Sync(path) => model.get(path).map(drop),
-            Op::SyncNames | Op::Commit | Op::WriteBack | Op::Settle | Op::Reopen { .. } => Ok(()),
         }
     }
 
@@ -176,6 +105,7 @@ impl Pair {
         }
         self.promised = self.model.clone();
         self.touched.clear();
+        self.seen = self.see();
         let synced = if let Op::Sync(path) = op {
             self.model.get(path).ok()
         } else {
@@ -186,6 +116,14 @@ impl Pair {
                 self.durable.insert(id, object.content.clone());
             }
         }
+    }
+
+    fn see(&self) -> HashMap<Path, (u32, Times)> {
+        let see = |path: &Path| {
+            let there = self.home.attributes(walk(&self.home, path).ok()?).ok()?;
+            Some((path.clone(), (there.links, there.times)))
+        };
+        self.model.names.keys().filter_map(see).collect()
     }
 
     fn at(
@@ -270,6 +208,12 @@ impl Pair {
         self.touched.iter().any(|touched| path.starts_with(touched))
     }
 
+    /// Whether names in a directory were touched.
+    fn is_touched_inside(&self, path: &Path) -> bool {
+        let mut touched = self.touched.iter();
+        touched.any(|touched| touched.len() == path.len() + 1 && touched.starts_with(path))
+    }
+
     /// What was promised and not touched since is there after the power came back.
     fn check_promises(&self, home: &Home<Fake>) {
         for (path, id) in &self.promised.names {
@@ -277,28 +221,18 @@ impl Pair {
                 continue;
             }
             let object = &self.promised.objects[*id];
-            let ino = walk(home, path).unwrap_or_else(|error| panic!("{path:?}: {error}"));
-            let there = home.attributes(ino).unwrap();
-            assert_eq!(
-                (there.kind, there.mode),
-                (object.kind, object.mode),
-                "{path:?}"
-            );
-            assert_eq!(home.xattr(ino, b"user.x").ok(), object.xattr, "{path:?}");
-            let content = self.durable.get(id).filter(|_| object.kind == Kind::File);
-            if let Some(content) = content {
-                assert_eq!(&read_file(home, ino), content, "{path:?}");
+            let there = assert_like(home, path, object);
+            // A file whose content is not durable may get the time of what there is of it.
+            let content = self.durable.get(id);
+            if let Some(content) = content.filter(|_| object.kind == Kind::File) {
+                assert_eq!(&read_file(home, there.ino), content, "{path:?}");
+            }
+            let is_timed = content.is_some() || object.kind != Kind::File;
+            if is_timed && !self.is_touched_inside(path) {
+                let seen = self.seen.get(path);
+                assert_eq!(Some(&(there.links, there.times)), seen, "{path:?}");
             }
         }
-    }
-}
-
-fn file<'a>(model: &'a mut Model, path: &Path) -> Result<&'a mut model::Object> {
-    let id = model.get(path)?;
-    match model.objects[id].kind {
-        Kind::File => Ok(&mut model.objects[id]),
-        Kind::Directory => Err(Errno::ISDIR),
-        _ => Err(Errno::INVAL),
     }
 }
 
@@ -308,7 +242,7 @@ proptest! {
         let mut pair = Pair::new();
         for op in &ops {
             let there = pair.run(op);
-            prop_assert_eq!(pair.predict(op), there, "{:?}", op);
+            prop_assert_eq!(op.predict(&mut pair.model), there, "{:?}", op);
         }
         assert_same(&pair.home, &pair.model);
         pair.reopen(false).unwrap();
@@ -330,7 +264,7 @@ proptest! {
             if matches!(op, Op::Reopen { .. }) {
                 continue;
             }
-            match (pair.run(op), pair.predict(op)) {
+            match (pair.run(op), op.predict(&mut pair.model)) {
                 (Err(Errno::IO), _) => break,
                 (Ok(()), Ok(())) => pair.note_promise(op),
                 (there, predicted) => prop_assert_eq!(there, predicted, "{:?}", op),
