@@ -40,6 +40,7 @@ fn work(dir: &Path, ledger: &Path, seed: &str) -> io::Result<()> {
     std::thread::spawn(move || make_noise(&noise, Random(seed ^ 0x5555)));
     let ledger = OpenOptions::new().create(true).append(true).open(ledger)?;
     let mut worker = Worker::new(dir, ledger, Random(seed | 1));
+    worker.make_directories()?;
     loop {
         worker.step()?;
     }

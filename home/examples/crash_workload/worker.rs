@@ -13,8 +13,9 @@ use crate::changes::{
 };
 use crate::promises::{Extent, concerns, look, tree};
 
-const FILES: u64 = 10;
-const DIRECTORIES: u64 = 4;
+/// In each directory, so few that most changes find something to change.
+const FILES: u64 = 6;
+const DIRECTORIES: u64 = 2;
 
 /// What makes a change durable.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -45,10 +46,18 @@ impl Worker {
         }
     }
 
+    pub fn make_directories(&mut self) -> io::Result<()> {
+        (0..DIRECTORIES).try_for_each(|number| {
+            self.change(&[&directory(number)], Sync::Directories, |path, _| {
+                fs::create_dir(&path[0])
+            })
+        })
+    }
+
     pub fn step(&mut self) -> io::Result<()> {
         let (a, b) = (self.file(), self.file());
         let (dir, other) = (self.directory(), self.directory());
-        match self.random.below(24) {
+        match self.random.below(28) {
             0 => self.change(&[&a], Sync::Directories, |path, _| {
                 fs::remove_file(&path[0])
             }),
@@ -99,9 +108,7 @@ impl Worker {
     }
 
     fn directory(&mut self) -> String {
-        let number = self.random.below(DIRECTORIES);
-        let kind = ["dir", "Dir"][usize::from(number % 2 == 1)];
-        format!("{kind}-{}", number / 2)
+        directory(self.random.below(DIRECTORIES))
     }
 
     /// One change, announced before and promised after.
@@ -166,4 +173,9 @@ impl Worker {
         let names = names.iter().map(|name| (*name).to_owned());
         Ok(names.chain(others).collect())
     }
+}
+
+fn directory(number: u64) -> String {
+    let kind = ["dir", "Dir"][usize::from(number % 2 == 1)];
+    format!("{kind}-{}", number / 2)
 }
