@@ -230,33 +230,76 @@ fn an_idle_home_writes_nothing() {
 /// The kernel counts a flush as one more write, of nothing.
 #[test]
 fn small_changes_cost_one_write_and_one_flush_each_time_they_are_kept() {
-    let Some(uml) = Uml::new(64 * MIB) else {
+    let round = "chmod $((600 + i % 8)) file; ln -s target link$i; mv link$i other$i";
+    let Some(cost) = cost_of_commits("touch file", round, "") else {
         return;
     };
-    let (commit, commits) = (2, 10);
+    // Once in a while the kernel writes the time at which the log was changed.
+    assert!(cost.flushes <= COMMITS + 1, "{cost:?}");
+    assert!(cost.writes <= COMMITS + 3, "{cost:?}");
+}
+
+/// The kernel writes the files back once in half a minute, or when it is asked to as here.
+#[test]
+fn small_files_appended_to_cost_little_more() {
+    let files = "0 1 2 3 4 5 6 7 8 9";
+    let first = format!("for file in {files}; do : > $file; done");
+    let round = format!("for file in {files}; do echo line >> $file; done; busybox usleep 100000");
+    let Some(cost) = cost_of_commits(&first, &round, "sync") else {
+        return;
+    };
+    assert!(cost.flushes <= COMMITS + 1, "{cost:?}");
+    // One of the log in each commit, and at the end those of ten files, their entries and the FATs.
+    assert!(cost.writes <= COMMITS * 5, "{cost:?}");
+    // Of ten files a round records 1.7 kB.
+    assert!(cost.sectors <= cost.rounds * 5 + 100, "{cost:?}");
+}
+
+/// Seconds between two commits.
+const COMMIT: u64 = 2;
+const COMMITS: u64 = 10;
+
+/// What a home in use costs the stick for as long as some commits take.
+#[derive(Debug)]
+struct Cost {
+    rounds: u64,
+    writes: u64,
+    flushes: u64,
+    sectors: u64,
+}
+
+/// What `round`, done again and again, and then `last` cost after `first`; `i` counts the rounds.
+fn cost_of_commits(first: &str, round: &str, last: &str) -> Option<Cost> {
+    let uml = Uml::new(64 * MIB)?;
     let said = uml.run(&format!(
-        "{mount}cd /mnt/home\ntouch file\nsync\nsleep {commit}\n\
-         count() {{ awk '{{print $5 - $16, $16}}' /sys/block/ubda/stat; }}\n\
+        "{mount}cd /mnt/home\n{first}\nsync\nsleep {COMMIT}\n\
+         count() {{ awk '{{print $5 - $16, $16, $7}}' /sys/block/ubda/stat; }}\n\
          before=$(count)\nend=$(($(date +%s) + {seconds}))\ni=0\n\
          while [ $(date +%s) -lt $end ]; do\n\
-         i=$((i + 1)); chmod $((600 + i % 8)) file; ln -s target link$i; mv link$i other$i\ndone\n\
+         i=$((i + 1)); {round}\ndone\n{last}\n\
          echo \"counted: $before $(count) $i\"\ncd /\n{END}",
-        mount = mount_home(program(), &format!("--commit {commit}")),
-        seconds = commit * commits,
+        mount = mount_home(program(), &format!("--commit {COMMIT}")),
+        seconds = COMMIT * COMMITS,
     ));
     let numbers = said.split("counted: ").nth(1).unwrap();
     let numbers: Vec<u64> = numbers
         .split_whitespace()
         .map_while(|word| word.parse().ok())
         .collect();
-    let [writes, flushes, writes_after, flushes_after, rounds] = numbers[..] else {
+    let [before @ .., rounds] = &numbers[..] else {
         panic!("{said}")
     };
-    let (writes, flushes) = (writes_after - writes, flushes_after - flushes);
-    println!("{rounds} rounds: {writes} writes, {flushes} flushes in {commits} commits");
-    assert!(rounds > commits && flushes > 0, "nothing happened: {said}");
-    // Once in a while the kernel writes the time at which the log was changed.
-    assert!(flushes <= commits + 1 && writes <= commits + 3, "{said}");
+    let grown = |at: usize| before[at + 3] - before[at];
+    let cost = Cost {
+        rounds: *rounds,
+        writes: grown(0),
+        flushes: grown(1),
+        sectors: grown(2),
+    };
+    println!("{COMMITS} commits: {cost:?}");
+    let happened = cost.rounds > COMMITS && cost.flushes > 0;
+    assert!(happened, "nothing happened: {said}");
+    Some(cost)
 }
 
 /// What reaches the stick until it can be pulled, beside a copy that no home keeps anything about.
