@@ -138,6 +138,8 @@ struct State<M: Medium> {
     loose_dirs: BTreeSet<Ino>,
     /// Whether any of these has come, or content, since all was written back last.
     unwritten: bool,
+    /// Whether the medium was given something that no flush has followed.
+    written: bool,
     cut: Cut<M::File>,
     /// Places left by settling while the log does not durably say so. Nothing may move in: after a
     /// crash it would be taken for what was there before.

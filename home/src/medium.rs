@@ -126,6 +126,11 @@ pub trait Medium: std::fmt::Debug + Send + Sync + 'static {
     /// # Errors
     /// Those of fsync(2).
     fn sync_dir(&self, path: &str) -> io::Result<()>;
+    /// Gives everything to the medium, which may keep it in a memory of its own until the next sync.
+    ///
+    /// # Errors
+    /// Those of syncfs(2).
+    fn write_out(&self) -> io::Result<()>;
     /// Makes everything durable.
     ///
     /// # Errors

@@ -75,7 +75,9 @@ fn check(dir: &Path, ledger: &Path) -> io::Result<()> {
 
 fn repair(node: &Path) -> io::Result<()> {
     let filesystem = Filesystem::of(node)?.ok_or(io::ErrorKind::InvalidData)?;
-    check::repair(filesystem, node).map(drop).map_err(io::Error::other)
+    check::repair(filesystem, node)
+        .map(drop)
+        .map_err(io::Error::other)
 }
 
 /// xorshift64: the same run for the same seed.

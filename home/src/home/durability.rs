@@ -38,12 +38,28 @@ impl<M: Medium> Home<M> {
     pub fn commit(&self) -> Result<()> {
         let _syncing = self.syncing();
         self.record_all()?;
-        self.commit_log()?;
+        self.commit_written()?;
         self.checkpoint_if_due()
     }
 
-    /// Makes names and content on the medium durable, which takes as long as there is much of it: all
-    /// that a commit before this has recorded. Nobody waits for it but who wants to move something.
+    /// Makes all records durable, and what was written back before: one flush of the medium does for
+    /// both.
+    fn commit_written(&self) -> Result<()> {
+        let written = std::mem::take(&mut self.state().written);
+        let committed = if written && !self.state().store.is_dirty() {
+            self.sync_medium()
+        } else {
+            self.commit_log()
+        };
+        if committed.is_err() {
+            self.state().written |= written;
+        }
+        committed
+    }
+
+    /// Gives names and content to the medium, which takes as long as there is much of it: all that is
+    /// recorded. They are durable with the next commit. Nobody waits for it but who wants to move
+    /// something.
     ///
     /// # Errors
     /// Those of the medium.
@@ -52,11 +68,13 @@ impl<M: Medium> Home<M> {
             return Ok(());
         }
         let _moving = self.moving.read().unwrap_or_else(PoisonError::into_inner);
-        let written = self.medium.sync_all();
-        if written.is_err() {
-            self.state().unwritten = true;
+        let given = self.medium.write_out();
+        let mut state = self.state();
+        match given {
+            Ok(()) => state.written = true,
+            Err(_) => state.unwritten = true,
         }
-        written.map_err(errno)
+        given.map_err(errno)
     }
 
     /// Makes everything durable, content included.

@@ -103,6 +103,7 @@ impl<M: Medium> Home<M> {
             forgotten: Vec::new(),
             loose_dirs: BTreeSet::new(),
             unwritten: false,
+            written: false,
             cut: Cut::default(),
             vacated: HashSet::new(),
             stuck: HashSet::new(),

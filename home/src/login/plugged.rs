@@ -157,6 +157,10 @@ impl Medium for Plugged {
         self.with(|medium| medium.sync_dir(path))
     }
 
+    fn write_out(&self) -> io::Result<()> {
+        self.with(Medium::write_out)
+    }
+
     fn sync_all(&self) -> io::Result<()> {
         self.with(Medium::sync_all)
     }

@@ -275,8 +275,12 @@ impl Medium for DirectoryMedium {
         Ok(fs::fsync(self.open_dir(path)?)?)
     }
 
+    fn write_out(&self) -> io::Result<()> {
+        Ok(fs::syncfs(&self.root)?)
+    }
+
     fn sync_all(&self) -> io::Result<()> {
-        fs::syncfs(&self.root)?;
+        self.write_out()?;
         // syncfs(2) does not make a FAT medium write what it holds in a memory of its own.
         Ok(fs::fsync(&self.root)?)
     }

@@ -238,6 +238,11 @@ impl Medium for Fake {
         self.on(|disk| disk.sync_dir(path))
     }
 
+    /// It has no memory of its own.
+    fn write_out(&self) -> io::Result<()> {
+        self.sync_all()
+    }
+
     fn sync_all(&self) -> io::Result<()> {
         self.on(Disk::sync_all)
     }

@@ -61,6 +61,10 @@ impl<M: Medium> Medium for Preview<M> {
         Ok(())
     }
 
+    fn write_out(&self) -> io::Result<()> {
+        Ok(())
+    }
+
     fn sync_all(&self) -> io::Result<()> {
         Ok(())
     }

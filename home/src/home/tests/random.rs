@@ -91,7 +91,7 @@ impl Pair {
             Op::Sync(path) => self.home.sync_file(walk(&self.home, path)?),
             Op::SyncNames => self.home.sync_names(),
             Op::Commit => self.home.commit(),
-            Op::WriteBack => self.home.commit().and_then(|()| self.home.write_back()),
+            Op::WriteBack => self.home.write_back().and_then(|()| self.home.commit()),
             Op::Settle => self.home.settle(),
             Op::Reopen { lazily } => self.reopen(*lazily),
         }
