@@ -1,4 +1,5 @@
-//! A person who carries their home from one computer to another on a FAT stick.
+//! A person who carries their home from one computer to another on a FAT stick, and then on one with
+//! exFAT.
 
 use anyhow::{Context, Result, ensure};
 use wendy_tests::vm::{LiveImage, Plug, Stick, Suite, Vm};
@@ -10,6 +11,8 @@ use crate::wendy;
 /// The person's number on each of the two computers.
 const HERE: u32 = 1100;
 const ELSEWHERE: u32 = 1207;
+/// Writes a mebibyte in a second.
+const SLOW: Plug = Plug::Slow(MIB);
 
 /// What a home is used for: version control, the databases of a browser, services of the session.
 const WORK: &str = r#"[ -O . ]
@@ -86,12 +89,14 @@ fn a_home_goes_from_one_computer_to_another() -> Result<()> {
     log_in_with_home(&mut vm)?;
     desk::does(&mut vm, PROOF)?;
     it_survives_a_pull(&mut vm, &stick)?;
-    log_out(&mut vm, ELSEWHERE)?;
+    a_logout_waits_for_a_slow_stick(&mut vm)?;
     vm.run(&format!(
         "{}; [ \"$(cat /mnt/pershome/kept)\" = kept ]",
         mount(&stick, "ro")
     ))?;
-    vm.run("[ \"$(cat /mnt/pershome/later)\" = later ]; umount /mnt")?;
+    vm.run("[ \"$(cat /mnt/pershome/later)\" = later ]")?;
+    vm.run("[ $(stat -c %s /mnt/pershome/much) = 16777216 ]; umount /mnt")?;
+    make_exfat(&mut vm, &stick)?;
     it_lets_go_of_a_stick_that_stays_away(&mut vm, &stick)?;
     desk::log_out(&mut vm)?;
     an_image_survives_a_pull_too(&mut vm, &stick)
@@ -130,6 +135,10 @@ fn log_in_with_home(vm: &mut Vm) -> Result<()> {
 /// Logs out and waits until logind and systemd have put the home away.
 fn log_out(vm: &mut Vm, uid: u32) -> Result<()> {
     desk::log_out(vm)?;
+    wait_until_put_away(vm, uid)
+}
+
+fn wait_until_put_away(vm: &mut Vm, uid: u32) -> Result<()> {
     let unit = format!("wendy-home@{uid}.service");
     vm.run(&format!(
         "state() {{ systemctl show -P ActiveState {unit}; }}; for i in $(seq 240); do \
@@ -143,6 +152,10 @@ fn log_out(vm: &mut Vm, uid: u32) -> Result<()> {
 /// Shell words that mount the stick as any computer does.
 fn mount(stick: &Stick, how: &str) -> String {
     format!("mount -t vfat -o utf8,{how} {}-part1 /mnt", stick.node())
+}
+
+fn mount_exfat(stick: &Stick) -> String {
+    format!("mount -t exfat {}-part1 /mnt", stick.node())
 }
 
 fn any_computer_can_read_it(vm: &mut Vm, stick: &Stick) -> Result<()> {
@@ -165,7 +178,7 @@ fn it_survives_a_pull(vm: &mut Vm, stick: &Stick) -> Result<()> {
     vm.pull(stick)?;
     wait_for_words(vm, "pulled while in use", 1)?;
     desk::does(vm, WITHOUT_STICK)?;
-    vm.plug(stick, Plug::Fast)?;
+    vm.plug(stick, SLOW)?;
     wait_for_words(vm, "the home goes on", 1)?;
     vm.run(&format!(
         "udevadm info -q property {}-part1 | grep -qx UDISKS_AUTO=0",
@@ -177,6 +190,27 @@ fn it_survives_a_pull(vm: &mut Vm, stick: &Stick) -> Result<()> {
         "[ \"$(cat kept)\" = kept ]; echo later > later; sync later; pkill -u ann -x sleep",
     )?;
     desk::does(vm, PROOF)
+}
+
+/// Sixteen seconds of writing, which the console tells of.
+fn a_logout_waits_for_a_slow_stick(vm: &mut Vm) -> Result<()> {
+    desk::does(vm, "head -c 16M /dev/zero > much")?;
+    desk::log_out(vm)?;
+    vm.see("still being written to the stick: leave it plugged in")?;
+    wait_until_put_away(vm, ELSEWHERE)
+}
+
+/// The stick as a new one with exFAT.
+fn make_exfat(vm: &mut Vm, stick: &Stick) -> Result<()> {
+    let node = stick.node();
+    vm.run(&format!(
+        "mkfs.exfat -q -L PHOTOS {node}-part1 && udevadm settle"
+    ))?;
+    vm.run(&format!(
+        "{}; mkdir /mnt/pershome; umount /mnt",
+        mount_exfat(stick)
+    ))
+    .map(drop)
 }
 
 /// The stick is pulled and does not come back.
@@ -193,9 +227,11 @@ fn an_image_survives_a_pull_too(vm: &mut Vm, stick: &Stick) -> Result<()> {
     vm.plug(stick, Plug::Fast)?;
     vm.run(&format!(
         "{}; rm -r /mnt/pershome; wendy-home create /mnt/pershome --mode image --size 64M; umount /mnt",
-        mount(stick, "rw")
+        mount_exfat(stick)
     ))?;
+    leave_dirty(vm, stick)?;
     log_in_with_home(vm)?;
+    wait_for_words(vm, "checking its filesystem", 2)?;
     desk::does(vm, "[ -O . ]; mkdir paper; echo kept > kept; sync")?;
     vm.pull(stick)?;
     wait_for_words(vm, "pulled while in use", 3)?;
@@ -205,12 +241,22 @@ fn an_image_survives_a_pull_too(vm: &mut Vm, stick: &Stick) -> Result<()> {
     let again = "cd; [ -O . ]; [ \"$(cat kept)\" = kept ]; echo later > later";
     desk::does(vm, again)?;
     log_out(vm, ELSEWHERE)?;
+    vm.run(&format!("fsck.exfat -n {}-part1", stick.node()))?;
     vm.run(&format!(
         "{}; wendy-home fsck /mnt/pershome; umount /mnt",
-        mount(stick, "rw")
+        mount_exfat(stick)
     ))?;
     log_in_with_home(vm)?;
     desk::does(vm, "[ \"$(cat later)\" = later ]")
+}
+
+/// Says in `VolumeFlags` of exFAT that it was not unmounted.
+fn leave_dirty(vm: &mut Vm, stick: &Stick) -> Result<()> {
+    vm.run(&format!(
+        "printf '\\002' | dd of={}-part1 bs=1 seek=106 conv=notrunc && udevadm settle",
+        stick.node()
+    ))
+    .map(drop)
 }
 
 /// Waits until the server of the home has said these words so many times since the machine started.
