@@ -1,5 +1,5 @@
 //! The filesystem of a home on real FAT and exFAT, with files used by the kernel directly
-//! (passthrough) where `home/tests/vfat.rs` has none.
+//! (passthrough) where `home/tests/vfat` has none.
 //!
 //! `WENDY_HOME_TRIALS` sets how often a stick is pulled (default 3), and `WENDY_HOME_FIRST` the number of
 //! the first trial (default 1): what one trial does follows from its number. `WENDY_HOME_FORMAT`, exfat or
@@ -237,7 +237,7 @@ fn plugged(vm: &mut Vm, format: Format, size: u64) -> Result<Stick> {
 }
 
 /// Shell words that mount a stick and show the home on it, made if there is none. What fsck.fat finds
-/// without a name goes, as in `pull_once` of `home/tests/vfat.rs`.
+/// without a name goes, as in `pull_once` of `home/tests/vfat`.
 fn mount(format: Format, stick: &Stick, options: &str) -> String {
     format!(
         "set -e\nmount -t {} -o {},noatime,nosuid,nodev,umask=077,errors=remount-ro {} /run/stick\n\

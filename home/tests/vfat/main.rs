@@ -1,0 +1,115 @@
+//! The mounted filesystem over the real vfat driver, in a user-mode Linux.
+
+#![allow(clippy::unwrap_used, reason = "helpers of tests fail as tests do")]
+
+#[path = "../common/mod.rs"]
+mod common;
+mod damaged;
+mod pulled;
+mod wear;
+
+use common::uml::{Uml, mount_home};
+use common::{PROGRAM, find, skip};
+use std::fs;
+use std::path::Path;
+
+const MIB: u64 = 1 << 20;
+const END: &str = "umount /mnt/home\nwait $!\n";
+
+fn program() -> &'static Path {
+    Path::new(PROGRAM)
+}
+
+#[test]
+fn pjdfstest_finds_no_failure_on_vfat() {
+    // One test writes behind a gap of 2 GiB, and FAT knows no holes.
+    let Some(uml) = Uml::new(3072 * MIB) else {
+        return;
+    };
+    let Some(pjdfstest) = find("pjdfstest") else {
+        return skip("cargo install pjdfstest --version 0.2.2 --locked");
+    };
+    let config = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/pjdfstest.toml");
+    let said = uml.run(&format!(
+        "{mount}mkdir -m 777 /mnt/home/in\nchmod 755 /mnt/home\n\
+         {pjdfstest} -c {config} -s /mnt/other -p /mnt/home/in > {log} || true\nrmdir /mnt/home/in\n{END}",
+        mount = mount_home(program(), ""),
+        pjdfstest = pjdfstest.display(),
+        log = uml.file("log").display(),
+    ));
+    let log = fs::read_to_string(uml.file("log")).unwrap();
+    let failed: Vec<&str> = log.lines().filter(|line| line.contains("FAILED")).collect();
+    assert!(log.contains("Summary: 0 failed"), "{failed:#?}\n{said}");
+    assert!(!uml.fsck());
+}
+
+#[test]
+fn what_strangers_change_on_vfat_is_taken_over() {
+    let Some(uml) = Uml::new(128 * MIB) else {
+        return;
+    };
+    let mount = mount_home(program(), "");
+    uml.run(&format!(
+        "{mount}cd /mnt/home\nmkdir dir\necho one > dir/one\necho two > two\necho three > three\n\
+         chmod 750 two\nln -s two link\necho 1 > Makefile\necho 2 > makefile\necho 3 > 'a:b. '\n\
+         echo 4 > CON\ncd /\n{END}"
+    ));
+    uml.run(
+        "cd /mnt/stick/pershome\n\
+         [ \"$(cat two)\" = two ]\n[ \"$(cat Makefile)\" = 1 ]\n\
+         mv dir folder\nmv folder/one 'one more'\necho longer than before > two\nrm three\n\
+         mkdir new\necho new > new/file\necho accents > 'Été à Zürich 報告書 😀'\n\
+         echo ascii > $(printf 'x%.0s' $(seq 255))\necho bytes > $(printf '報%.0s' $(seq 85))\n\
+         echo units > $(printf '告%.0s' $(seq 255))\n",
+    );
+    uml.run(&format!(
+        "{mount}cd /mnt/home\n[ \"$(cat 'one more')\" = one ]\n[ -d folder ]\n[ ! -e dir ]\n\
+         [ ! -e three ]\n[ \"$(cat two)\" = 'longer than before' ]\n[ \"$(stat -c %a two)\" = 750 ]\n\
+         [ \"$(readlink link)\" = two ]\n[ \"$(cat new/file)\" = new ]\n[ \"$(cat makefile)\" = 2 ]\n\
+         [ \"$(cat 'a:b. ')\" = 3 ]\n[ \"$(cat CON)\" = 4 ]\n\
+         [ \"$(cat 'Été à Zürich 報告書 😀')\" = accents ]\n\
+         [ \"$(cat $(printf 'x%.0s' $(seq 255)))\" = ascii ]\n\
+         [ \"$(cat $(printf '報%.0s' $(seq 85)))\" = bytes ]\n\
+         [ \"$(cat 告*)\" = units ]\nmv 告* short\nmv short Été\ncd /\n{END}"
+    ));
+    uml.run(
+        "cd /mnt/stick/pershome\n[ \"$(cat Été)\" = units ]\n\
+         [ \"$(cat $(printf 'x%.0s' $(seq 255)))\" = ascii ]\n",
+    );
+    assert!(!uml.fsck());
+}
+
+/// What was synced before is whole, also after the next mount; what is removed gives its room back.
+#[test]
+fn a_full_stick_says_so_and_keeps_what_it_has() {
+    let Some(uml) = Uml::new(48 * MIB) else {
+        return;
+    };
+    let (mount, sums) = (mount_home(program(), "--commit 1"), uml.file("sums"));
+    let (sums, program) = (sums.display(), program().display());
+    let said = uml.run(&format!(
+        "{mount}cd /mnt/home\nmkdir kept\n\
+         for i in $(seq 20); do dd if=/dev/urandom of=kept/$i bs=10k count=1 conv=fsync; done\n\
+         chmod 640 kept/1\nln -s 1 kept/link\nsync kept\nmd5sum kept/[0-9]* > {sums}\n\
+         if dd if=/dev/zero of=big bs=64k conv=fsync; then exit 1; fi\ni=0\n\
+         while dd if=/dev/zero of=small$i bs=1 count=1; do i=$((i + 1)); done\n\
+         i=0\nwhile ln -s $(printf 'x%.0s' $(seq 3000)) link$i; do i=$((i + 1)); done\n\
+         rm link*\n[ $i -gt 20 ]\nln -s $i link\n\
+         md5sum --quiet -c {sums}\ncd /\n{END}"
+    ));
+    let full = "'big': No space left on device";
+    assert!(said.contains(full) && !said.contains("small0'"), "{said}");
+    assert!(!uml.fsck());
+    uml.run(&format!(
+        "{mount}cd /mnt/home\nmd5sum --quiet -c {sums}\n[ \"$(readlink kept/link)\" = 1 ]\n\
+         mv kept/link kept/other\nrm big small*\n\
+         dd if=/dev/urandom of=again bs=1M count=8 conv=fsync\nmd5sum again >> {sums}\n\
+         cd /\n{END}{program} fsck /mnt/stick/pershome\n"
+    ));
+    let said = uml.run(&format!(
+        "{program} fsck /mnt/stick/pershome\n{mount}cd /mnt/home\nmd5sum --quiet -c {sums}\n\
+         [ \"$(stat -c %a kept/1)\" = 640 ]\n[ \"$(readlink kept/other)\" = 1 ]\n[ ! -e big ]\n\
+         cd /\n{END}"
+    ));
+    assert!(!uml.fsck(), "{said}");
+}
