@@ -19,6 +19,7 @@ use std::{
 };
 
 use tracing::{info, warn};
+use wendy_sys::block::sectors_written;
 
 use self::judge::Verdict;
 use crate::{
@@ -117,7 +118,7 @@ impl Outside {
             written: if in_use {
                 None
             } else {
-                sectors_written(&sighting.facts.name)
+                sectors_written(sighting.facts.devnum).ok()
             },
         }
     }
@@ -261,12 +262,6 @@ fn note_examined(world: &mut World, id: DeviceId) {
     if let Some(device) = world.devices.get_mut(&id) {
         device.examined = true;
     }
-}
-
-/// The seventh number of a device's statistics (kernel documentation, block/stat.rst).
-fn sectors_written(name: &str) -> Option<u64> {
-    let numbers = std::fs::read_to_string(format!("/sys/class/block/{name}/stat")).ok()?;
-    numbers.split_whitespace().nth(6)?.parse().ok()
 }
 
 #[cfg(test)]

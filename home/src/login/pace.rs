@@ -1,15 +1,12 @@
 //! Whether a stick takes what is written to it, asked of the kernel without touching the stick.
 
 use super::place::Place;
-use std::fs;
 use std::io;
 use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
-use wendy_sys::DevNum;
+use wendy_sys::{DevNum, block::sectors_written};
 
-/// Where the sectors written stand among the counters of a device (linux/block/stat).
-const SECTORS_WRITTEN: usize = 6;
 /// How often the server looks.
 const BETWEEN: Duration = Duration::from_secs(10);
 /// What systemd is asked for each time, in microseconds: `TimeoutStopSec=` of the unit.
@@ -39,19 +36,9 @@ impl<'a> Pace<'a> {
     /// Whether it has taken something since last asked.
     pub(super) fn goes_on(&mut self) -> bool {
         self.device = self.place.device().or(self.device);
-        let sectors = self.device.and_then(sectors);
+        let sectors = self.device.and_then(|device| sectors_written(device).ok());
         std::mem::replace(&mut self.sectors, sectors) != sectors
     }
-}
-
-fn sectors(device: DevNum) -> Option<u64> {
-    let (major, minor) = (device.major(), device.minor());
-    written(&fs::read_to_string(format!("/sys/dev/block/{major}:{minor}/stat")).ok()?)
-}
-
-fn written(counters: &str) -> Option<u64> {
-    let sectors = counters.split_ascii_whitespace().nth(SECTORS_WRITTEN)?;
-    sectors.parse().ok()
 }
 
 /// Asks systemd for more time as long as the stick takes something. A server that was asked to end still
@@ -83,19 +70,5 @@ fn ask_for_more() {
     let more = sd_notify::NotifyState::ExtendTimeoutUsec(MORE);
     if let Err(error) = sd_notify::notify(&[more]) {
         tracing::warn!(%error, "cannot ask for more time");
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_sectors_written_are_found() {
-        let counters =
-            "   446   12   6688   116   94   7   3120   55   0   120   171   0   0   0   0\n";
-        assert_eq!(written(counters), Some(3120));
-        assert_eq!(written("1 2 3"), None);
-        assert_eq!(written(""), None);
     }
 }

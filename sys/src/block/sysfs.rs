@@ -24,6 +24,18 @@ pub fn node_of(device: DevNum) -> Result<PathBuf> {
     Ok(PathBuf::from("/dev").join(name))
 }
 
+/// Sectors of 512 bytes ever written to `device`: the seventh number of its statistics (kernel
+/// documentation, block/stat.rst).
+pub fn sectors_written(device: DevNum) -> Result<u64> {
+    let statistics = attribute(device, "stat")?;
+    seventh(&statistics)
+        .ok_or_else(|| Error::invalid(format!("device {device}"), "has no statistics"))
+}
+
+fn seventh(statistics: &str) -> Option<u64> {
+    statistics.split_whitespace().nth(6)?.parse().ok()
+}
+
 /// The directory of `device` in sysfs.
 pub(super) fn directory(device: DevNum) -> PathBuf {
     PathBuf::from(format!("/sys/dev/block/{device}"))
@@ -34,4 +46,18 @@ pub(super) fn attribute(device: DevNum, name: &str) -> Result<String> {
     let path = directory(device).join(name);
     let text = fs::read_to_string(&path).during(|| format!("read {}", path.display()))?;
     Ok(text.trim_end_matches('\n').to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_sectors_written_are_found() {
+        let counters =
+            "   446   12   6688   116   94   7   3120   55   0   120   171   0   0   0   0\n";
+        assert_eq!(seventh(counters), Some(3120));
+        assert_eq!(seventh("1 2 3"), None);
+        assert_eq!(seventh(""), None);
+    }
 }

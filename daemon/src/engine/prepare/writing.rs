@@ -1,13 +1,12 @@
 //! Watching a tool that does not say how far it is, by what the kernel has written for it.
 
 use std::{
-    fs,
     sync::mpsc::{self, RecvTimeoutError},
     thread,
     time::Duration,
 };
 
-use wendy_sys::DevNum;
+use wendy_sys::{DevNum, block::sectors_written};
 
 use crate::engine::Watch;
 
@@ -43,13 +42,7 @@ pub(super) fn watched<T>(
     })
 }
 
-/// Bytes ever written to a device: the seventh number of its statistics (kernel documentation,
-/// block/stat.rst).
+/// Bytes ever written to a device.
 fn written(device: DevNum) -> u64 {
-    let numbers = fs::read_to_string(format!("/sys/dev/block/{device}/stat")).unwrap_or_default();
-    let sectors = numbers.split_whitespace().nth(6);
-    sectors
-        .and_then(|number| number.parse::<u64>().ok())
-        .unwrap_or(0)
-        * SECTOR
+    sectors_written(device).unwrap_or(0) * SECTOR
 }
