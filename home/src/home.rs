@@ -30,6 +30,7 @@ use crate::table::Table;
 use rustix::io::Errno;
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::io;
+use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 
 mod attributes;
@@ -84,7 +85,7 @@ pub struct Options {
     /// The groups of this machine.
     pub groups: GroupNames,
     /// Identity of this machine, noted on the medium: who looks at a home is told whether it was used
-    /// here last. Nothing else depends on it.
+    /// here last, and one that was used elsewhere while it was away is not gone on with.
     pub host: [u8; 16],
 }
 
@@ -113,6 +114,8 @@ pub struct Home<M: Medium> {
     /// Held for writing while lower objects move, for reading while content is being synced.
     moving: RwLock<()>,
     state: Mutex<State<M>>,
+    /// How often the medium was away.
+    returns: AtomicU64,
 }
 
 #[derive(Debug)]
@@ -153,8 +156,6 @@ struct State<M: Medium> {
     /// Number of operations that changed something, to notice idleness.
     changes: u64,
     uses: Uses,
-    /// How often the medium was away.
-    returns: u64,
 }
 
 #[derive(Debug)]

@@ -9,6 +9,7 @@ use super::{Home, Ino, Inode, Kind, Medium, Options, Owner, Reconciled, Result, 
 use crate::store::{self, OpenError, Store};
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::io;
+use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, Mutex, RwLock};
 
 /// The attributes of the root directory of a new home.
@@ -112,7 +113,6 @@ impl<M: Medium> Home<M> {
             failed: false,
             changes: 0,
             uses: Uses::default(),
-            returns: 0,
         };
         let found = state.store.superblock().clone();
         if !found.clean {
@@ -127,6 +127,7 @@ impl<M: Medium> Home<M> {
             syncing: Mutex::new(()),
             moving: RwLock::new(()),
             state: Mutex::new(state),
+            returns: AtomicU64::new(0),
         };
         let home = home(state);
         home.state()

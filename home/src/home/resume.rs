@@ -6,6 +6,7 @@ use crate::store::superblock::Superblock;
 use crate::store::{self, OpenError};
 use crate::table::Table;
 use std::io;
+use std::sync::atomic::Ordering;
 
 /// What somebody who remembers the home from before may remember wrongly.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -44,7 +45,7 @@ impl<M: Medium> Home<M> {
     /// How often the medium was away and has come back; files opened before must be opened anew.
     #[must_use]
     pub fn returns(&self) -> u64 {
-        self.state().returns
+        self.returns.load(Ordering::Acquire)
     }
 
     /// The medium.
@@ -73,7 +74,6 @@ impl<M: Medium> Home<M> {
             .into_inner()
             .unwrap_or_else(|it| it.into_inner());
         fresh.uses = std::mem::take(&mut state.uses);
-        fresh.returns = state.returns + 1;
         for (ino, count) in state.held.drain() {
             if fresh.table.inode(ino).is_some() {
                 fresh.held.insert(ino, count);
@@ -93,6 +93,7 @@ impl<M: Medium> Home<M> {
         }
         let stale = stale(&state.table, &fresh.table);
         *state = fresh;
+        self.returns.fetch_add(1, Ordering::Release);
         Ok(stale)
     }
 }
