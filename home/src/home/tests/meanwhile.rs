@@ -3,9 +3,10 @@
 use super::*;
 use std::sync::Arc;
 
-/// Writes and syncs a file while `before` or `after` the bytes have arrived, another does something
-/// with it; then the power fails.
-fn written_beside(
+/// Makes a file, changes and syncs it while, `before` or `after` the bytes have arrived, another does
+/// something with it; then the power fails.
+fn changed_beside(
+    (make, change): (impl FnOnce(&Home<Fake>, Ino), impl FnOnce(&Home<Fake>, Ino)),
     before: impl FnOnce(&Home<Fake>, Ino) + Send + 'static,
     after: impl FnOnce(&Home<Fake>, Ino) + Send + 'static,
 ) -> Vec<u8> {
@@ -13,13 +14,25 @@ fn written_beside(
     let home = Arc::new(home);
     let new = node(Kind::File);
     let ino = home.create(Ino::ROOT, b"file", &new).unwrap().0.ino;
+    make(&home, ino);
     let (one, other) = (Arc::clone(&home), Arc::clone(&home));
     fake.during_next_write(move || before(&one, ino), move || after(&other, ino));
-    home.write(ino, 0, b"text").unwrap();
+    change(&home, ino);
     home.sync_file(ino).unwrap();
     let home = open(&fake.crash(&mut || 1));
     let ino = home.lookup(Ino::ROOT, b"file").unwrap().ino;
     read_file(&home, ino)
+}
+
+fn write(home: &Home<Fake>, ino: Ino) {
+    home.write(ino, 0, b"text").unwrap();
+}
+
+fn written_beside(
+    before: impl FnOnce(&Home<Fake>, Ino) + Send + 'static,
+    after: impl FnOnce(&Home<Fake>, Ino) + Send + 'static,
+) -> Vec<u8> {
+    changed_beside((|_: &Home<Fake>, _| {}, write), before, after)
 }
 
 #[test]
@@ -36,26 +49,17 @@ fn what_is_synced_is_on_the_medium_whoever_synced_meanwhile() {
     assert_eq!(written_beside(|_, _| {}, sync), b"text");
 }
 
-/// Makes a file of four bytes longer while `before` or `after` others do something; then the power
-/// fails after a sync.
+/// The same for a file of four bytes that `grow` makes longer.
 fn grown_beside(
     grow: impl FnOnce(&Home<Fake>, Ino),
     before: impl FnOnce(&Home<Fake>, Ino) + Send + 'static,
     after: impl FnOnce(&Home<Fake>, Ino) + Send + 'static,
 ) -> Vec<u8> {
-    let (fake, home) = new_home(BIG);
-    let home = Arc::new(home);
-    let new = node(Kind::File);
-    let ino = home.create(Ino::ROOT, b"file", &new).unwrap().0.ino;
-    home.write(ino, 0, b"text").unwrap();
-    home.make_exact(ino).unwrap();
-    let (one, other) = (Arc::clone(&home), Arc::clone(&home));
-    fake.during_next_write(move || before(&one, ino), move || after(&other, ino));
-    grow(&home, ino);
-    home.sync_file(ino).unwrap();
-    let home = open(&fake.crash(&mut || 1));
-    let ino = home.lookup(Ino::ROOT, b"file").unwrap().ino;
-    read_file(&home, ino)
+    let make = |home: &Home<Fake>, ino| {
+        write(home, ino);
+        home.make_exact(ino).unwrap();
+    };
+    changed_beside((make, grow), before, after)
 }
 
 #[test]
