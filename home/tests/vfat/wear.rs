@@ -41,9 +41,9 @@ fn small_files_appended_to_cost_little_more() {
         return;
     };
     assert!(cost.flushes <= COMMITS + 1, "{cost:?}");
-    // In each commit one of the log, and those of the ends of ten files, their entries and the FATs, of
-    // which some lie beside each other.
-    assert!(cost.writes <= COMMITS * 8, "{cost:?}");
+    // In each commit one of the log, those of the ends of ten files, and of their entries and both FATs two
+    // blocks each. How many of them become one write depends on how fast the machine is.
+    assert!(cost.writes <= COMMITS * 17, "{cost:?}");
     // Of ten files a round records 1.7 kB.
     assert!(cost.sectors <= cost.rounds * 5 + 100, "{cost:?}");
 }
