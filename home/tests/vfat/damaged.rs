@@ -1,7 +1,7 @@
 //! Filesystems that are not in order.
 
-use crate::common::uml::Uml;
-use crate::{MIB, program};
+use crate::common::uml::{Uml, mount_home};
+use crate::{END, MIB, program};
 use std::fs::File;
 use std::os::unix::fs::FileExt as _;
 use std::path::Path;
@@ -76,5 +76,46 @@ fn cross(medium: &Path, one: [u8; 11], other: [u8; 11]) {
         let bytes = &entries[one + field.start..one + field.end];
         let at = root + (other + field.start) as u64;
         file.write_all_at(bytes, at).unwrap();
+    }
+}
+
+/// The kernel finds damage while the home is in use and lets nothing be written any more: what is there
+/// can be read, what can no longer be kept is not promised, and the next use has what was.
+#[test]
+fn of_a_stick_found_damaged_in_use_nothing_more_is_promised() {
+    let Some(uml) = Uml::new(64 * MIB) else {
+        return;
+    };
+    uml.run("head -c 4096 /dev/zero > /mnt/stick/VICTIM");
+    cut_chain(&uml.file("medium"));
+    let mount = mount_home(program(), "--commit 60");
+    let said = uml.run(&format!(
+        "{mount}cd /mnt/home\necho kept > kept\nchmod 640 kept\nsync kept\n\
+         for i in $(seq 20); do mkdir $i; echo late > $i/late; done\n\
+         if cat /mnt/stick/VICTIM > /mnt/content; then exit 1; fi\n\
+         if sync 1/late; then exit 1; fi\n\
+         if echo more > more; then exit 1; fi\nif mkdir other; then exit 1; fi\n\
+         [ \"$(cat kept)\" = kept ]\n[ \"$(cat 20/late)\" = late ]\ncd /\n\
+         umount /mnt/home\nif wait $!; then exit 1; fi\n"
+    ));
+    assert!(said.contains("Read-only file system"), "{said}");
+    assert!(uml.fsck());
+    let said = uml.run(&format!(
+        "{mount}cd /mnt/home\n[ \"$(cat kept)\" = kept ]\n[ \"$(stat -c %a kept)\" = 640 ]\n\
+         echo more > more\nsync more\ncd /\n{END}"
+    ));
+    assert!(!uml.fsck(), "{said}");
+}
+
+/// Lets the chain of the first file of FAT32 end in a cluster that is free.
+fn cut_chain(medium: &Path) {
+    let file = File::options().read(true).write(true).open(medium).unwrap();
+    let mut boot = [0; 512];
+    file.read_exact_at(&mut boot, 0).unwrap();
+    let half = |at: usize| u64::from(u16::from_le_bytes([boot[at], boot[at + 1]]));
+    for table in 0..u64::from(boot[16]) {
+        // The root directory has cluster 2, the file those from 3 on.
+        let at = (half(14) + table * half(36)) * 512 + 4 * 4;
+        file.write_all_at(&[0; 4], at).unwrap();
     }
 }
