@@ -1,4 +1,5 @@
-//! Somebody who logs in at the second console with a name and a password, and works there.
+//! Somebody who logs in at the second console with a name and a password, and works there; at the third
+//! one as well, if need be.
 
 use anyhow::{Context, Result, ensure};
 use wendy_tests::vm::{Outcome, Vm};
@@ -13,11 +14,13 @@ const PASSWORD: &str = "biofuel";
 /// is written by root, so that it need not be typed.
 const SETUP: &str = r"set -e
 install -d -m 777 /srv/desk
-install -d /run/systemd/system/getty@tty2.service.d
-printf '[Service]\nExecStart=\nExecStart=-/sbin/agetty - $TERM\n' \
-    > /run/systemd/system/getty@tty2.service.d/zz-ask.conf
+for console in tty2 tty3; do
+    install -d /run/systemd/system/getty@$console.service.d
+    printf '[Service]\nExecStart=\nExecStart=-/sbin/agetty - $TERM\n' \
+        > /run/systemd/system/getty@$console.service.d/zz-ask.conf
+done
 echo 'sh -eux /srv/desk/job > /srv/desk/said 2>&1; echo $? > /srv/desk/status' > /srv/desk/do
-systemctl daemon-reload && systemctl start getty@tty2";
+systemctl daemon-reload && systemctl start getty@tty2 getty@tty3";
 
 /// Seconds after which work that has not ended is said to hang.
 const LONGEST: u32 = 240;

@@ -85,10 +85,11 @@ fn a_home_goes_from_one_computer_to_another() -> Result<()> {
     drop(vm);
 
     let mut vm = computer(&image, ELSEWHERE)?;
+    let older = stick.copied("OLDER")?;
     vm.plug(&stick, Plug::Fast)?;
     log_in_with_home(&mut vm)?;
     desk::does(&mut vm, PROOF)?;
-    it_survives_a_pull(&mut vm, &stick)?;
+    it_survives_a_pull(&mut vm, &stick, &older)?;
     a_logout_waits_for_a_slow_stick(&mut vm)?;
     vm.run(&format!(
         "{}; [ \"$(cat /mnt/pershome/kept)\" = kept ]",
@@ -169,7 +170,7 @@ fn any_computer_can_read_it(vm: &mut Vm, stick: &Stick) -> Result<()> {
 }
 
 /// The stick is pulled while the person is logged in, and plugged in again.
-fn it_survives_a_pull(vm: &mut Vm, stick: &Stick) -> Result<()> {
+fn it_survives_a_pull(vm: &mut Vm, stick: &Stick, older: &Stick) -> Result<()> {
     // A program that keeps a file open must not be in the way of those who open it later.
     desk::does(
         vm,
@@ -178,6 +179,7 @@ fn it_survives_a_pull(vm: &mut Vm, stick: &Stick) -> Result<()> {
     vm.pull(stick)?;
     wait_for_words(vm, "pulled while in use", 1)?;
     desk::does(vm, WITHOUT_STICK)?;
+    another_state_of_it_is_refused(vm, older)?;
     vm.plug(stick, SLOW)?;
     wait_for_words(vm, "the home goes on", 1)?;
     vm.run(&format!(
@@ -190,6 +192,18 @@ fn it_survives_a_pull(vm: &mut Vm, stick: &Stick) -> Result<()> {
         "[ \"$(cat kept)\" = kept ]; echo later > later; sync later; pkill -u ann -x sleep",
     )?;
     desk::does(vm, PROOF)
+}
+
+/// Instead of the stick comes one that holds the same home as it was before this use; who logs in once
+/// more hears of it.
+fn another_state_of_it_is_refused(vm: &mut Vm, older: &Stick) -> Result<()> {
+    vm.plug(older, Plug::Fast)?;
+    wait_for_words(vm, "it came back but cannot be used", 1)?;
+    vm.switch_console(3)?;
+    desk::log_in_and_read(vm, "it has been used elsewhere since it was pulled")?;
+    desk::log_out(vm)?;
+    vm.switch_console(2)?;
+    vm.pull(older)
 }
 
 /// Sixteen seconds of writing, which the console tells of.

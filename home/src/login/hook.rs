@@ -142,10 +142,12 @@ fn comes_true(mut holds: impl FnMut() -> bool) -> bool {
     true
 }
 
-fn stick_is_away() -> String {
-    String::from(
-        "The stick with your home was pulled out while you are logged in: plug it in again to go on.",
-    )
+fn stick_is_away(place: &Place) -> String {
+    let pulled = "The stick with your home was pulled out while you are logged in";
+    match place.refused() {
+        Some(why) => format!("{pulled}. The one that was plugged in since cannot be used: {why}."),
+        None => format!("{pulled}: plug it in again to go on."),
+    }
 }
 
 fn still_used() -> String {

@@ -3,7 +3,7 @@
 //! | file | content |
 //! |---|---|
 //! | `waiting` | until when somebody waits at the login, and whether they sit at this computer |
-//! | `pulled` | there while the stick of a home in use is not |
+//! | `pulled` | there while the stick of a home in use is not: empty, or why it was refused when it came back |
 //! | `said` | what the server has to say to them, in whole lines |
 //! | `server` | the server's process number, locked while it runs |
 //! | `log` | what the server says to administrators, where systemd does not take it |
@@ -207,14 +207,19 @@ impl Place {
         self.read("said").filter(|text| !text.is_empty())
     }
 
-    /// Notes whether the stick of a home in use is away.
+    /// Notes that the stick of a home in use is away, and why it was refused if it came back.
     ///
     /// # Errors
-    /// Those of writing and removing a file.
-    pub fn set_pulled(&self, pulled: bool) -> wendy_sys::Result<()> {
-        if pulled {
-            return self.write(PULLED, "");
-        }
+    /// Those of writing a file.
+    pub fn note_pulled(&self, refused: &str) -> wendy_sys::Result<()> {
+        self.write(PULLED, refused)
+    }
+
+    /// Notes that no stick of a home in use is away.
+    ///
+    /// # Errors
+    /// Those of removing a file.
+    pub fn note_present(&self) -> wendy_sys::Result<()> {
         match unlinkat(&self.dir, PULLED, AtFlags::empty()) {
             Ok(()) | Err(Errno::NOENT) => Ok(()),
             Err(error) => Err(wendy_sys::Error::Os {
@@ -228,6 +233,12 @@ impl Place {
     #[must_use]
     pub fn is_pulled(&self) -> bool {
         self.read(PULLED).is_some()
+    }
+
+    /// Why the stick of a home in use was refused when it came back, if it was.
+    #[must_use]
+    pub fn refused(&self) -> Option<String> {
+        self.read(PULLED).filter(|why| !why.is_empty())
     }
 
     fn write(&self, name: &str, text: &str) -> wendy_sys::Result<()> {

@@ -48,7 +48,7 @@ pub fn serve(uid: u32) -> io::Result<()> {
     let place = Arc::new(Place::of(uid)?);
     let _running = place.serve()?;
     place.say("").map_err(io::Error::other)?;
-    place.set_pulled(false).map_err(io::Error::other)?;
+    place.note_present().map_err(io::Error::other)?;
     // Who asks it to end waits for the check: it writes.
     mount::block_signals()?;
     pace::tell_systemd(&place)?;

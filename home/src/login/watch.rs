@@ -70,8 +70,8 @@ impl<H: InUse> Watched<H> {
                 let stick = Stick::from_udev(event).filter(|stick| self.is_same(stick))?;
                 match self.returned(&stick) {
                     Ok(()) => Some(stick.devnum),
-                    Err(error) => {
-                        tracing::error!(stick = %stick.name, %error, "it came back but cannot be used");
+                    Err(why) => {
+                        self.refuse(&stick, &why);
                         None
                     }
                 }
@@ -86,7 +86,7 @@ impl<H: InUse> Watched<H> {
 
     fn pulled(&self) {
         self.home.pulled();
-        self.note_pulled(true);
+        self.tell_logins(|place| place.note_pulled(""));
         tracing::warn!(stick = %self.stick.name, "pulled while in use: plug it in again to go on");
         if let Err(error) = lower::detach(&self.place) {
             tracing::error!(%error, "cannot unmount what was pulled");
@@ -107,14 +107,18 @@ impl<H: InUse> Watched<H> {
             lower::detach(&self.place)?;
         }
         resumed?;
-        self.note_pulled(false);
+        self.tell_logins(Place::note_present);
         tracing::info!(stick = %stick.name, "back: the home goes on");
         Ok(())
     }
 
-    /// For logins meanwhile.
-    fn note_pulled(&self, pulled: bool) {
-        if let Err(error) = self.place.set_pulled(pulled) {
+    fn refuse(&self, stick: &Stick, why: &anyhow::Error) {
+        tracing::error!(stick = %stick.name, error = %why, "it came back but cannot be used");
+        self.tell_logins(|place| place.note_pulled(&format!("{why:#}")));
+    }
+
+    fn tell_logins(&self, note: impl FnOnce(&Place) -> wendy_sys::Result<()>) {
+        if let Err(error) = note(&self.place) {
             tracing::warn!(%error, "logins will not be told where the stick is");
         }
     }

@@ -30,15 +30,16 @@ fn a_home_whose_stick_is_away_keeps_nobody_out() {
     let stick = Stick::new(&computer, "STICK", vacant);
     let first = computer.log_in(ANN);
     // What the server notes when udev tells it.
-    fs::write(format!("/run/wendy-home/{UID}/pulled"), "").unwrap();
-    let second = computer.log_in(ANN);
-    assert!(
-        second.said().contains("plug it in again"),
-        "{}",
-        second.said()
-    );
-    assert!(computer.has_home());
-    second.log_out();
+    for (noted, told) in [
+        ("", "plug it in again"),
+        ("it smells", "cannot be used: it smells."),
+    ] {
+        fs::write(format!("/run/wendy-home/{UID}/pulled"), noted).unwrap();
+        let second = computer.log_in(ANN);
+        assert!(second.said().contains(told), "{}", second.said());
+        assert!(computer.has_home());
+        second.log_out();
+    }
     drop(first);
     stick.forget_in_udev();
     let third = computer.log_in(ANN);

@@ -44,6 +44,17 @@ impl Stick {
         Ok(stick)
     }
 
+    /// Another stick with the same on it.
+    pub fn copied(&self, serial: &str) -> Result<Stick> {
+        let stick = Stick {
+            serial: serial.to_owned(),
+            read_only: false,
+            dir: tempfile::tempdir()?,
+        };
+        copy_sparsely(&self.file(), &stick.file())?;
+        Ok(stick)
+    }
+
     /// A read-only carrier for files that go into a machine.
     pub fn carrying(serial: &str, files: &[PathBuf]) -> Result<Stick> {
         let stick = Stick {

@@ -22,7 +22,7 @@ pub(super) fn open(person: &Person, place: &Place, remote: bool) -> Result<(), S
     if place.server().is_some() {
         return match (serve::is_mounted(person), place.is_pulled()) {
             (true, false) => Ok(()),
-            (true, true) => Err(stick_is_away()),
+            (true, true) => Err(stick_is_away(place)),
             (false, _) => Err(still_used()),
         };
     }

@@ -15,7 +15,7 @@ const ANSWER: Duration = Duration::from_secs(5);
 pub(super) fn open(person: &Person, place: &Place, remote: bool) -> Result<(), String> {
     let home = home_unit(person);
     if place.is_pulled() || !serve::is_mounted(person) {
-        make_way(person)?;
+        make_way(person, place)?;
         // One whose stick is away is nobody's any more.
         if serve::is_mounted(person) {
             answer("systemctl", &["stop", &home]);
@@ -48,10 +48,10 @@ fn wait_until_let_go(home: &str) -> Result<(), String> {
 }
 
 /// Makes sure that nothing of the user runs in the home of this computer, or in a dead one.
-fn make_way(person: &Person) -> Result<(), String> {
+fn make_way(person: &Person, place: &Place) -> Result<(), String> {
     let is_shown = serve::is_mounted(person);
     match state_of_user(person).as_deref() {
-        Some("active" | "online") if is_shown => Err(stick_is_away()),
+        Some("active" | "online") if is_shown => Err(stick_is_away(place)),
         Some("active" | "online") => Err(logged_in_without()),
         Some("lingering") => Err(format!(
             "Programs of yours run even while you are logged out, so your home stays on this \
