@@ -73,6 +73,23 @@ fn what_is_fsynced_on_exfat_and_fat_survives_a_pull() -> Result<()> {
     Ok(())
 }
 
+#[test]
+fn what_strangers_change_on_exfat_is_taken_over() -> Result<()> {
+    let mut vm = machine()?;
+    let stick = plugged(&mut vm, EXFAT, 128 * MIB)?;
+    for (at_home, on_stick) in [("used", "changed"), ("found", "left")] {
+        vm.run(&mount(EXFAT, &stick, ""))?;
+        vm.run(&format!("(cd /run/home && /run/tools/{at_home})"))?;
+        vm.run(UNMOUNT)?;
+        vm.run(&mount_bare(EXFAT, &stick))?;
+        vm.run(&format!(
+            "(cd /run/stick/pershome && /run/tools/{on_stick})"
+        ))?;
+        vm.run("umount /run/stick")?;
+    }
+    vm.run(&format!("fsck.exfat -n {}", stick.node())).map(drop)
+}
+
 /// At least `passed` of the tests with these words in their names pass, of all without any, and none fails.
 fn is_what_posix_says(format: Format, words: &[&str], passed: u32) -> Result<()> {
     // One test writes behind a gap of 2 GiB, and no FAT knows holes.
@@ -248,12 +265,20 @@ fn plugged(vm: &mut Vm, format: Format, size: u64) -> Result<Stick> {
 /// without a name goes, as in `pull_once` of `home/tests/vfat`.
 fn mount(format: Format, stick: &Stick, options: &str) -> String {
     format!(
-        "set -e\nmount -t {} -o {},noatime,nosuid,nodev,umask=077,errors=remount-ro {} /run/stick\n\
+        "set -e\n{}\n\
          rm -f /run/stick/FSCK*.REC; sync\n\
          [ -d /run/stick/pershome ] || wendy-home create /run/stick/pershome\n\
          rm -f /run/ready\n\
          wendy-home mount {options} /run/stick/pershome /run/home > /run/ready 2>&1 &\n\
          until grep -qx ready /run/ready; do kill -0 $!; sleep 0.1; done",
+        mount_bare(format, stick)
+    )
+}
+
+/// Shell words that mount a stick.
+fn mount_bare(format: Format, stick: &Stick) -> String {
+    format!(
+        "mount -t {} -o {},noatime,nosuid,nodev,umask=077,errors=remount-ro {} /run/stick",
         format.name,
         format.options,
         stick.node()
@@ -267,12 +292,16 @@ const UNMOUNT: &str = "umount /run/home && while pgrep -x wendy-home; do sleep 0
 /// What runs inside: tests that others wrote, and the work that is going to be interrupted.
 fn tools() -> Result<Vec<PathBuf>> {
     let home = Path::new(env!("CARGO_MANIFEST_DIR")).join("../home");
-    Ok(vec![
+    let strangers = ["used", "changed", "found", "left"];
+    let strangers = strangers.map(|name| home.join(format!("tests/strangers/{name}")));
+    let mut tools = vec![
         installed("pjdfstest")?,
         installed("fsx")?,
         home.join("tests/pjdfstest.toml"),
         workload()?,
-    ])
+    ];
+    tools.extend(strangers);
+    Ok(tools)
 }
 
 /// A tool that `make check` installs.
