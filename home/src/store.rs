@@ -35,6 +35,7 @@ use std::sync::Arc;
 
 mod checkpoint;
 pub mod log;
+mod log_file;
 mod open;
 mod room;
 pub mod superblock;
@@ -44,6 +45,7 @@ pub use open::{Opened, create, last_use};
 
 use checkpoint::Outcome;
 use log::Log;
+use log_file::LogFile;
 use superblock::Superblock;
 
 /// Bytes of each log.
@@ -82,7 +84,7 @@ impl From<Broken> for OpenError {
 pub struct Store<M: Medium> {
     supers: [Arc<M::File>; 2],
     checkpoints: [Arc<M::File>; 2],
-    logs: [Arc<M::File>; 2],
+    logs: [Arc<LogFile<M::File>>; 2],
     superblock: Superblock,
     log: Log,
     active: usize,
@@ -104,7 +106,7 @@ pub struct Store<M: Medium> {
 #[derive(Debug)]
 pub struct Ticket<M: Medium> {
     /// Logs to sync, the elder first.
-    logs: Vec<Arc<M::File>>,
+    logs: Vec<Arc<LogFile<M::File>>>,
     sequence: u64,
 }
 
@@ -112,9 +114,10 @@ impl<M: Medium> Ticket<M> {
     /// Waits until the medium has the frames; tell the store with [`Store::committed`].
     ///
     /// # Errors
-    /// Those of fdatasync(2).
+    /// Those of fdatasync(2). The frames become durable with the next [checkpoint](Store::checkpoint) then,
+    /// and in no other way.
     pub fn sync(&self) -> io::Result<()> {
-        self.logs.iter().try_for_each(|log| log.sync_data())
+        self.logs.iter().try_for_each(|log| log.sync())
     }
 }
 
@@ -154,8 +157,8 @@ impl<M: Medium> Store<M> {
     /// # Errors
     /// `StorageFull` without [room](Self::has_room), else those of pwrite(2).
     pub fn append(&mut self, records: &[Record]) -> io::Result<()> {
-        let file = &self.logs[self.active];
-        self.at_most += self.log.append(&**file, self.sequence + 1, records)?;
+        let file = &self.logs[self.active].file;
+        self.at_most += self.log.append(file, self.sequence + 1, records)?;
         self.sequence += 1;
         Ok(())
     }
@@ -166,14 +169,24 @@ impl<M: Medium> Store<M> {
             return None;
         }
         self.log.close_block();
-        let mut logs = vec![Arc::clone(&self.logs[self.active])];
-        if self.durable < self.switched_at {
-            logs.insert(0, Arc::clone(&self.logs[1 - self.active]));
-        }
         Some(Ticket {
-            logs,
+            logs: self.unsynced_logs().cloned().collect(),
             sequence: self.sequence,
         })
+    }
+
+    /// Whether changes wait that only a [checkpoint](Self::checkpoint) makes durable, since a sync of the
+    /// log has failed.
+    #[must_use]
+    pub fn needs_checkpoint(&self) -> bool {
+        self.is_dirty() && self.unsynced_logs().any(|log| log.is_broken())
+    }
+
+    /// Logs with changes that are not durable, the elder first.
+    fn unsynced_logs(&self) -> impl Iterator<Item = &Arc<LogFile<M::File>>> {
+        let elder = &self.logs[1 - self.active];
+        let elder = (self.durable < self.switched_at).then_some(elder);
+        elder.into_iter().chain([&self.logs[self.active]])
     }
 
     /// Notes that `ticket` has been kept.

@@ -53,10 +53,15 @@ impl<M: Medium> State<M> {
             return Err(Errno::IO);
         }
         if !self.store.has_room(room) {
-            self.sync_cut()?;
-            self.store.checkpoint(&self.table, false).map_err(errno)?;
+            self.checkpoint()?;
         }
         Ok(Batch::default())
+    }
+
+    /// Writes a checkpoint while everybody waits.
+    pub(super) fn checkpoint(&mut self) -> Result<()> {
+        self.sync_cut()?;
+        self.store.checkpoint(&self.table, false).map_err(errno)
     }
 
     /// Applies one record of a change.

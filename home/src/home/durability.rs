@@ -192,10 +192,12 @@ impl<M: Medium> Home<M> {
     fn begin_commit(&self) -> Result<Option<crate::store::Ticket<M>>> {
         let mut state = self.state();
         if state.failed {
-            Err(Errno::IO)
-        } else {
-            Ok(state.store.commit())
+            return Err(Errno::IO);
         }
+        if state.store.needs_checkpoint() {
+            state.checkpoint()?;
+        }
+        Ok(state.store.commit())
     }
 
     /// The content of `ino` if it may not be durable; counts as durable from here for what is

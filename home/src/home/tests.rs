@@ -4,6 +4,7 @@ use crate::names;
 
 mod cut;
 mod direct;
+mod failed_sync;
 mod foreign;
 mod full;
 mod interrupted;

@@ -13,6 +13,7 @@ use std::sync::{Arc, Mutex, MutexGuard};
 
 mod disk;
 mod file;
+mod object;
 mod others;
 mod power;
 
@@ -94,6 +95,13 @@ impl Fake {
         let mut bytes = vec![0; usize::try_from(file.facts().unwrap().size).unwrap()];
         file.read_at(&mut bytes, 0).unwrap();
         Some(bytes)
+    }
+
+    /// Lets the next sync of a file fail.
+    pub fn fail_next_sync(&self, path: &str) {
+        let mut disk = self.disk();
+        let id = disk.find(path).unwrap();
+        disk.objects.get_mut(&id).unwrap().fails = true;
     }
 
     /// Lets `bytes` more fit.

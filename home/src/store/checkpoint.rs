@@ -4,7 +4,7 @@
 //! log: what changes from here is no part of the checkpoint. Its bytes are then written without the
 //! store. Until the new superblock is durable the old checkpoint and both logs hold.
 
-use super::{CHECKPOINT_MAX, Log, Store, Superblock, encode_table};
+use super::{CHECKPOINT_MAX, Log, LogFile, Store, Superblock, encode_table};
 use crate::medium::{Medium, MediumFile};
 use crate::table::Table;
 use std::io;
@@ -17,8 +17,9 @@ const CHUNK: usize = 1 << 20;
 pub struct Checkpoint<M: Medium> {
     bytes: Vec<u8>,
     superblock: Superblock,
-    /// Holds changes the checkpoint contains; durable before, so that the one before can serve.
-    log: Arc<M::File>,
+    /// Holds changes the checkpoint contains; durable before if it can be, so that the one before can
+    /// serve.
+    log: Arc<LogFile<M::File>>,
     file: Arc<M::File>,
     superblock_file: Arc<M::File>,
     outcome: Arc<Outcome>,
@@ -56,13 +57,17 @@ impl Outcome {
 impl<M: Medium> Checkpoint<M> {
     /// Writes it; [`Store::conclude`] learns how that ended.
     pub fn write(self) {
-        let written = self.log.sync_data().and_then(|()| {
-            write_checkpoint(&*self.file, &self.bytes)?;
-            self.superblock_file
-                .write_at(&self.superblock.encode(), 0)?;
-            self.superblock_file.sync_data()
-        });
-        self.outcome.tell(written);
+        if let Err(error) = self.log.sync() {
+            tracing::warn!(%error, "the log cannot be written; the checkpoint holds what it should");
+        }
+        self.outcome.tell(self.put_in_force());
+    }
+
+    fn put_in_force(&self) -> io::Result<()> {
+        write_checkpoint(&*self.file, &self.bytes)?;
+        self.superblock_file
+            .write_at(&self.superblock.encode(), 0)?;
+        self.superblock_file.sync_data()
     }
 }
 
@@ -148,6 +153,7 @@ impl<M: Medium> Store<M> {
 
     fn switch_log(&mut self) {
         self.active = 1 - self.active;
+        self.logs[self.active].begin_anew();
         self.log = Log::after(0, self.superblock.epoch);
         self.switched_at = self.sequence;
     }

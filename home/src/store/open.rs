@@ -1,7 +1,7 @@
 //! Making a store, and reading it back after whatever has happened.
 
 use super::superblock::{self, Parsed, Superblock};
-use super::{CHECKPOINT_MAX, LOG_SIZE, Log, OpenError, Store, log, room::GROWTH};
+use super::{CHECKPOINT_MAX, LOG_SIZE, Log, LogFile, OpenError, Store, log, room::GROWTH};
 use crate::medium::{Medium, MediumFile};
 use crate::names::PRIVATE_DIR;
 use crate::record::{Inode, Record};
@@ -153,7 +153,7 @@ fn assemble<M: Medium>(
     let store = Store {
         supers: supers.map(Arc::new),
         checkpoints: checkpoints.map(Arc::new),
-        logs: logs.map(Arc::new),
+        logs: logs.map(|file| Arc::new(LogFile::new(file))),
         log: Log::after(replay.end, superblock.epoch),
         switched_at: replay.switched_at,
         other_is_free: replay.switched_at == superblock.sequence,

@@ -145,6 +145,43 @@ fn a_checkpoint_that_fails_takes_nothing_along() {
 }
 
 #[test]
+fn a_log_that_could_not_be_written_is_needed_no_more_after_a_checkpoint() {
+    let (fake, mut store, mut table) = new_store();
+    add(&mut store, &mut table, 0);
+    let checkpoint = store.begin_checkpoint(&table).unwrap();
+    add(&mut store, &mut table, 1);
+    fake.fail_next_sync(".wendy/log.0");
+    assert!(store.commit().unwrap().sync().is_err());
+    assert!(store.needs_checkpoint());
+    checkpoint.write();
+    store.conclude().unwrap();
+    // What came after it stands in the other log.
+    assert!(!store.needs_checkpoint());
+    commit(&mut store);
+    let fake = fake.crash(&mut || 1);
+    assert_eq!(reopen(&fake).table.snapshot(), table.snapshot());
+}
+
+#[test]
+fn a_log_that_could_not_be_written_holds_nothing_until_it_begins_anew() {
+    let (fake, mut store, mut table) = new_store();
+    add(&mut store, &mut table, 0);
+    fake.fail_next_sync(".wendy/log.0");
+    for number in 1..3 {
+        assert!(store.commit().unwrap().sync().is_err());
+        add(&mut store, &mut table, number);
+    }
+    // Twice, so that it is the same one again.
+    for number in 3..5 {
+        store.checkpoint(&table, false).unwrap();
+        add(&mut store, &mut table, number);
+        commit(&mut store);
+    }
+    let fake = fake.crash(&mut || 1);
+    assert_eq!(reopen(&fake).table.snapshot(), table.snapshot());
+}
+
+#[test]
 fn frames_behind_a_gap_never_come_back() {
     for turns in [0, 1] {
         let (fake, mut store, mut table) = new_store();

@@ -1,6 +1,7 @@
 //! What is on the disk, and what of it is durable.
 
 use super::super::{FactKind, Facts};
+use super::object::Object;
 use crate::names;
 use rustix::io::Errno;
 use std::collections::{BTreeMap, HashMap, HashSet};
@@ -11,15 +12,6 @@ pub(super) type Id = u64;
 pub(super) type Names = BTreeMap<String, (String, Id)>;
 
 pub(super) const ROOT: Id = 0;
-
-#[derive(Clone, Debug, Default)]
-pub(super) struct Object {
-    pub(super) is_dir: bool,
-    pub(super) live: Vec<u8>,
-    pub(super) durable: Option<Vec<u8>>,
-    pub(super) modified: i64,
-    pub(super) born: i64,
-}
 
 #[derive(Clone, Debug)]
 pub(super) struct Disk {
@@ -221,10 +213,7 @@ impl Disk {
         let reachable: HashSet<Id> = named.map(|(_, id)| *id).collect();
         self.objects
             .retain(|id, _| *id == ROOT || reachable.contains(id));
-        self.objects
-            .values_mut()
-            .for_each(|object| object.durable = Some(object.live.clone()));
-        Ok(())
+        self.objects.values_mut().try_for_each(Object::sync)
     }
 
     /// Bytes of everything that has a name.

@@ -2,6 +2,7 @@
 
 use super::super::{Facts, MediumFile};
 use super::disk::{Disk, Id, errno};
+use super::object::Object;
 use super::others::Others;
 use std::io;
 use std::os::fd::BorrowedFd;
@@ -23,13 +24,13 @@ impl FakeFile {
         action(&mut disk, self.id)
     }
 
-    fn change(&self, action: impl FnOnce(&mut Vec<u8>)) -> io::Result<()> {
+    fn change(&self, action: impl FnOnce(&mut Object)) -> io::Result<()> {
         self.on(|disk, id| {
             disk.step()?;
             let clock = disk.clock;
             let object = disk.objects.entry(id).or_default();
             let before = object.live.clone();
-            action(&mut object.live);
+            action(object);
             object.modified = clock;
             if disk.used() > disk.capacity {
                 disk.objects.entry(id).or_default().live = before;
@@ -55,23 +56,20 @@ impl MediumFile for FakeFile {
 
     fn write_at(&self, bytes: &[u8], offset: u64) -> io::Result<()> {
         let start = usize::try_from(offset).unwrap();
-        let write = |live: &mut Vec<u8>| {
-            live.resize(live.len().max(start + bytes.len()), 0);
-            live[start..start + bytes.len()].copy_from_slice(bytes);
-        };
-        self.others.around(|| self.change(write))
+        self.others
+            .around(|| self.change(|object| object.write(bytes, start)))
     }
 
     fn set_len(&self, length: u64) -> io::Result<()> {
-        let resize = |live: &mut Vec<u8>| live.resize(usize::try_from(length).unwrap(), 0);
-        self.others.around(|| self.change(resize))
+        let length = usize::try_from(length).unwrap();
+        self.others
+            .around(|| self.change(|object| object.live.resize(length, 0)))
     }
 
     fn sync(&self) -> io::Result<()> {
         self.on(|disk, id| {
             disk.step()?;
-            let object = disk.objects.entry(id).or_default();
-            object.durable = Some(object.live.clone());
+            disk.objects.entry(id).or_default().sync()?;
             disk.sync_name(id);
             Ok(())
         })
@@ -80,9 +78,7 @@ impl MediumFile for FakeFile {
     fn sync_data(&self) -> io::Result<()> {
         self.on(|disk, id| {
             disk.step()?;
-            let object = disk.objects.entry(id).or_default();
-            object.durable = Some(object.live.clone());
-            Ok(())
+            disk.objects.entry(id).or_default().sync()
         })
     }
 

@@ -1,6 +1,7 @@
 //! What a power failure leaves: of everything that was not synced, some.
 
-use super::disk::{Disk, Id, Object};
+use super::disk::{Disk, Id};
+use super::object::Object;
 use std::collections::HashMap;
 
 /// Operations before a removed name may be gone without a sync.
