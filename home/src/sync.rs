@@ -10,10 +10,12 @@ use crate::medium::directory::DirectoryMedium;
 use crate::mode::{Mode, Standing};
 use crate::mount::SOURCE;
 use rustix::fs::{Mode as Bits, OFlags, XattrFlags, fsetxattr, open, syncfs};
+use rustix::io::Errno;
 use std::io;
 use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 use wendy_sys::loopdev::backing_file;
+use wendy_sys::mount;
 use wendy_sys::mountinfo::{self, Mount};
 
 /// Name of the extended attribute.
@@ -26,7 +28,7 @@ pub const REQUEST: &str = "wendy.sync";
 pub fn all() -> io::Result<Vec<PathBuf>> {
     let synced = shown()?.map(|home| {
         let at = home.mount_point.display().to_string();
-        mounted(&home.mount_point)
+        mounted(&home)
             .map(|()| home.mount_point)
             .map_err(|error| io::Error::new(error.kind(), format!("{at}: {error}")))
     });
@@ -48,38 +50,31 @@ fn is_refused(synced: &io::Result<PathBuf>) -> bool {
 /// `NotFound` if it is no home, those of the medium.
 pub fn one(path: &Path) -> io::Result<Vec<PathBuf>> {
     if let Some(home) = shown_at(path)? {
-        mounted(&home.mount_point)?;
+        mounted(&home)?;
         return Ok(vec![home.mount_point]);
     }
     let medium = DirectoryMedium::open(path)?;
     let mode = Standing::of(&medium).map_err(io::Error::other)?.mode;
     let none = || io::Error::new(io::ErrorKind::NotFound, "there is no home");
-    let places = places(&medium, mode.ok_or_else(none)?)?;
-    for place in &places {
-        mounted(place)?;
-    }
+    let homes = shown_of(&medium, mode.ok_or_else(none)?)?;
+    homes.iter().try_for_each(mounted)?;
     // What the server has written is in the kernel's memory at worst.
     syncfs(medium.root())?;
-    Ok(places)
+    Ok(homes.into_iter().map(|home| home.mount_point).collect())
 }
 
-/// Where the home on a medium may be shown.
-fn places(medium: &DirectoryMedium, mode: Mode) -> io::Result<Vec<PathBuf>> {
+/// The mounts that may show the home on a medium.
+fn shown_of(medium: &DirectoryMedium, mode: Mode) -> io::Result<Vec<Mount>> {
     match mode {
         Mode::Image => {
             let image = Image::open(medium, true).map_err(io::Error::other)?;
-            Ok(image
-                .shown_at()
-                .map_err(io::Error::other)?
-                .into_iter()
-                .collect())
+            let at = image.shown_at().map_err(io::Error::other)?;
+            let homes = shown()?.filter(|home| at.as_ref() == Some(&home.mount_point));
+            Ok(homes.collect())
         }
         // Nobody can tell which of them it is. Unless it is locked it is none.
         Mode::Files if !medium.is_locked()? => Ok(Vec::new()),
-        Mode::Files => {
-            let homes = shown()?.filter(|home| home.source == SOURCE);
-            Ok(homes.map(|home| home.mount_point).collect())
-        }
+        Mode::Files => Ok(shown()?.filter(|home| home.source == SOURCE).collect()),
     }
 }
 
@@ -115,15 +110,16 @@ pub fn is_image(mount: &Mount) -> bool {
     is_loop && backing_file(mount.devnum).is_ok_and(|file| file.ends_with(image::FILE))
 }
 
-fn mounted(place: &Path) -> io::Result<()> {
+fn mounted(home: &Mount) -> io::Result<()> {
+    if home.made_read_only() {
+        return Ok(());
+    }
     let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
-    let top: OwnedFd = open(place, flags, Bits::empty())?;
-    syncfs(&top)?;
+    let top: OwnedFd = open(&home.mount_point, flags, Bits::empty())?;
+    mount::syncfs(&top).map_err(|error| error.errno().unwrap_or(Errno::IO))?;
     match fsetxattr(&top, REQUEST, b"1", XattrFlags::empty()) {
         // An image: the kernel has done it all.
-        Err(rustix::io::Errno::OPNOTSUPP) => Ok(()),
-        // Shown read-only: there is nothing to sync.
-        Err(rustix::io::Errno::ROFS) => Ok(()),
+        Err(Errno::OPNOTSUPP) => Ok(()),
         other => Ok(other?),
     }
 }

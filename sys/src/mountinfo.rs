@@ -69,10 +69,19 @@ impl Mount {
 
     /// Whether the mount or its filesystem refuses writes.
     pub fn read_only(&self) -> bool {
-        let refuses =
-            |options: &OsStr| options.as_bytes().split(|&b| b == b',').any(|o| o == b"ro");
-        refuses(&self.options) || refuses(&self.super_options)
+        self.made_read_only() || has_ro(&self.super_options)
     }
+
+    /// Whether the mount was made to refuse writes: of a filesystem that is found damaged later only the
+    /// filesystem does.
+    pub fn made_read_only(&self) -> bool {
+        has_ro(&self.options)
+    }
+}
+
+fn has_ro(options: &OsStr) -> bool {
+    let mut options = options.as_bytes().split(|&byte| byte == b',');
+    options.any(|option| option == b"ro")
 }
 
 /// Reads a table in the format of the kernel.

@@ -5,7 +5,7 @@ use std::{
     path::PathBuf,
 };
 
-use rustix::fs::{StatVfsMountFlags, fstat, fstatvfs};
+use rustix::fs::fstat;
 use wendy_store::{StoreId, StoreRecord};
 use wendy_sys::{
     DevNum,
@@ -19,6 +19,8 @@ use super::{
     detour, records,
 };
 use crate::error::{During, Error, Result, os};
+
+const OPENING: &str = "opening the store";
 
 /// Where a store is.
 #[derive(Debug, Clone)]
@@ -60,7 +62,9 @@ impl OpenStore {
         let mut store = OpenStore::mount(device, location)?;
         // Reports errors of the past, which nobody has asked for yet, so that later calls report
         // those of what we write.
-        if let Err(error) = store.sync() {
+        if !store.is_read_only()?
+            && let Err(error) = store.sync()
+        {
             tracing::warn!(%error, "earlier writes to the store had failed");
             store.lost = Some(error.to_string());
         }
@@ -69,13 +73,13 @@ impl OpenStore {
 
     fn mount(device: BlockDevice, location: Location) -> Result<OpenStore> {
         let name = location.name.as_str();
-        let read_only = device.read_only().during("opening the store")?;
+        let read_only = device.read_only().during(OPENING)?;
         let flags = if read_only {
             MountFlags::UNTRUSTED
         } else {
             MountFlags::STORE
         };
-        let detour = detour::around(&device, read_only).during("opening the store")?;
+        let detour = detour::around(&device, read_only).during(OPENING)?;
         let outer = match &detour {
             Some(attached) => attach::mount_loop(&location.fs_type, attached, flags, name)?,
             None => attach::mount_device(&location.fs_type, &device, flags, name)?,
@@ -191,12 +195,16 @@ impl OpenStore {
     pub fn check_writable(&self) -> Result<()> {
         let name = format!("the store {:?}", self.record.name.as_str());
         records::check_format(self.record.format, &name)?;
-        let what = "opening the store for writing";
-        let stat = fstatvfs(&self.root).map_err(os(what)).during(what)?;
-        match stat.f_flag.contains(StatVfsMountFlags::RDONLY) {
-            true if self.device.read_only().during(what)? => Err(Error::ReadOnly(name)),
+        match self.is_read_only()? {
+            true if self.device.read_only().during(OPENING)? => Err(Error::ReadOnly(name)),
             true => Err(Error::Failing(name)),
             false => Ok(()),
         }
+    }
+
+    fn is_read_only(&self) -> Result<bool> {
+        mount::is_read_only(&self.root)
+            .map_err(os(OPENING))
+            .during(OPENING)
     }
 }

@@ -67,7 +67,7 @@ fn fill(
     step("convert.fill")?;
     let mounted = MountedImage::of(image)?;
     let converted = unpack::unpack(home, mounted.root(), tell)?;
-    rustix::fs::syncfs(mounted.root())?;
+    wendy_sys::mount::syncfs(mounted.root())?;
     step("convert.filled")?;
     Ok(converted)
 }

@@ -195,7 +195,7 @@ fn begin(image: &Image, (uid, gid): (u32, u32)) -> Result<()> {
     chownat(root, "", Some(uid), Some(gid), AtFlags::EMPTY_PATH)?;
     fchmod(root, Mode::RWXU)?;
     tidy(root)?;
-    Ok(rustix::fs::syncfs(root)?)
+    Ok(wendy_sys::mount::syncfs(root)?)
 }
 
 /// Removes `lost+found` if nothing is in it: e2fsck makes one when it needs it.

@@ -6,7 +6,7 @@
 use super::{Facts, Limits, Medium, Space};
 use crate::parts::PART_SIZE;
 use resolve::{fat_hide, open_at, open_long, split_long, statx};
-use rustix::fs::{self, AtFlags, FlockOperation, Mode, OFlags, RenameFlags, StatVfsMountFlags};
+use rustix::fs::{self, AtFlags, FlockOperation, Mode, OFlags, RenameFlags};
 use rustix::io::Errno;
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
@@ -15,6 +15,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread::sleep;
 use std::time::Duration;
+use wendy_sys::mount;
 
 mod file;
 mod resolve;
@@ -179,15 +180,6 @@ impl DirectoryMedium {
         Ok(result?)
     }
 
-    /// Fails on a filesystem that takes no changes, as one does in which the kernel has found damage.
-    fn require_writable(&self) -> rustix::io::Result<()> {
-        let flags = fs::fstatvfs(&self.root)?.f_flag;
-        if flags.contains(StatVfsMountFlags::RDONLY) {
-            return Err(Errno::ROFS);
-        }
-        Ok(())
-    }
-
     fn open_dir(&self, path: &str) -> io::Result<OwnedFd> {
         let path = if path.is_empty() { "." } else { path };
         self.open_beneath(path, OFlags::RDONLY | OFlags::DIRECTORY, Mode::empty())
@@ -285,9 +277,8 @@ impl Medium for DirectoryMedium {
     }
 
     fn write_out(&self) -> io::Result<()> {
-        fs::syncfs(&self.root)?;
-        // Of one that has become read-only syncfs(2) writes nothing and says that all went well.
-        Ok(self.require_writable()?)
+        let synced = mount::syncfs(&self.root);
+        synced.map_err(|error| error.errno().unwrap_or(Errno::IO).into())
     }
 
     fn sync_all(&self) -> io::Result<()> {

@@ -2,7 +2,8 @@
 
 use std::os::fd::AsFd;
 
-use rustix::fs;
+use rustix::fs::{self, StatVfsMountFlags};
+use rustix::io::Errno;
 
 use crate::{Error, Result, error::Context as _, ioctl};
 
@@ -32,8 +33,22 @@ impl Space {
 ///
 /// Reports write errors that happened since `fd` was opened (syncfs(2), Linux 5.8), so open it
 /// before the first write.
+///
+/// Of a filesystem that is read-only the kernel writes nothing, and says that all went well
+/// (`sync_filesystem` in Linux, fs/sync.c), also if it has become so because it is damaged: here that is
+/// `EROFS`.
 pub fn syncfs(fd: impl AsFd) -> Result<()> {
-    fs::syncfs(fd).during(|| "write a filesystem back".into())
+    let synced = fs::syncfs(&fd).and_then(|()| match is_read_only(&fd)? {
+        true => Err(Errno::ROFS),
+        false => Ok(()),
+    });
+    synced.during(|| "write a filesystem back".into())
+}
+
+/// Whether the filesystem that holds `fd` takes no changes, at all or through this mount.
+pub fn is_read_only(fd: impl AsFd) -> rustix::io::Result<bool> {
+    let flags = fs::fstatvfs(fd)?.f_flag;
+    Ok(flags.contains(StatVfsMountFlags::RDONLY))
 }
 
 /// Lets everything that is done with the ext4 or XFS that holds `fd` fail with `EIO` from now on, and

@@ -172,6 +172,20 @@ fn a_filesystem_that_was_shut_down_fails_and_keeps_what_was_synced() {
 }
 
 #[test]
+fn what_is_read_only_is_not_said_to_be_written() {
+    if !is_root() {
+        return;
+    }
+    let stick = ext4();
+    let flags = MountFlags {
+        read_only: true,
+        ..MountFlags::STORE
+    };
+    let mount = detached("ext4", Some(stick.node()), &[], flags).unwrap();
+    assert_eq!(syncfs(&mount).unwrap_err().errno(), Some(Errno::ROFS));
+}
+
+#[test]
 fn a_label_is_changed_while_mounted() {
     if !is_root() {
         return;
