@@ -8,6 +8,7 @@ use crate::medium::{Facts, MediumFile};
 use rustix::fs::{SeekFrom, seek};
 use rustix::io::Errno;
 use std::io;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 
 /// Most parts of one file, so 4 TiB on FAT32.
@@ -22,6 +23,8 @@ pub const PART_SIZE: u64 = (4 << 30) - (64 << 10);
 pub struct SplitFile<F> {
     parts: RwLock<Arc<[Arc<F>]>>,
     part_size: u64,
+    /// Whether a sync has failed that nobody has asked about since.
+    failed: AtomicBool,
 }
 
 /// Number of parts a file of `length` bytes needs; `None` beyond [`PARTS_MAX`].
@@ -41,6 +44,7 @@ impl<F: MediumFile> SplitFile<F> {
         Self {
             parts: RwLock::new(parts),
             part_size,
+            failed: AtomicBool::new(false),
         }
     }
 
@@ -154,7 +158,17 @@ impl<F: MediumFile> SplitFile<F> {
     /// # Errors
     /// Those of fsync(2).
     pub fn sync(&self) -> io::Result<()> {
-        self.all().iter().try_for_each(|part| part.sync())
+        let synced = self.all().iter().try_for_each(|part| part.sync());
+        if synced.is_err() {
+            self.failed.store(true, Ordering::Release);
+        }
+        synced
+    }
+
+    /// Whether a sync has failed since this was asked last. The kernel tells that once, to whoever syncs,
+    /// and takes what it dropped for written (fsync(2)): who wrote it may be somebody else.
+    pub fn take_failure(&self) -> bool {
+        self.failed.swap(false, Ordering::AcqRel)
     }
 
     /// The facts of the first part with the sizes of all.

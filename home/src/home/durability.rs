@@ -137,7 +137,10 @@ impl<M: Medium> Home<M> {
             return Ok(());
         };
         let moving = self.moving.read().unwrap_or_else(PoisonError::into_inner);
-        let synced = file.sync().map_err(errno);
+        let mut synced = file.sync().map_err(errno);
+        if file.take_failure() {
+            synced = synced.and(Err(Errno::IO));
+        }
         drop(moving);
         let mut state = self.state();
         state.content_synced(ino);

@@ -30,3 +30,26 @@ fn what_a_regular_commit_could_not_write_is_there_after_the_next() {
     let home = open(&fake.crash(&mut || 1));
     home.lookup(Ino::ROOT, b"before").unwrap();
 }
+
+/// Who syncs another file makes durable what this one has given up.
+#[test]
+fn a_write_that_failed_for_somebody_else_is_told_to_who_wrote() {
+    let (fake, home) = new_home(BIG);
+    let new = node(Kind::File);
+    let [cut, other] = [b"cut", b"oth"].map(|name| {
+        let ino = home.create(Ino::ROOT, name, &new).unwrap().0.ino;
+        home.write(ino, 0, b"text").unwrap();
+        home.sync_file(ino).unwrap();
+        ino
+    });
+    let empty = Change {
+        size: Some(0),
+        ..Change::default()
+    };
+    home.change(cut, &empty).unwrap();
+    home.write(cut, 0, b"new").unwrap();
+    fake.fail_next_sync("cut");
+    assert_eq!(home.sync_file(other), Err(Errno::IO));
+    assert_eq!(home.sync_file(cut), Err(Errno::IO));
+    home.sync_file(cut).unwrap();
+}
