@@ -160,12 +160,17 @@ impl<F: MediumFile> SplitFile<F> {
     pub fn sync(&self) -> io::Result<()> {
         let synced = self.all().iter().try_for_each(|part| part.sync());
         if synced.is_err() {
-            self.failed.store(true, Ordering::Release);
+            self.note_failure();
         }
         synced
     }
 
-    /// Whether a sync has failed since this was asked last. The kernel tells that once, to whoever syncs,
+    /// Notes that something of it was lost that was written.
+    pub fn note_failure(&self) {
+        self.failed.store(true, Ordering::Release);
+    }
+
+    /// Whether a sync has failed, or something was lost, since this was asked last. The kernel tells that once, to whoever syncs,
     /// and takes what it dropped for written (fsync(2)): who wrote it may be somebody else.
     pub fn take_failure(&self) -> bool {
         self.failed.swap(false, Ordering::AcqRel)

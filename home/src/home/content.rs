@@ -69,13 +69,13 @@ impl<M: Medium> Home<M> {
 
     fn write_once(&self, ino: Ino, offset: u64, bytes: &[u8]) -> Result<()> {
         let end = offset.checked_add(bytes.len() as u64).ok_or(Errno::FBIG)?;
-        let file = {
+        let (file, returns) = {
             let mut state = self.state();
             self.prepare_length(&mut state, ino, end)?;
-            state.mark_written(ino)?
+            (state.mark_written(ino)?, self.returns())
         };
         let written = file.write_at(bytes, offset).map_err(errno);
-        let mut state = self.state();
+        let mut state = self.state_since(returns)?;
         // Who recorded or synced the file meanwhile may have done so before the bytes were there.
         state.mark_written(ino)?;
         let inode = state.table.inode_mut(ino).ok_or(Errno::NOENT)?;
@@ -123,15 +123,26 @@ impl<M: Medium> Home<M> {
     ) -> Result<MutexGuard<'a, State<M>>> {
         let size = state.table.inode(ino).ok_or(Errno::NOENT)?.size;
         self.prepare_length(&mut state, ino, length)?;
-        let file = state.mark_written(ino)?;
+        let (file, returns) = (state.mark_written(ino)?, self.returns());
         drop(state);
         let grown = file.set_len(length).map_err(errno);
-        let mut state = self.state();
+        let mut state = self.state_since(returns)?;
         // Who recorded it meanwhile may have done so before it was longer.
         state.mark_written(ino)?;
         match grown {
             Ok(()) => Ok(state),
             Err(error) => state.give_back(ino, size).and(Err(error)),
+        }
+    }
+
+    /// The state, unless the medium was away since it had come back so often: what was written then went to
+    /// the one that is gone.
+    fn state_since(&self, returns: u64) -> Result<MutexGuard<'_, State<M>>> {
+        let state = self.state();
+        if self.returns() == returns {
+            Ok(state)
+        } else {
+            Err(Errno::IO)
         }
     }
 

@@ -1,6 +1,6 @@
 //! Going on after the medium was away: reading everything anew under the same roof.
 
-use super::{Arc, Home, Ino, Medium, OpenFile};
+use super::{Arc, Home, Ino, Medium, OpenFile, State};
 use crate::record::Record;
 use crate::store::superblock::Superblock;
 use crate::store::{self, OpenError};
@@ -86,6 +86,10 @@ impl<M: Medium> Home<M> {
         }
         for (ino, open) in std::mem::take(&mut state.files) {
             if let Ok(file) = self.load(&fresh, ino) {
+                if state.may_have_lost(ino, &open) {
+                    file.note_failure();
+                    fresh.note_content(ino);
+                }
                 let opens = open.opens;
                 let open = OpenFile::new(file);
                 fresh.files.insert(ino, OpenFile { opens, ..open });
@@ -95,6 +99,15 @@ impl<M: Medium> Home<M> {
         *state = fresh;
         self.returns.fetch_add(1, Ordering::Release);
         Ok(stale)
+    }
+}
+
+impl<M: Medium> State<M> {
+    /// Whether something was written to an open file that was not synced, so that the next fsync(2) has to
+    /// fail.
+    fn may_have_lost(&self, ino: Ino, open: &OpenFile<M>) -> bool {
+        let written = self.dirty.contains(&ino) || self.in_sync.contains(&ino);
+        written || open.touched || open.unseen || self.mapped.contains(&ino)
     }
 }
 

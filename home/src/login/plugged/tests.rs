@@ -121,6 +121,19 @@ fn a_home_goes_on_with_what_was_synced() {
 }
 
 #[test]
+fn who_wrote_what_was_not_synced_is_told_that_it_is_lost() {
+    let pulled = Pulled::new();
+    let (home, kept) = (&pulled.home, pulled.kept);
+    home.write(kept, 0, b"more").unwrap();
+    pulled.comes_back().unwrap();
+    assert_eq!(home.sync_file(kept), Err(Errno::IO));
+    home.write(kept, 0, b"once").unwrap();
+    home.sync_file(kept).unwrap();
+    pulled.comes_back().unwrap();
+    home.sync_file(kept).unwrap();
+}
+
+#[test]
 fn an_open_file_that_is_lost_becomes_no_other_one() {
     let pulled = Pulled::new();
     let lost = create(&pulled.home, "download");
