@@ -143,6 +143,8 @@ struct State<M: Medium> {
     unwritten: bool,
     /// Whether the medium was given something that no flush has followed.
     written: bool,
+    /// Whether writing back has failed and nobody has been told: the kernel does not say so again.
+    lost: bool,
     cut: Cut<M::File>,
     /// Places left by settling while the log does not durably say so. Nothing may move in: after a
     /// crash it would be taken for what was there before.

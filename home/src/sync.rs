@@ -6,10 +6,11 @@
 //! directory may set it.
 
 use crate::image::{self, Image};
+use crate::medium::Medium as _;
 use crate::medium::directory::DirectoryMedium;
 use crate::mode::{Mode, Standing};
 use crate::mount::SOURCE;
-use rustix::fs::{Mode as Bits, OFlags, XattrFlags, fsetxattr, open, syncfs};
+use rustix::fs::{Mode as Bits, OFlags, XattrFlags, fsetxattr, open};
 use rustix::io::Errno;
 use std::io;
 use std::os::fd::OwnedFd;
@@ -58,8 +59,11 @@ pub fn one(path: &Path) -> io::Result<Vec<PathBuf>> {
     let none = || io::Error::new(io::ErrorKind::NotFound, "there is no home");
     let homes = shown_of(&medium, mode.ok_or_else(none)?)?;
     homes.iter().try_for_each(mounted)?;
-    // What the server has written is in the kernel's memory at worst.
-    syncfs(medium.root())?;
+    // What the server has written is in the memory of the kernel or the stick at worst. Where nothing can
+    // be written, nothing waits.
+    if !mount::is_read_only(medium.root())? {
+        medium.sync_all()?;
+    }
     Ok(homes.into_iter().map(|home| home.mount_point).collect())
 }
 

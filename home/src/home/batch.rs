@@ -49,13 +49,19 @@ impl<M: Medium> State<M> {
     }
 
     fn begin_with(&mut self, room: u64) -> Result<Batch> {
-        if self.failed {
-            return Err(Errno::IO);
-        }
+        self.require_sound()?;
         if !self.store.has_room(room) {
             self.checkpoint()?;
         }
         Ok(Batch::default())
+    }
+
+    /// Fails when memory and log have parted.
+    pub(super) fn require_sound(&self) -> Result<()> {
+        match self.failed {
+            true => Err(Errno::IO),
+            false => Ok(()),
+        }
     }
 
     /// Writes a checkpoint while everybody waits.

@@ -72,7 +72,7 @@ impl<M: Medium> Home<M> {
         let mut state = self.state();
         match given {
             Ok(()) => state.written = true,
-            Err(_) => state.unwritten = true,
+            Err(_) => (state.unwritten, state.lost) = (true, true),
         }
         given.map_err(errno)
     }
@@ -80,18 +80,20 @@ impl<M: Medium> Home<M> {
     /// Makes everything durable, content included.
     ///
     /// # Errors
-    /// Those of the medium.
+    /// Those of the medium, also if something has been lost since the last time.
     pub fn flush(&self) -> Result<()> {
         let _syncing = self.syncing();
         self.record_all()?;
         self.sync_medium()?;
-        self.commit_log()
+        self.commit_log()?;
+        self.state().take_loss()
     }
 
     /// Makes everything durable, settles all names, writes a checkpoint: the orderly end of use.
     ///
     /// # Errors
-    /// Those of the medium; nothing durable is lost by one.
+    /// Those of the medium, also if something has been lost since the last [`Home::flush`]; nothing
+    /// durable is lost by one.
     pub fn close(&self) -> Result<()> {
         self.let_go()?;
         self.settle()?;
@@ -99,18 +101,8 @@ impl<M: Medium> Home<M> {
         self.record_all()?;
         self.sync_medium()?;
         let mut state = self.state();
-        let state = &mut *state;
-        if state.failed {
-            return Err(Errno::IO);
-        }
-        match state.store.checkpoint(&state.table, true) {
-            // It is all in the log, and the next use looks at everything.
-            Err(error) if error.kind() == io::ErrorKind::StorageFull => {
-                tracing::warn!("the stick is full: the next use begins with a longer look at it");
-                Ok(())
-            }
-            written => written.map_err(errno),
-        }
+        state.take_loss()?;
+        state.end()
     }
 
     /// Ends all uses of files: of a filesystem that is gone the kernel need not say what it forgets.
@@ -179,6 +171,7 @@ impl<M: Medium> Home<M> {
         self.sync_cut()?;
         let begun = {
             let mut state = self.state();
+            state.require_sound()?;
             let State { store, table, .. } = &mut *state;
             store.begin_checkpoint(table)
         };
@@ -194,9 +187,7 @@ impl<M: Medium> Home<M> {
 
     fn begin_commit(&self) -> Result<Option<crate::store::Ticket<M>>> {
         let mut state = self.state();
-        if state.failed {
-            return Err(Errno::IO);
-        }
+        state.require_sound()?;
         if state.store.needs_checkpoint() {
             state.checkpoint()?;
         }
@@ -254,6 +245,27 @@ impl<M: Medium> State<M> {
     pub(super) fn note_content(&mut self, ino: Ino) {
         self.dirty.insert(ino);
         self.unwritten = true;
+    }
+
+    /// Fails once for what could not be written back.
+    fn take_loss(&mut self) -> Result<()> {
+        match std::mem::take(&mut self.lost) {
+            true => Err(Errno::IO),
+            false => Ok(()),
+        }
+    }
+
+    /// Writes the checkpoint of an orderly end.
+    fn end(&mut self) -> Result<()> {
+        self.require_sound()?;
+        match self.store.checkpoint(&self.table, true) {
+            // It is all in the log, and the next use looks at everything.
+            Err(error) if error.kind() == io::ErrorKind::StorageFull => {
+                tracing::warn!("the stick is full: the next use begins with a longer look at it");
+                Ok(())
+            }
+            written => written.map_err(errno),
+        }
     }
 
     /// Ends one sync of the content of `ino`.

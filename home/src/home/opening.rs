@@ -105,6 +105,7 @@ impl<M: Medium> Home<M> {
             loose_dirs: BTreeSet::new(),
             unwritten: false,
             written: false,
+            lost: false,
             cut: Cut::default(),
             vacated: HashSet::new(),
             stuck: HashSet::new(),

@@ -53,3 +53,18 @@ fn a_write_that_failed_for_somebody_else_is_told_to_who_wrote() {
     assert_eq!(home.sync_file(cut), Err(Errno::IO));
     home.sync_file(cut).unwrap();
 }
+
+#[test]
+fn what_could_not_be_written_back_is_told_to_who_asks_for_all() {
+    let (fake, home) = new_home(BIG);
+    for ask in [Home::flush, Home::close] {
+        let ino = write_file(&home, Ino::ROOT, b"file", b"text");
+        fake.fail_next_sync("file");
+        assert_eq!(home.write_back(), Err(Errno::IO));
+        assert_eq!(ask(&home), Err(Errno::IO));
+        ask(&home).unwrap();
+        assert_eq!(read_file(&home, ino), b"text");
+        home.unlink(Ino::ROOT, b"file").unwrap();
+        home.settle().unwrap();
+    }
+}
