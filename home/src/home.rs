@@ -40,6 +40,7 @@ mod cut;
 mod direct;
 mod durability;
 mod groups;
+mod loose;
 mod making;
 mod namespace;
 mod opening;
@@ -65,6 +66,7 @@ pub use walk::Visited;
 
 use cut::Cut;
 use groups::Groups;
+use loose::Loose;
 use reconcile::unseen::Unseen;
 use resume::Uses;
 
@@ -137,8 +139,7 @@ struct State<M: Medium> {
     held: HashMap<Ino, u64>,
     /// Inodes that may have become unused when the kernel forgot them; dropped with the next change.
     forgotten: Vec<Ino>,
-    /// Directories with lower names that are not durable.
-    loose_dirs: BTreeSet<Ino>,
+    loose: Loose,
     /// Whether any of these has come, or content, since all was written back last.
     unwritten: bool,
     /// Whether the medium was given something that no flush has followed.

@@ -121,11 +121,16 @@ pub trait Medium: std::fmt::Debug + Send + Sync + 'static {
     /// # Errors
     /// Those of getdents(2) and statx(2).
     fn list(&self, path: &str) -> io::Result<Vec<(String, Facts)>>;
-    /// Makes the names in a directory durable.
+    /// Makes the names in directories durable; those that are not there are left out.
     ///
     /// # Errors
     /// Those of fsync(2).
-    fn sync_dir(&self, path: &str) -> io::Result<()>;
+    fn sync_dirs(&self, paths: &[String]) -> io::Result<()>;
+    /// Makes all names durable, where that can be had apart from the content.
+    ///
+    /// # Errors
+    /// Those of fsync(2), again and again once something was lost.
+    fn sync_names(&self) -> io::Result<()>;
     /// Gives everything to the medium, which may keep it in a memory of its own until the next sync.
     ///
     /// # Errors
@@ -155,7 +160,7 @@ pub trait MediumFile: std::fmt::Debug + Send + Sync + 'static {
     /// # Errors
     /// Those of ftruncate(2).
     fn set_len(&self, length: u64) -> io::Result<()>;
-    /// Makes content and length durable; the name needs [`Medium::sync_dir`].
+    /// Makes content and length durable; the name needs [`Medium::sync_dirs`].
     ///
     /// # Errors
     /// Those of fsync(2).

@@ -76,7 +76,7 @@ pub fn begin(medium: &DirectoryMedium, to: Mode) -> Result<()> {
         file.write_at(&bytes, 0)?;
         file.sync()?;
     }
-    medium.sync_dir(PRIVATE_DIR)?;
+    medium.sync_dirs(&[PRIVATE_DIR.into()])?;
     Ok(medium.sync_all()?)
 }
 

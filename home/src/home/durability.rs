@@ -5,9 +5,6 @@ use crate::parts::SplitFile;
 use std::io;
 use std::sync::{Arc, MutexGuard, PoisonError};
 
-/// With more directories than this to make durable, everything is.
-const LOOSE_MAX: usize = 16;
-
 impl<M: Medium> Home<M> {
     /// Makes the content of `ino`, its names and all changes before durable.
     ///
@@ -69,6 +66,8 @@ impl<M: Medium> Home<M> {
         }
         let _moving = self.moving.read().unwrap_or_else(PoisonError::into_inner);
         let given = self.medium.write_out();
+        // If it has failed because of names, that is not to be forgotten.
+        let given = given.inspect_err(|_| self.medium.sync_names().unwrap_or_default());
         let mut state = self.state();
         match given {
             Ok(()) => state.written = true,
@@ -210,37 +209,9 @@ impl<M: Medium> Home<M> {
         state.in_sync.push(ino);
         Ok(Some(file))
     }
-
-    /// Makes lower names durable; the caller holds `syncing`.
-    fn tighten_dirs(&self) -> Result<()> {
-        let (loose, paths) = {
-            let mut state = self.state();
-            let loose = std::mem::take(&mut state.loose_dirs);
-            let paths: Vec<_> = loose
-                .iter()
-                .filter_map(|dir| state.table.lower_dir(*dir))
-                .collect();
-            (loose, paths)
-        };
-        let synced = if paths.len() > LOOSE_MAX {
-            self.medium.sync_all()
-        } else {
-            paths.iter().try_for_each(|path| self.medium.sync_dir(path))
-        };
-        if synced.is_err() {
-            self.state().loose_dirs.extend(loose);
-        }
-        synced.map_err(errno)
-    }
 }
 
 impl<M: Medium> State<M> {
-    /// Notes a lower name in `dir` that is not durable.
-    pub(super) fn note_name(&mut self, dir: Ino) {
-        self.loose_dirs.insert(dir);
-        self.unwritten = true;
-    }
-
     /// Notes content of `ino` that is not durable.
     pub(super) fn note_content(&mut self, ino: Ino) {
         self.dirty.insert(ino);

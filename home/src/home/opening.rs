@@ -2,6 +2,7 @@
 
 use super::cut::Cut;
 use super::groups::Groups;
+use super::loose::Loose;
 use super::new_inode;
 use super::reconcile::unseen::Unseen;
 use super::resume::Uses;
@@ -102,7 +103,7 @@ impl<M: Medium> Home<M> {
             in_sync: Vec::new(),
             held: HashMap::new(),
             forgotten: Vec::new(),
-            loose_dirs: BTreeSet::new(),
+            loose: Loose::default(),
             unwritten: false,
             written: false,
             lost: false,

@@ -41,7 +41,9 @@ impl<M: Medium> Home<M> {
         }
     }
 
-    /// A file about to replace another has its content durable first, whatever the program did.
+    /// What is about to replace something has its content durable first, and the names that lead to it,
+    /// whatever the program did: the record may be durable at any time, and it makes garbage of what was
+    /// there.
     fn sync_before_replacing(&self, from: (Ino, &[u8]), to: (Ino, &[u8])) -> Result<()> {
         let ino = {
             let state = self.state_at([from.0, to.0])?;
@@ -51,7 +53,8 @@ impl<M: Medium> Home<M> {
             }
             ino
         };
-        self.sync_content(ino)
+        self.sync_content(ino)?;
+        self.sync_place(ino)
     }
 }
 

@@ -134,8 +134,7 @@ pub fn name(medium: &DirectoryMedium) -> Result<()> {
     // The new name is that of an empty file until the inode is written.
     image.file.sync_all()?;
     step("image.renamed")?;
-    medium.sync_dir("")?;
-    medium.sync_dir(PRIVATE_DIR)?;
+    medium.sync_dirs(&[String::new(), PRIVATE_DIR.into()])?;
     Ok(medium.sync_all()?)
 }
 

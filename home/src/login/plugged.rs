@@ -153,8 +153,12 @@ impl Medium for Plugged {
         self.with(|medium| medium.list(path))
     }
 
-    fn sync_dir(&self, path: &str) -> io::Result<()> {
-        self.with(|medium| medium.sync_dir(path))
+    fn sync_dirs(&self, paths: &[String]) -> io::Result<()> {
+        self.with(|medium| medium.sync_dirs(paths))
+    }
+
+    fn sync_names(&self) -> io::Result<()> {
+        self.with(Medium::sync_names)
     }
 
     fn write_out(&self) -> io::Result<()> {

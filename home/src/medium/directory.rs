@@ -5,6 +5,7 @@
 
 use super::{Facts, Limits, Medium, Space};
 use crate::parts::PART_SIZE;
+use device::Device;
 use resolve::{fat_hide, open_at, open_long, split_long, statx};
 use rustix::fs::{self, AtFlags, FlockOperation, Mode, OFlags, RenameFlags};
 use rustix::io::Errno;
@@ -17,6 +18,7 @@ use std::thread::sleep;
 use std::time::Duration;
 use wendy_sys::mount;
 
+mod device;
 mod file;
 mod resolve;
 mod shown;
@@ -26,8 +28,6 @@ mod tests;
 pub use file::DirectoryFile;
 pub use shown::Shown;
 
-/// `f_type` of vfat and msdos (statfs(2), `MSDOS_SUPER_MAGIC`).
-const FAT_MAGIC: i64 = 0x4d44;
 /// The longest file FAT can hold.
 const FAT_FILE: u64 = u32::MAX as u64;
 
@@ -43,6 +43,7 @@ pub struct DirectoryMedium {
     shown: Shown,
     /// Entries of directories that were read.
     seen: Arc<AtomicU64>,
+    device: Option<Arc<Device>>,
 }
 
 impl DirectoryMedium {
@@ -60,8 +61,10 @@ impl DirectoryMedium {
     /// # Errors
     /// Those of fstatfs(2).
     pub fn from_dir(root: OwnedFd) -> io::Result<Self> {
-        let is_fat = fs::fstatfs(&root)?.f_type == FAT_MAGIC;
+        let magic = fs::fstatfs(&root)?.f_type;
+        let is_fat = magic == device::FAT;
         Ok(Self {
+            device: Device::below(&root, magic).map(Arc::new),
             root,
             part_size: if is_fat { PART_SIZE } else { u64::MAX },
             shown: Shown::All,
@@ -80,6 +83,7 @@ impl DirectoryMedium {
             part_size: self.part_size,
             shown,
             seen: Arc::clone(&self.seen),
+            device: self.device.clone(),
         })
     }
 
@@ -180,6 +184,15 @@ impl DirectoryMedium {
         Ok(result?)
     }
 
+    fn file(&self, fd: OwnedFd) -> DirectoryFile {
+        // When the kernel has written an inode of vfat back by itself, it has only marked the block of it,
+        // and fsync(2) takes the inode for clean (`fat_write_inode`, `__generic_file_fsync` in Linux).
+        // exFAT syncs the device by itself (`exfat_file_fsync`).
+        let is_fat = self.part_size == PART_SIZE;
+        let device = self.device.clone().filter(|_| is_fat);
+        DirectoryFile { fd, device }
+    }
+
     fn open_dir(&self, path: &str) -> io::Result<OwnedFd> {
         let path = if path.is_empty() { "." } else { path };
         self.open_beneath(path, OFlags::RDONLY | OFlags::DIRECTORY, Mode::empty())
@@ -208,7 +221,7 @@ impl Medium for DirectoryMedium {
     fn create(&self, path: &str) -> io::Result<DirectoryFile> {
         let flags = OFlags::RDWR | OFlags::CREATE | OFlags::EXCL;
         let fd = self.open_beneath(path, flags, Mode::RUSR | Mode::WUSR)?;
-        Ok(DirectoryFile { fd })
+        Ok(self.file(fd))
     }
 
     fn open(&self, path: &str) -> io::Result<DirectoryFile> {
@@ -218,7 +231,7 @@ impl Medium for DirectoryMedium {
             }
             other => other?,
         };
-        Ok(DirectoryFile { fd })
+        Ok(self.file(fd))
     }
 
     fn make_dir(&self, path: &str) -> io::Result<()> {
@@ -272,8 +285,22 @@ impl Medium for DirectoryMedium {
         Ok(listed)
     }
 
-    fn sync_dir(&self, path: &str) -> io::Result<()> {
-        Ok(fs::fsync(self.open_dir(path)?)?)
+    fn sync_dirs(&self, paths: &[String]) -> io::Result<()> {
+        for path in paths {
+            match self.open_dir(path) {
+                Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+                // Of one that was renamed this also writes where it begins.
+                opened => fs::fsync(opened?)?,
+            }
+        }
+        self.sync_names()
+    }
+
+    fn sync_names(&self) -> io::Result<()> {
+        Ok(self
+            .device
+            .as_ref()
+            .map_or(Ok(()), |device| device.sync())?)
     }
 
     fn write_out(&self) -> io::Result<()> {
@@ -284,6 +311,9 @@ impl Medium for DirectoryMedium {
     fn sync_all(&self) -> io::Result<()> {
         self.write_out()?;
         // syncfs(2) does not make a FAT medium write what it holds in a memory of its own.
-        Ok(fs::fsync(&self.root)?)
+        match &self.device {
+            Some(device) => Ok(device.sync()?),
+            None => Ok(fs::fsync(&self.root)?),
+        }
     }
 }

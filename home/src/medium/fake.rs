@@ -104,6 +104,11 @@ impl Fake {
         disk.objects.get_mut(&id).unwrap().fails = true;
     }
 
+    /// Lets no name be written any more.
+    pub fn lose_names(&self) {
+        self.disk().lost_names = true;
+    }
+
     /// Lets `bytes` more fit.
     pub fn leave_free(&self, bytes: u64) {
         let mut disk = self.disk();
@@ -242,8 +247,13 @@ impl Medium for Fake {
         })
     }
 
-    fn sync_dir(&self, path: &str) -> io::Result<()> {
-        self.on(|disk| disk.sync_dir(path))
+    fn sync_dirs(&self, paths: &[String]) -> io::Result<()> {
+        self.on(|disk| disk.sync_dirs(paths))
+    }
+
+    /// They cannot be had apart from the content.
+    fn sync_names(&self) -> io::Result<()> {
+        self.on(|disk| disk.require_names())
     }
 
     /// It has no memory of its own.

@@ -57,7 +57,11 @@ impl<M: Medium> Medium for Preview<M> {
         self.0.list(path)
     }
 
-    fn sync_dir(&self, _path: &str) -> io::Result<()> {
+    fn sync_names(&self) -> io::Result<()> {
+        Ok(())
+    }
+
+    fn sync_dirs(&self, _paths: &[String]) -> io::Result<()> {
         Ok(())
     }
 

@@ -82,6 +82,28 @@ fn what_nobody_syncs_survives_a_pull_some_seconds_later() {
     ));
 }
 
+/// The kernel writes a file back by itself and takes its inode for clean, whose block it has only marked.
+#[test]
+fn what_is_fsynced_after_the_kernel_wrote_it_back_survives_a_pull() {
+    let Some(uml) = Uml::new(64 * MIB) else {
+        return;
+    };
+    let (mount, made) = (mount_home(program(), "--commit 60"), uml.file("made"));
+    let mut running = uml.start(&format!(
+        "echo 100 > /proc/sys/vm/dirty_expire_centisecs\n\
+         echo 500 > /proc/sys/vm/dirty_writeback_centisecs\n\
+         written() {{ awk '{{print $7}}' /sys/block/ubda/stat; }}\n\
+         {mount}cd /mnt/home\nhead -c 100 /dev/zero > file\nsync file\n\
+         sleep 7\nbefore=$(written)\nhead -c 300 /dev/zero >> file\n\
+         until [ $(written) -gt $before ]; do busybox usleep 100000; done\nbusybox usleep 300000\n\
+         sync file\n: > {made}\nsleep 600\n",
+        made = made.display()
+    ));
+    running.wait_until("it has been synced", || made.exists());
+    running.pull();
+    uml.run("[ $(stat -c %s /mnt/stick/pershome/file) = 400 ]\n");
+}
+
 /// On a full stick the next file takes what another one has just given up, whose entry on the medium
 /// may still claim it.
 #[test]

@@ -80,8 +80,8 @@ impl<'a, M: Medium> Settler<'a, M> {
     pub(super) fn sync_left(&self) -> Result<()> {
         let table = &self.state.table;
         let paths = self.left.iter().filter_map(|dir| table.lower_dir(*dir));
-        let synced = paths.map(|path| self.medium.sync_dir(&path).or_else(ignore_missing));
-        synced.collect::<io::Result<()>>().map_err(errno)
+        let paths: Vec<_> = paths.collect();
+        self.medium.sync_dirs(&paths).map_err(errno)
     }
 
     fn settle(&mut self, ino: Ino) -> Result<()> {
@@ -190,11 +190,11 @@ impl<'a, M: Medium> Settler<'a, M> {
     /// Makes the new name durable, and what leads from it to the content.
     fn sync_renamed(&self, ino: Ino, path: &str) -> io::Result<()> {
         if self.state.table.is_directory(ino) {
-            return self.medium.sync_dir(path);
+            return self.medium.sync_dirs(&[path.to_owned()]);
         }
         match self.medium.open(path) {
             // Of a directory that is garbage the table only knows where it is.
-            Err(error) if errno_is_directory(&error) => self.medium.sync_dir(path),
+            Err(error) if errno_is_directory(&error) => self.medium.sync_dirs(&[path.to_owned()]),
             opened => opened?.sync(),
         }
     }

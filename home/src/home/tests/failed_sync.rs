@@ -68,3 +68,34 @@ fn what_could_not_be_written_back_is_told_to_who_asks_for_all() {
         home.settle().unwrap();
     }
 }
+
+/// Replaces `file` by what is in a directory that has only just been made.
+#[test]
+fn what_replaces_a_file_is_found_before_that_is_gone() {
+    let (fake, home) = new_home(BIG);
+    write_file(&home, Ino::ROOT, b"file", b"old");
+    home.flush().unwrap();
+    let dir = home
+        .make(Ino::ROOT, b"dir", &node(Kind::Directory))
+        .unwrap();
+    write_file(&home, dir.ino, b"new", b"new");
+    let to = (Ino::ROOT, &b"file"[..]);
+    home.rename((dir.ino, b"new"), to, RenameMode::Replace)
+        .unwrap();
+    home.commit().unwrap();
+    let home = open(&fake.crash(&mut || 1));
+    let found = home.lookup(Ino::ROOT, b"file").unwrap();
+    assert_eq!(read_file(&home, found.ino), b"new");
+}
+
+#[test]
+fn names_that_could_not_be_written_are_never_promised() {
+    let (fake, home) = new_home(BIG);
+    let [one, other] = [b"one", b"two"].map(|name| {
+        let file = home.create(Ino::ROOT, name, &node(Kind::File));
+        file.unwrap().0.ino
+    });
+    fake.lose_names();
+    assert_eq!(home.sync_file(one), Err(Errno::IO));
+    assert_eq!(home.sync_file(other), Err(Errno::IO));
+}

@@ -1,15 +1,19 @@
 //! An open file of a directory.
 
+use super::device::Device;
 use super::resolve::statx;
 use crate::medium::{Facts, MediumFile};
 use rustix::fs::{self, AtFlags};
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::sync::Arc;
 
 /// A file of a [`DirectoryMedium`].
 #[derive(Debug)]
 pub struct DirectoryFile {
     pub(super) fd: OwnedFd,
+    /// What to sync besides.
+    pub(super) device: Option<Arc<Device>>,
 }
 
 impl MediumFile for DirectoryFile {
@@ -44,7 +48,11 @@ impl MediumFile for DirectoryFile {
     }
 
     fn sync(&self) -> io::Result<()> {
-        Ok(fs::fsync(&self.fd)?)
+        fs::fsync(&self.fd)?;
+        Ok(self
+            .device
+            .as_ref()
+            .map_or(Ok(()), |device| device.sync())?)
     }
 
     fn sync_data(&self) -> io::Result<()> {

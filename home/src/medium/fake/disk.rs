@@ -36,6 +36,8 @@ pub(super) struct Disk {
     /// Names that a directory takes.
     pub(super) names_max: usize,
     pub(super) boots: u64,
+    /// Whether a name could not be written.
+    pub(super) lost_names: bool,
 }
 
 impl Disk {
@@ -60,6 +62,7 @@ impl Disk {
             no_names: false,
             names_max: usize::MAX,
             boots: 0,
+            lost_names: false,
         }
     }
 
@@ -185,12 +188,22 @@ impl Disk {
         Ok(())
     }
 
-    pub(super) fn sync_dir(&mut self, path: &str) -> io::Result<()> {
-        let dir = self.dir(path)?;
-        self.step()?;
-        let names = self.live[&dir].clone();
-        self.durable.insert(dir, names);
-        Ok(())
+    pub(super) fn sync_dirs(&mut self, paths: &[String]) -> io::Result<()> {
+        for path in paths {
+            let Ok(dir) = self.dir(path) else { continue };
+            self.step()?;
+            let names = self.live[&dir].clone();
+            self.durable.insert(dir, names);
+        }
+        self.require_names()
+    }
+
+    /// Fails if names were lost.
+    pub(super) fn require_names(&self) -> io::Result<()> {
+        match self.lost_names {
+            true => Err(errno(Errno::IO)),
+            false => Ok(()),
+        }
     }
 
     /// Makes the name of an object durable, and with the block it stands in whatever names beside it
@@ -213,7 +226,8 @@ impl Disk {
         let reachable: HashSet<Id> = named.map(|(_, id)| *id).collect();
         self.objects
             .retain(|id, _| *id == ROOT || reachable.contains(id));
-        self.objects.values_mut().try_for_each(Object::sync)
+        self.objects.values_mut().try_for_each(Object::sync)?;
+        self.require_names()
     }
 
     /// Bytes of everything that has a name.
