@@ -50,10 +50,17 @@ impl<M: Medium> Home<M> {
         let _moving = self.moving.write().unwrap_or_else(PoisonError::into_inner);
         self.settle_batch(removable)?;
         // The space of removed files is used again: their names must be gone by then.
-        self.sync_medium()?;
+        self.sync_medium().inspect_err(|_| self.part_if_astray())?;
         self.commit_log()?;
         self.state().vacated.clear();
         Ok(())
+    }
+
+    /// The log tells where objects have moved to, and must not become durable if they are not there.
+    fn part_if_astray(&self) {
+        if self.medium.sync_names().is_err() {
+            self.state().failed = true;
+        }
     }
 
     /// All garbage: what may be removed once the log is durable.
@@ -76,9 +83,14 @@ impl<M: Medium> Home<M> {
         let mut settler = Settler::new(&*self.medium, &mut state, removable, batch);
         let settled = settler.settle_all();
         let synced = settler.sync_left();
-        let batch = settler.done();
-        if !batch.is_empty() {
-            state.finish(batch)?;
+        match settler.done() {
+            Ok(batch) if batch.is_empty() => {}
+            Ok(batch) => state.finish(batch)?,
+            Err(error) => {
+                tracing::error!("a file may have lost its name; nothing is changed from here");
+                state.failed = true;
+                return Err(error);
+            }
         }
         settled.and(synced)
     }

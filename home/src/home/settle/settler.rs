@@ -26,6 +26,8 @@ pub(super) struct Settler<'a, M: Medium> {
     left: BTreeSet<Ino>,
     /// Objects renamed so far.
     moves: usize,
+    /// Whether one was renamed that may be nowhere on the medium.
+    astray: bool,
 }
 
 impl<'a, M: Medium> Settler<'a, M> {
@@ -43,12 +45,16 @@ impl<'a, M: Medium> Settler<'a, M> {
             batch,
             left: BTreeSet::new(),
             moves: 0,
+            astray: false,
         }
     }
 
-    /// What has been done.
-    pub(super) fn done(self) -> Batch {
-        self.batch
+    /// What has been done, if it is where it was done.
+    pub(super) fn done(self) -> Result<Batch> {
+        match self.astray {
+            true => Err(Errno::IO),
+            false => Ok(self.batch),
+        }
     }
 
     /// Live objects come before garbage, so that a dead directory is empty when its turn comes.
@@ -77,11 +83,13 @@ impl<'a, M: Medium> Settler<'a, M> {
     }
 
     /// Makes durable that the old names are gone.
-    pub(super) fn sync_left(&self) -> Result<()> {
+    pub(super) fn sync_left(&mut self) -> Result<()> {
         let table = &self.state.table;
         let paths = self.left.iter().filter_map(|dir| table.lower_dir(*dir));
         let paths: Vec<_> = paths.collect();
-        self.medium.sync_dirs(&paths).map_err(errno)
+        let synced = self.medium.sync_dirs(&paths).map_err(errno);
+        self.astray |= synced.is_err();
+        synced
     }
 
     fn settle(&mut self, ino: Ino) -> Result<()> {
@@ -95,6 +103,7 @@ impl<'a, M: Medium> Settler<'a, M> {
             None => self.sweep(ino),
         };
         match result {
+            Err(error) if self.astray => Err(error),
             // Its place has only just been left: the next round, with that in the log.
             Err(Errno::AGAIN) | Ok(()) => Ok(()),
             Err(Errno::ROFS) => Err(Errno::ROFS),
@@ -160,6 +169,7 @@ impl<'a, M: Medium> Settler<'a, M> {
         let path = self.state.table.path(&to).ok_or(Errno::IO)?;
         self.move_parts(ino, (&from, &path), lower.parts)?;
         let synced = self.sync_renamed(ino, &path).map_err(errno);
+        self.astray |= synced.is_err();
         self.moves += 1;
         self.leave(&lower.place);
         let moved = Record::Lower(ino, Lower { place: to, ..lower });

@@ -99,3 +99,20 @@ fn names_that_could_not_be_written_are_never_promised() {
     assert_eq!(home.sync_file(one), Err(Errno::IO));
     assert_eq!(home.sync_file(other), Err(Errno::IO));
 }
+
+#[test]
+fn what_was_moved_by_names_that_could_not_be_written_is_never_recorded() {
+    let (fake, home) = new_home(BIG);
+    write_file(&home, Ino::ROOT, b"old", b"text");
+    home.flush().unwrap();
+    let to = (Ino::ROOT, &b"new"[..]);
+    home.rename((Ino::ROOT, b"old"), to, RenameMode::Replace)
+        .unwrap();
+    home.commit().unwrap();
+    fake.lose_names();
+    let mut removable = home.removable();
+    assert_eq!(home.settle_batch(&mut removable), Err(Errno::IO));
+    assert_eq!(home.commit(), Err(Errno::IO));
+    let moved = home.with_table(|table| table.misplaced().count());
+    assert_eq!(moved, 0, "nothing was moved");
+}
