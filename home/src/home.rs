@@ -40,6 +40,7 @@ mod cut;
 mod direct;
 mod durability;
 mod groups;
+mod lengths;
 mod loose;
 mod making;
 mod namespace;

@@ -66,17 +66,16 @@ impl<F: MediumFile> SplitFile<F> {
         self.all().first().map(Arc::clone)
     }
 
-    /// Appends a part, after filling the last one with zeros to the part size.
-    ///
-    /// # Errors
-    /// Those of ftruncate(2).
-    pub fn push(&self, part: F) -> io::Result<()> {
-        if let Some(last) = self.all().last() {
-            last.set_len(self.part_size)?;
-        }
+    /// The last part.
+    #[must_use]
+    pub fn last(&self) -> Option<Arc<F>> {
+        self.all().last().map(Arc::clone)
+    }
+
+    /// Appends a part; the last one must be filled.
+    pub fn push(&self, part: F) {
         let part = Arc::new(part);
         self.change(|parts| parts.iter().cloned().chain([part]).collect());
-        Ok(())
     }
 
     /// Forgets all parts after the first `count`.

@@ -1,7 +1,7 @@
 //! Content: opening, reading, writing, resizing.
 
 use super::{Errno, Home, Ino, Kind, Medium, Record, Result, State, Time, errno, print};
-use crate::parts::{SplitFile, parts_needed};
+use crate::parts::SplitFile;
 use crate::record::Lower;
 use std::sync::{Arc, MutexGuard};
 
@@ -70,8 +70,7 @@ impl<M: Medium> Home<M> {
     fn write_once(&self, ino: Ino, offset: u64, bytes: &[u8]) -> Result<()> {
         let end = offset.checked_add(bytes.len() as u64).ok_or(Errno::FBIG)?;
         let (file, returns) = {
-            let mut state = self.state();
-            self.prepare_length(&mut state, ino, end)?;
+            let mut state = self.make_parts(self.state(), ino, end)?;
             (state.mark_written(ino)?, self.returns())
         };
         let written = file.write_at(bytes, offset).map_err(errno);
@@ -89,93 +88,15 @@ impl<M: Medium> Home<M> {
         Ok(())
     }
 
-    /// Makes room for a length as posix_fallocate(3) does: the file grows, filled with zeros.
-    ///
-    /// # Errors
-    /// As [`Home::write`].
-    pub fn allocate(&self, ino: Ino, length: u64) -> Result<()> {
-        self.with_space(|| self.allocate_once(ino, length))
-    }
-
-    fn allocate_once(&self, ino: Ino, length: u64) -> Result<()> {
-        let mut state = self.state();
-        // Else what the kernel has just written by itself would be cut off.
-        state.take_over_writes(ino)?;
-        let held = state.files.get(&ino).ok_or(Errno::BADF)?.file.facts();
-        if length <= held.map_err(errno)?.size {
-            return Ok(());
-        }
-        let mut state = self.grow(state, ino, length)?;
-        let now = Time::now();
-        let inode = state.table.inode_mut(ino).ok_or(Errno::NOENT)?;
-        inode.size = inode.size.max(length);
-        (inode.times.modified, inode.times.changed) = (now, now);
-        Ok(())
-    }
-
-    /// Makes the lower of an open file longer. FAT writes out zeros for that, gigabytes of them if
-    /// need be, so nobody waits for it but who has asked.
-    fn grow<'a>(
-        &'a self,
-        mut state: MutexGuard<'a, State<M>>,
-        ino: Ino,
-        length: u64,
-    ) -> Result<MutexGuard<'a, State<M>>> {
-        let size = state.table.inode(ino).ok_or(Errno::NOENT)?.size;
-        self.prepare_length(&mut state, ino, length)?;
-        let (file, returns) = (state.mark_written(ino)?, self.returns());
-        drop(state);
-        let grown = file.set_len(length).map_err(errno);
-        let mut state = self.state_since(returns)?;
-        // Who recorded it meanwhile may have done so before it was longer.
-        state.mark_written(ino)?;
-        match grown {
-            Ok(()) => Ok(state),
-            Err(error) => state.give_back(ino, size).and(Err(error)),
-        }
-    }
-
     /// The state, unless the medium was away since it had come back so often: what was written then went to
     /// the one that is gone.
-    fn state_since(&self, returns: u64) -> Result<MutexGuard<'_, State<M>>> {
+    pub(super) fn state_since(&self, returns: u64) -> Result<MutexGuard<'_, State<M>>> {
         let state = self.state();
         if self.returns() == returns {
             Ok(state)
         } else {
             Err(Errno::IO)
         }
-    }
-
-    /// Sets the length; what a file gains reads as zeros and takes no space yet.
-    pub(super) fn resize(&self, ino: Ino, size: u64) -> Result<()> {
-        match self.attributes(ino)?.kind {
-            Kind::File => {}
-            Kind::Directory => return Err(Errno::ISDIR),
-            _ => return Err(Errno::INVAL),
-        }
-        self.open_file(ino)?;
-        let resized = self.resize_open(ino, size);
-        let released = self.release(ino);
-        resized.and(released)
-    }
-
-    fn resize_open(&self, ino: Ino, size: u64) -> Result<()> {
-        let mut state = self.state();
-        if i64::try_from(size).is_err() {
-            return Err(Errno::FBIG);
-        }
-        let file = state.mark_written(ino)?;
-        let exact = state.files.get(&ino).is_some_and(|open| open.exact);
-        let held = file.facts().map_err(errno)?.size;
-        if size < held {
-            state.cut.add(&file);
-            file.set_len(size).map_err(errno)?;
-            self.drop_parts(&mut state, ino, size)?;
-        } else if exact {
-            state = self.grow(state, ino, size)?;
-        }
-        state.table.inode_mut(ino).ok_or(Errno::NOENT)?.size = size;
-        Ok(())
     }
 
     /// The lower file of `ino`, opened.
@@ -198,53 +119,6 @@ impl<M: Medium> Home<M> {
             _ => limits.part_size_of_split(),
         };
         Ok(Arc::new(SplitFile::new(parts, part_size)))
-    }
-
-    /// Makes the parts a file of `length` bytes needs.
-    fn prepare_length(&self, state: &mut State<M>, ino: Ino, length: u64) -> Result<()> {
-        if i64::try_from(length).is_err() {
-            return Err(Errno::FBIG);
-        }
-        let file = Arc::clone(&state.files.get(&ino).ok_or(Errno::BADF)?.file);
-        let needed = parts_needed(length, file.part_size()).ok_or(Errno::FBIG)?;
-        let lower = state.table.lower(ino).ok_or(Errno::IO)?.clone();
-        for number in lower.parts + 1..=needed {
-            let path = state.table.part_path(ino, number).ok_or(Errno::IO)?;
-            let part = self.medium.create(&path).map_err(errno)?;
-            file.push(part).map_err(errno)?;
-            state.note_name(lower.place.dir);
-            state.record_one(Record::Lower(
-                ino,
-                Lower {
-                    parts: number,
-                    ..lower.clone()
-                },
-            ))?;
-        }
-        Ok(())
-    }
-
-    /// Removes the parts a file of `size` bytes does not need.
-    fn drop_parts(&self, state: &mut State<M>, ino: Ino, size: u64) -> Result<()> {
-        let file = Arc::clone(&state.files.get(&ino).ok_or(Errno::BADF)?.file);
-        let needed = parts_needed(size, file.part_size()).ok_or(Errno::FBIG)?;
-        let lower = state.table.lower(ino).ok_or(Errno::IO)?.clone();
-        for number in (needed + 1..=lower.parts).rev() {
-            let path = state.table.part_path(ino, number).ok_or(Errno::IO)?;
-            self.medium.unlink(&path).map_err(errno)?;
-        }
-        if needed < lower.parts {
-            state.cut.add_many();
-            file.truncate_parts(usize::from(needed));
-            state.record_one(Record::Lower(
-                ino,
-                Lower {
-                    parts: needed,
-                    ..lower
-                },
-            ))?;
-        }
-        Ok(())
     }
 }
 
@@ -292,20 +166,8 @@ impl<M: Medium> State<M> {
         self.finish(batch)
     }
 
-    /// Takes from an open file what a failed change has put behind its `size`.
-    fn give_back(&mut self, ino: Ino, size: u64) -> Result<()> {
-        let open = self.files.get(&ino).ok_or(Errno::BADF)?;
-        // What the kernel may have written meanwhile cannot be told from it.
-        if open.direct.is_none() && open.file.facts().map_err(errno)?.size > size {
-            let file = Arc::clone(&open.file);
-            file.set_len(size).map_err(errno)?;
-            self.cut.add(&file);
-        }
-        Ok(())
-    }
-
     /// Notes that an open file is about to change.
-    fn mark_written(&mut self, ino: Ino) -> Result<Arc<SplitFile<M::File>>> {
+    pub(super) fn mark_written(&mut self, ino: Ino) -> Result<Arc<SplitFile<M::File>>> {
         let open = self.files.get_mut(&ino).ok_or(Errno::BADF)?;
         open.touched = true;
         open.fresh = None;

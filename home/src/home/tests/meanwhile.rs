@@ -25,7 +25,11 @@ fn changed_beside(
 }
 
 fn write(home: &Home<Fake>, ino: Ino) {
-    home.write(ino, 0, b"text").unwrap();
+    write_at(home, ino, 0);
+}
+
+fn write_at(home: &Home<Fake>, ino: Ino, offset: u64) {
+    home.write(ino, offset, b"text").unwrap();
 }
 
 fn written_beside(
@@ -47,6 +51,20 @@ fn what_is_synced_is_on_the_medium_whoever_synced_meanwhile() {
     let sync = |home: &Home<Fake>, ino| home.sync_file(ino).unwrap();
     assert_eq!(written_beside(sync, |_, _| {}), b"text");
     assert_eq!(written_beside(|_, _| {}, sync), b"text");
+}
+
+#[test]
+fn others_go_on_while_a_part_is_filled() {
+    let (fake, home) = new_home(1000);
+    let home = Arc::new(home);
+    let ino = home.create(Ino::ROOT, b"film", &node(Kind::File));
+    let ino = ino.unwrap().0.ino;
+    let other = Arc::clone(&home);
+    fake.during_next_write(move || other.commit().unwrap(), || {});
+    write_at(&home, ino, 1500);
+    home.sync_file(ino).unwrap();
+    let home = open(&fake.crash(&mut || 1));
+    assert_eq!(read_file(&home, ino)[1500..], *b"text");
 }
 
 /// The same for a file of four bytes that `grow` makes longer.

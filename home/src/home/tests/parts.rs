@@ -41,6 +41,32 @@ fn a_file_in_parts_that_was_copied_from_fat_stays_in_parts() {
     assert!(!dir.path().join("film.~002").exists());
 }
 
+#[test]
+fn a_part_that_does_not_fit_takes_nothing_and_is_made_later() {
+    let (fake, home) = new_home(1000);
+    let ino = write_file(&home, Ino::ROOT, b"film", &[1; 500]);
+    home.open_file(ino).unwrap();
+    for free in [100, 510] {
+        fake.leave_free(free);
+        assert_eq!(home.write(ino, 1500, &[2; 20]), Err(Errno::NOSPC));
+        assert_eq!(fake.read_file("film").unwrap(), [1; 500]);
+    }
+    fake.refuse_new_names(true);
+    fake.leave_free(5000);
+    assert_eq!(home.write(ino, 1500, &[2; 20]), Err(Errno::NOSPC));
+    assert_eq!(fake.read_file("film").unwrap(), [1; 500]);
+    fake.refuse_new_names(false);
+    home.write(ino, 1500, &[2; 20]).unwrap();
+    home.release(ino).unwrap();
+    let (fake, home, found) = reopen(&fake, &home);
+    assert_eq!(found, Reconciled::default());
+    assert_eq!(
+        read_file(&home, ino)[1490..],
+        [[0; 10], [2; 10], [2; 10]].concat()
+    );
+    assert_eq!(fake.read_file("film").unwrap().len(), 1000);
+}
+
 const FILES: u8 = 3;
 
 fn content(number: u8) -> Vec<u8> {
