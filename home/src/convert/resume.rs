@@ -34,6 +34,10 @@ pub fn resume(medium: &DirectoryMedium, options: Options) -> Result<Option<Mode>
     making::clear(medium)?;
     if let Some(Conversion { to, switched }) = conversion(medium)? {
         tracing::info!(?to, switched, "a conversion was interrupted");
+        if switched {
+            // It may have been read from the memory of the kernel, and have failed to reach the medium.
+            journal::switch(medium, to)?;
+        }
         match (to, switched) {
             (Mode::Image, false) => discard_image(medium)?,
             (Mode::Files, false) => discard_store(medium)?,

@@ -117,11 +117,10 @@ impl<M: Medium> Home<M> {
             uses: Uses::default(),
         };
         let found = state.store.superblock().clone();
-        if !found.clean {
-            // What was read back may still be in the kernel's memory only, if just a process died.
-            medium.sync_all()?;
-        }
         state.store.begin_use(options.host)?;
+        if !found.clean {
+            state.keep_what_was_read()?;
+        }
         state.uses = Uses::new([&found, state.store.superblock()]);
         let home = |state| Self {
             medium,
@@ -153,5 +152,18 @@ impl<M: Medium> Home<M> {
         nameless
             .into_iter()
             .try_for_each(|ino| state.drop_if_unused(ino))
+    }
+}
+
+impl<M: Medium> State<M> {
+    /// What was read back of a use that broke off may be in the kernel's memory only, if just a process has
+    /// died: in the log perhaps never to be written again, as a sync of it may have failed.
+    fn keep_what_was_read(&mut self) -> io::Result<()> {
+        self.medium.sync_all()?;
+        match self.store.checkpoint(&self.table, false) {
+            // The medium is so full that there never was room for one.
+            Err(error) if error.kind() == io::ErrorKind::StorageFull => Ok(()),
+            other => other,
+        }
     }
 }

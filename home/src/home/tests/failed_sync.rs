@@ -116,3 +116,20 @@ fn what_was_moved_by_names_that_could_not_be_written_is_never_recorded() {
     let moved = home.with_table(|table| table.misplaced().count());
     assert_eq!(moved, 0, "nothing was moved");
 }
+
+/// The process that was told is gone, and with it what it knew; what it wrote is still in the memory of the
+/// kernel.
+#[test]
+fn who_comes_after_a_failure_relies_on_nothing_it_reads_back() {
+    let (fake, home) = new_home(BIG);
+    make(&home, b"before");
+    fake.fail_next_sync(".wendy/log.0");
+    assert_eq!(home.commit(), Err(Errno::IO));
+    drop(home);
+    let home = open(&fake);
+    make(&home, b"after");
+    home.sync_names().unwrap();
+    let home = open(&fake.crash(&mut || 1));
+    home.lookup(Ino::ROOT, b"before").unwrap();
+    home.lookup(Ino::ROOT, b"after").unwrap();
+}
