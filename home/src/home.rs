@@ -9,8 +9,8 @@
 //!   that is known to be garbage or out of place. So a lower that is gone without a record was
 //!   removed by a stranger.
 //! * A place on the medium is used again only when the log durably says that it was left.
-//! * A file replaced by a rename stays on the medium until the new one's content and the record
-//!   are durable.
+//! * A file replaced by a rename stays on the medium until the new one's content, the names that lead
+//!   to it and the record are durable: the first two before the record is written.
 //! * That a file became shorter is durable before anything is promised that may have got its space.
 //! * fsync returns when the content, the lower's name and all records so far are durable.
 //! * Without it the records are so with the next regular commit, and the names and contents they tell of
