@@ -126,6 +126,11 @@ pub trait Medium: std::fmt::Debug + Send + Sync + 'static {
     /// # Errors
     /// Those of fsync(2).
     fn sync_dirs(&self, paths: &[String]) -> io::Result<()>;
+    /// Makes durable where a directory has been moved to, and the names in it.
+    ///
+    /// # Errors
+    /// Those of fsync(2).
+    fn sync_moved(&self, path: &str) -> io::Result<()>;
     /// Makes all names durable, where that can be had apart from the content.
     ///
     /// # Errors

@@ -6,9 +6,6 @@ use std::collections::BTreeMap;
 use std::iter::successors;
 use std::sync::PoisonError;
 
-/// With more directories than this to make durable, everything is.
-const MOST: usize = 16;
-
 /// Lower directories with such names.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Loose {
@@ -53,12 +50,10 @@ impl<M: Medium> Home<M> {
     }
 
     fn sync_dirs(&self, paths: &[String]) -> Result<()> {
-        let synced = match paths.len() {
-            0 => return Ok(()),
-            1..=MOST => self.medium.sync_dirs(paths),
-            _ => self.medium.sync_all(),
-        };
-        synced.map_err(errno)
+        match paths {
+            [] => Ok(()),
+            _ => self.medium.sync_dirs(paths).map_err(errno),
+        }
     }
 }
 

@@ -157,6 +157,10 @@ impl Medium for Plugged {
         self.with(|medium| medium.sync_dirs(paths))
     }
 
+    fn sync_moved(&self, path: &str) -> io::Result<()> {
+        self.with(|medium| medium.sync_moved(path))
+    }
+
     fn sync_names(&self) -> io::Result<()> {
         self.with(Medium::sync_names)
     }

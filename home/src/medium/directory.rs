@@ -7,19 +7,18 @@ use super::{Facts, Limits, Medium, Space};
 use crate::parts::PART_SIZE;
 use device::Device;
 use resolve::{fat_hide, open_at, open_long, split_long, statx};
-use rustix::fs::{self, AtFlags, FlockOperation, Mode, OFlags, RenameFlags};
+use rustix::fs::{self, AtFlags, Mode, OFlags, RenameFlags};
 use rustix::io::Errno;
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::thread::sleep;
-use std::time::Duration;
 use wendy_sys::mount;
 
 mod device;
 mod file;
+mod lock;
 mod resolve;
 mod shown;
 #[cfg(test)]
@@ -28,12 +27,10 @@ mod tests;
 pub use file::DirectoryFile;
 pub use shown::Shown;
 
+/// With more directories than this to sync one by one, everything is.
+const DIRS_MAX: usize = 16;
 /// The longest file FAT can hold.
 const FAT_FILE: u64 = u32::MAX as u64;
-
-/// Time that a look at a lock takes at most, and how many of them in a row are waited for.
-const LOOK: Duration = Duration::from_millis(10);
-const LOOKS: u32 = 20;
 
 /// See the [module](self).
 #[derive(Debug)]
@@ -91,11 +88,11 @@ impl DirectoryMedium {
     /// our concern.
     #[must_use]
     pub fn file_max(&self) -> u64 {
-        if self.part_size == PART_SIZE {
-            FAT_FILE
-        } else {
-            u64::MAX
-        }
+        if self.is_fat() { FAT_FILE } else { u64::MAX }
+    }
+
+    fn is_fat(&self) -> bool {
+        self.part_size == PART_SIZE
     }
 
     /// How many entries of directories have been read so far, for those who show how far it is.
@@ -108,36 +105,6 @@ impl DirectoryMedium {
     #[must_use]
     pub fn root(&self) -> BorrowedFd<'_> {
         self.root.as_fd()
-    }
-
-    /// Keeps all others out who ask, until the medium is dropped. A [look](Self::is_locked) that
-    /// happens just then is waited for.
-    ///
-    /// # Errors
-    /// `WouldBlock` when someone else has it.
-    pub fn lock(&self) -> io::Result<()> {
-        let mut looks = LOOKS;
-        loop {
-            match fs::flock(&self.root, FlockOperation::NonBlockingLockExclusive) {
-                Err(Errno::WOULDBLOCK) if looks > 0 => looks -= 1,
-                other => return Ok(other?),
-            }
-            sleep(LOOK);
-        }
-    }
-
-    /// Whether anybody has it [locked](Self::lock). For the instant of the look nobody can
-    /// lock it, but anybody can look.
-    ///
-    /// # Errors
-    /// Those of flock(2).
-    pub fn is_locked(&self) -> io::Result<bool> {
-        // Not on the descriptor that may hold a lock of our own: that would be weakened.
-        let apart = open_at(self.root(), ".", OFlags::DIRECTORY, Mode::empty())?;
-        match fs::flock(&apart, FlockOperation::NonBlockingLockShared) {
-            Err(Errno::WOULDBLOCK) => Ok(true),
-            other => Ok(other.map(|()| false)?),
-        }
     }
 
     /// Hides an object from other systems' users, where the filesystem knows how.
@@ -184,12 +151,18 @@ impl DirectoryMedium {
         Ok(result?)
     }
 
+    fn sync_dir(&self, path: &str) -> io::Result<()> {
+        match self.open_dir(path) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+            opened => Ok(fs::fsync(opened?)?),
+        }
+    }
+
     fn file(&self, fd: OwnedFd) -> DirectoryFile {
         // When the kernel has written an inode of vfat back by itself, it has only marked the block of it,
         // and fsync(2) takes the inode for clean (`fat_write_inode`, `__generic_file_fsync` in Linux).
         // exFAT syncs the device by itself (`exfat_file_fsync`).
-        let is_fat = self.part_size == PART_SIZE;
-        let device = self.device.clone().filter(|_| is_fat);
+        let device = self.device.clone().filter(|_| self.is_fat());
         DirectoryFile { fd, device }
     }
 
@@ -286,13 +259,18 @@ impl Medium for DirectoryMedium {
     }
 
     fn sync_dirs(&self, paths: &[String]) -> io::Result<()> {
-        for path in paths {
-            match self.open_dir(path) {
-                Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-                // Of one that was renamed this also writes where it begins.
-                opened => fs::fsync(opened?)?,
-            }
+        match &self.device {
+            // All of a new name stands in the directory. Of exFAT its length may stand elsewhere.
+            Some(device) if self.is_fat() => return Ok(device.sync()?),
+            _ if paths.len() > DIRS_MAX => return self.sync_all(),
+            _ => {}
         }
+        paths.iter().try_for_each(|path| self.sync_dir(path))?;
+        self.sync_names()
+    }
+
+    fn sync_moved(&self, path: &str) -> io::Result<()> {
+        self.sync_dir(path)?;
         self.sync_names()
     }
 

@@ -251,6 +251,10 @@ impl Medium for Fake {
         self.on(|disk| disk.sync_dirs(paths))
     }
 
+    fn sync_moved(&self, path: &str) -> io::Result<()> {
+        self.sync_dirs(&[path.to_owned()])
+    }
+
     /// They cannot be had apart from the content.
     fn sync_names(&self) -> io::Result<()> {
         self.on(|disk| disk.require_names())

@@ -57,6 +57,10 @@ impl<M: Medium> Medium for Preview<M> {
         self.0.list(path)
     }
 
+    fn sync_moved(&self, _path: &str) -> io::Result<()> {
+        Ok(())
+    }
+
     fn sync_names(&self) -> io::Result<()> {
         Ok(())
     }

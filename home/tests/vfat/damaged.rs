@@ -88,21 +88,26 @@ fn of_a_stick_found_damaged_in_use_nothing_more_is_promised() {
     };
     uml.run("head -c 4096 /dev/zero > /mnt/stick/VICTIM");
     cut_chain(&uml.file("medium"));
-    let mount = mount_home(program(), "--commit 60");
+    let (mount, promised) = (mount_home(program(), "--commit 60"), uml.file("promised"));
     let said = uml.run(&format!(
         "{mount}cd /mnt/home\necho kept > kept\nchmod 640 kept\nsync kept\n\
          for i in $(seq 20); do mkdir $i; echo late > $i/late; done\n\
          if cat /mnt/stick/VICTIM > /mnt/content; then exit 1; fi\n\
-         if sync 1/late; then exit 1; fi\n\
+         if {program} sync /mnt/home; then exit 1; fi\n\
+         if sync 1/late; then : > {promised}; fi\n\
          if echo more > more; then exit 1; fi\nif mkdir other; then exit 1; fi\n\
          [ \"$(cat kept)\" = kept ]\n[ \"$(cat 20/late)\" = late ]\ncd /\n\
-         umount /mnt/home\nif wait $!; then exit 1; fi\n"
+         umount /mnt/home\nif wait $!; then exit 1; fi\n",
+        program = program().display(),
+        promised = promised.display(),
     ));
     assert!(said.contains("Read-only file system"), "{said}");
     assert!(uml.fsck());
     let said = uml.run(&format!(
         "{mount}cd /mnt/home\n[ \"$(cat kept)\" = kept ]\n[ \"$(stat -c %a kept)\" = 640 ]\n\
-         echo more > more\nsync more\ncd /\n{END}"
+         [ ! -e {promised} ] || [ \"$(cat 1/late)\" = late ]\n\
+         echo more > more\nsync more\ncd /\n{END}",
+        promised = promised.display(),
     ));
     assert!(!uml.fsck(), "{said}");
 }

@@ -200,11 +200,11 @@ impl<'a, M: Medium> Settler<'a, M> {
     /// Makes the new name durable, and what leads from it to the content.
     fn sync_renamed(&self, ino: Ino, path: &str) -> io::Result<()> {
         if self.state.table.is_directory(ino) {
-            return self.medium.sync_dirs(&[path.to_owned()]);
+            return self.medium.sync_moved(path);
         }
         match self.medium.open(path) {
             // Of a directory that is garbage the table only knows where it is.
-            Err(error) if errno_is_directory(&error) => self.medium.sync_dirs(&[path.to_owned()]),
+            Err(error) if errno_is_directory(&error) => self.medium.sync_moved(path),
             opened => opened?.sync(),
         }
     }

@@ -8,7 +8,7 @@ fn medium(dir: &tempfile::TempDir) -> DirectoryMedium {
 fn a_look_tells_a_lock_from_another_look() {
     let dir = tempfile::tempdir().unwrap();
     let (one, other) = (medium(&dir), medium(&dir));
-    fs::flock(&other.root, FlockOperation::LockShared).unwrap();
+    fs::flock(&other.root, rustix::fs::FlockOperation::LockShared).unwrap();
     assert!(!one.is_locked().unwrap());
     drop(other);
     one.lock().unwrap();
