@@ -91,6 +91,26 @@ fn check_layout(root: &Path) {
 }
 
 #[test]
+fn a_store_with_an_error_becomes_read_only_whatever_its_superblock_says() {
+    if !is_root() {
+        return;
+    }
+    let stick = Stick::prepared(SIZE);
+    let partition = stick.partition(1);
+    let node = partition.node().to_str().unwrap();
+    let facts = String::from_utf8(run("tune2fs", &["-l", node])).unwrap();
+    let made = facts
+        .lines()
+        .find(|line| line.starts_with("Errors behavior:"));
+    assert!(made.unwrap().ends_with("Remount read-only"), "{made:?}");
+    run("tune2fs", &["-e", "panic", node]);
+    let _store = partition.store();
+    let name = node.trim_start_matches("/dev/");
+    let options = fs::read_to_string(format!("/proc/fs/ext4/{name}/options")).unwrap();
+    assert!(options.contains("errors=remount-ro\n"), "{options}");
+}
+
+#[test]
 fn attributes_of_64_kib_fit() {
     if !is_root() {
         return;

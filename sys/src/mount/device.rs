@@ -8,6 +8,9 @@ use crate::{
 
 /// Mounts the filesystem `fs_type` on `device`, as [`detached`] does.
 ///
+/// An ext2, ext3 or ext4 in which the kernel finds an error becomes read-only, whatever its superblock
+/// asks for: a panic, or to go on writing (ext4(5), `errors`). One that is mounted already keeps its way.
+///
 /// # Errors
 /// Those of [`detached`]; [`Error::DeviceChanged`](crate::Error::DeviceChanged) if another medium
 /// took the place of this one meanwhile.
@@ -20,9 +23,14 @@ pub fn of_device(
     if fs_type == BTRFS {
         return of_btrfs(device, params, flags);
     }
-    detached(fs_type, Some(&device.proc_path()), params, flags)
+    let on_error = EXT
+        .contains(&fs_type)
+        .then_some(("errors", Some("remount-ro")));
+    let params: Vec<_> = params.iter().copied().chain(on_error).collect();
+    detached(fs_type, Some(&device.proc_path()), &params, flags)
 }
 
+const EXT: [&str; 3] = ["ext2", "ext3", "ext4"];
 const BTRFS: &str = "btrfs";
 
 /// The kernel keeps the name of each device of a btrfs, as the last one who looked called it, and

@@ -4,10 +4,11 @@ use rustix::fs::{Mode, OFlags};
 
 use super::*;
 use crate::{
-    DevNum, Errno,
+    Cancel, DevNum, Errno,
     block::{Access, BlockDevice},
     dir::{make_dir, open_beneath, read_small, write_atomic},
     testing::{btrfs, ext4, is_root, until},
+    tool::Tool,
 };
 
 fn tmpfs() -> DetachedMount {
@@ -82,6 +83,24 @@ fn an_untrusted_mount_allows_nothing_but_reading() {
     let flags = rustix::fs::fstatvfs(&mount).unwrap().f_flag;
     use rustix::fs::StatVfsMountFlags as Flags;
     assert!(flags.contains(Flags::RDONLY | Flags::NOSUID | Flags::NODEV | Flags::NOEXEC));
+}
+
+#[test]
+fn no_superblock_makes_the_kernel_panic_or_write_on_into_damage() {
+    if !is_root() {
+        return;
+    }
+    for wish in ["panic", "continue"] {
+        let stick = ext4();
+        let tune = Tool::new("tune2fs").args(["-e", wish]).arg(stick.node());
+        tune.run(&Cancel::new()).unwrap();
+        let device = BlockDevice::open(stick.node(), Access::Read).unwrap();
+        let _mounted = of_device("ext4", &device, &[], MountFlags::STORE).unwrap();
+        let name = stick.node().file_name().unwrap().to_str().unwrap();
+        let options = std::fs::read_to_string(format!("/proc/fs/ext4/{name}/options")).unwrap();
+        let on_error = options.lines().find(|line| line.starts_with("errors="));
+        assert_eq!(on_error, Some("errors=remount-ro"), "{wish}");
+    }
 }
 
 #[test]

@@ -26,6 +26,9 @@ use crate::{
 const FEATURES: &str = "none,has_journal,ext_attr,resize_inode,dir_index,filetype,extent,64bit,flex_bg,\
     metadata_csum,sparse_super,large_file,huge_file,dir_nlink,extra_isize,ea_inode";
 
+/// A system that runs from the store goes on, but writes nothing more into what is damaged.
+const ON_ERROR: &str = "remount-ro";
+
 /// Puts a store on `device`, which nobody else uses. On failure nothing recognisable is left.
 pub(super) fn make_store(work: &Work<'_>, device: &BlockDevice) -> Result<()> {
     or_wipe(work, device, || {
@@ -90,7 +93,7 @@ fn make_filesystem(work: &Work<'_>, device: &BlockDevice) -> Result<()> {
     work.watch.phase(Phase::Formatting);
     let tool = || {
         Tool::new("mkfs.ext4")
-            .args(["-q", "-F", "-m", "0", "-O", FEATURES])
+            .args(["-q", "-F", "-m", "0", "-e", ON_ERROR, "-O", FEATURES])
             .args([
                 "-E",
                 "lazy_itable_init=1,lazy_journal_init=1,nodiscard",
