@@ -26,7 +26,7 @@ use rustix::{
 use crate::{Result, error::Context as _};
 
 pub use device::of_device;
-pub use filesystem::{Space, is_read_only, label, set_label, shut_down, space, syncfs};
+pub use filesystem::{Space, is_read_only, label, set_label, shut_down, space, syncfs, write_out};
 pub use idmap::exchange_owner;
 #[cfg(any(test, feature = "failpoints"))]
 pub use overlay::{OverlayDirs, overlay_detached};

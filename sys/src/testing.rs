@@ -53,6 +53,11 @@ pub(crate) fn btrfs() -> Loop {
     formatted(128 << 20, Tool::new("mkfs.btrfs").arg("-q"))
 }
 
+/// A disk with a FAT.
+pub(crate) fn fat() -> Loop {
+    formatted(16 << 20, Tool::new("mkfs.vfat"))
+}
+
 fn formatted(size: u64, mkfs: Tool) -> Loop {
     let disk = disk(size);
     let device = BlockDevice::open(disk.node(), Access::Write).unwrap();

@@ -282,16 +282,20 @@ impl Medium for DirectoryMedium {
     }
 
     fn write_out(&self) -> io::Result<()> {
-        let synced = mount::syncfs(&self.root);
-        synced.map_err(|error| error.errno().unwrap_or(Errno::IO).into())
+        told(mount::write_out(&self.root))
     }
 
     fn sync_all(&self) -> io::Result<()> {
-        self.write_out()?;
-        // syncfs(2) does not make a FAT medium write what it holds in a memory of its own.
         match &self.device {
-            Some(device) => Ok(device.sync()?),
-            None => Ok(fs::fsync(&self.root)?),
+            Some(device) => {
+                self.write_out()?;
+                Ok(device.sync()?)
+            }
+            None => told(mount::syncfs(&self.root)),
         }
     }
+}
+
+fn told<T>(result: wendy_sys::Result<T>) -> io::Result<T> {
+    result.map_err(|error| error.errno().unwrap_or(Errno::IO).into())
 }

@@ -7,7 +7,8 @@ use crate::{
     Cancel, DevNum, Errno,
     block::{Access, BlockDevice},
     dir::{make_dir, open_beneath, read_small, write_atomic},
-    testing::{btrfs, ext4, is_root, until},
+    loopdev::Loop,
+    testing::{btrfs, ext4, fat, is_root, until},
     tool::Tool,
 };
 
@@ -186,8 +187,37 @@ fn a_filesystem_that_was_shut_down_fails_and_keeps_what_was_synced() {
     shut_down(&mount).unwrap();
     let written = write_atomic(&mount, "file", b"lost", 0o600);
     assert_eq!(written.unwrap_err().errno(), Some(Errno::IO));
+    assert_eq!(syncfs(&mount).unwrap_err().errno(), Some(Errno::IO));
     drop(mount);
     assert_eq!(read_small(mounted(), "file", 100).unwrap(), b"synced");
+}
+
+#[test]
+fn what_is_written_back_stays_in_no_memory_of_the_device() {
+    if !is_root() {
+        return;
+    }
+    for (fs_type, stick) in [("ext4", ext4()), ("vfat", fat())] {
+        let mount = match detached(fs_type, Some(stick.node()), &[], MountFlags::STORE) {
+            Err(error) if error.errno() == Some(Errno::NODEV) => {
+                eprintln!("skipped: this kernel has no {fs_type}");
+                continue;
+            }
+            mount => mount.unwrap(),
+        };
+        drop(open_beneath(&mount, "file", OFlags::WRONLY | OFlags::CREATE).unwrap());
+        let before = flushes(&stick);
+        syncfs(&mount).unwrap();
+        assert!(flushes(&stick) > before, "{fs_type}");
+    }
+}
+
+/// How often a device was told to empty its own memory (kernel documentation, block/stat.rst).
+fn flushes(device: &Loop) -> u64 {
+    let name = device.node().file_name().unwrap().to_str().unwrap();
+    let statistics = std::fs::read_to_string(format!("/sys/block/{name}/stat")).unwrap();
+    let count = statistics.split_whitespace().nth(15);
+    count.unwrap().parse().unwrap()
 }
 
 #[test]
