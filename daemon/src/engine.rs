@@ -31,7 +31,7 @@ use std::{path::PathBuf, sync::Arc, time::Duration};
 use crate::{
     jobs::Jobs,
     model::{Hub, StoreKey},
-    stores::OpenStore,
+    stores::{Losses, OpenStore},
 };
 
 pub(crate) use crate::error::{During, os};
@@ -53,6 +53,8 @@ pub struct Config {
     pub indexes: PathBuf,
     /// Where saves are noted until the next boot.
     pub own_saves: PathBuf,
+    /// Where it is noted until the next boot what could not be written to stores.
+    pub losses: PathBuf,
     /// How long a finished prepare waits until the rest of the system has seen the new store.
     pub settle: Duration,
 }
@@ -62,6 +64,7 @@ impl Default for Config {
         Config {
             indexes: PathBuf::from("/run/wendy/index"),
             own_saves: PathBuf::from("/run/wendy/saved"),
+            losses: PathBuf::from("/run/wendy/lost"),
             settle: Duration::from_secs(30),
         }
     }
@@ -76,6 +79,7 @@ pub struct Engine {
     tokens: Arc<Tokens<PreparePlan>>,
     indexes: Indexes,
     own_saves: OwnSaves,
+    losses: Losses,
     paces: Paces,
     settle: Duration,
 }
@@ -93,6 +97,7 @@ impl Engine {
             tokens: Arc::default(),
             indexes,
             own_saves,
+            losses: Losses::new(config.losses),
             paces: Paces::default(),
             settle: config.settle,
         }
@@ -106,7 +111,7 @@ impl Engine {
     ) -> Result<T> {
         let location = lookup::location(&self.hub.snapshot(), key)?;
         let name = location.name.clone();
-        let store = OpenStore::open(location)?;
+        let store = OpenStore::open_noting(location, self.losses.clone())?;
         let done = work(&store);
         publish::publish(&self.hub, key, &store);
         done.map_err(|error| error.about(&name))

@@ -9,10 +9,12 @@ pub mod detour;
 pub mod discover;
 pub mod leftovers;
 pub mod links;
+pub mod losses;
 pub mod open;
 pub mod records;
 pub mod sessions;
 pub mod shown;
 
+pub use losses::Losses;
 pub use open::{Location, OpenStore};
 pub use sessions::{Saved, StoredSession};

@@ -26,7 +26,7 @@ use crate::{DevNum, Error, Result, error::Context, ioctl};
 pub use lock::DiskLock;
 pub(crate) use lock::lock;
 pub use partitions::PartitionExtent;
-pub use sysfs::{node_of, sectors_written, whole_disk_of};
+pub use sysfs::{disk_sequence, node_of, sectors_written, whole_disk_of};
 
 /// How a device is opened.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

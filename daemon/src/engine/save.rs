@@ -133,6 +133,9 @@ pub fn save(context: Context<'_>, request: &SaveRequest) -> Result<SaveReport> {
 
 fn run(context: Context<'_>, request: &SaveRequest) -> Result<SaveReport> {
     context.watch.phase(Phase::Measuring);
+    // The copy has the same written back, and the kernel would tell it alone; what is lost where the
+    // system runs from keeps nobody from saving it elsewhere.
+    let _ = context.store.losses().sync(&context.source.upper);
     let look = if request.second_pass {
         Look::Inodes
     } else {

@@ -16,7 +16,9 @@ use wendy_sys::{
 
 use super::{
     attach::{self, Image},
-    detour, records,
+    detour,
+    losses::Losses,
+    records,
 };
 use crate::error::{During, Error, Result, os};
 
@@ -47,31 +49,38 @@ pub struct OpenStore {
     image: Option<Image>,
     _detour: Option<Loop>,
     device: BlockDevice,
-    /// How writes to it had failed before it was opened: the kernel tells that once (errseq).
-    lost: Option<String>,
+    losses: Losses,
 }
 
 impl OpenStore {
-    /// Opens the store at `location`, to read and to write.
+    /// As [`OpenStore::open_noting`], for one who opens it once only.
+    ///
+    /// # Errors
+    /// The same.
+    pub fn open(location: Location) -> Result<OpenStore> {
+        OpenStore::open_noting(location, Losses::default())
+    }
+
+    /// Opens the store at `location`, to read and to write. What cannot be written to it, or could
+    /// not be before it was opened, is noted among the `losses`.
     ///
     /// # Errors
     /// [`Error::Gone`], [`Error::Changed`], [`Error::Busy`] while somebody else works on it,
     /// [`Error::ReadOnly`], [`Error::Corrupt`].
-    pub fn open(location: Location) -> Result<OpenStore> {
+    pub fn open_noting(location: Location, losses: Losses) -> Result<OpenStore> {
         let device = attach::open_device(&location)?;
-        let mut store = OpenStore::mount(device, location)?;
+        let store = OpenStore::mount(device, location, losses)?;
         // Reports errors of the past, which nobody has asked for yet, so that later calls report
         // those of what we write.
         if !store.is_read_only()?
             && let Err(error) = store.sync()
         {
             tracing::warn!(%error, "earlier writes to the store had failed");
-            store.lost = Some(error.to_string());
         }
         Ok(store)
     }
 
-    fn mount(device: BlockDevice, location: Location) -> Result<OpenStore> {
+    fn mount(device: BlockDevice, location: Location, losses: Losses) -> Result<OpenStore> {
         let name = location.name.as_str();
         let read_only = device.read_only().during(OPENING)?;
         let flags = if read_only {
@@ -101,7 +110,7 @@ impl OpenStore {
             location,
             _detour: detour,
             device,
-            lost: None,
+            losses,
         })
     }
 
@@ -166,26 +175,36 @@ impl OpenStore {
     /// # Errors
     /// Every write that failed since the store was opened.
     pub fn sync(&self) -> Result<()> {
-        mount::syncfs(&self.root).during("writing everything to the medium")?;
+        let what = "writing everything to the medium";
+        self.losses.sync(&self.root).during(what)?;
         match &self.image {
             None => Ok(()),
-            Some(image) => mount::syncfs(&image.outer).during("writing everything to the medium"),
+            Some(image) => self.losses.sync(&image.outer).during(what),
         }
     }
 
-    /// Refuses a store of which something is lost that was written before it was opened.
+    /// What is known to be lost, here and elsewhere.
+    pub fn losses(&self) -> &Losses {
+        &self.losses
+    }
+
+    /// Refuses a store of which something is known to be lost that was written to it.
     ///
     /// # Errors
-    /// [`Error::Corrupt`].
+    /// [`Error::Corrupt`], or of the kernel.
     pub fn check_nothing_lost(&self) -> Result<()> {
-        self.lost.as_ref().map_or(Ok(()), |error| {
-            Err(Error::Corrupt {
-                what: self.location.name.clone(),
-                why: format!(
-                    "not all that was written to it is there ({error}); save to another one"
-                ),
-            })
-        })
+        let outer = self.image.as_ref().map(|image| image.outer.as_fd());
+        for filesystem in [Some(self.root()), outer].into_iter().flatten() {
+            if let Some(loss) = self.losses.of(filesystem)? {
+                return Err(Error::Corrupt {
+                    what: self.location.name.clone(),
+                    why: format!(
+                        "not all that was written to it is there ({loss}); save to another one"
+                    ),
+                });
+            }
+        }
+        Ok(())
     }
 
     /// Refuses what must not be written to.

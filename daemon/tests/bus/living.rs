@@ -77,6 +77,7 @@ async fn serve(live: &Path, base: &str, boot_medium: &str) {
     let config = engine::Config {
         indexes: live.join("index"),
         own_saves: live.join("saved"),
+        losses: live.join("lost"),
         ..engine::Config::default()
     };
     let engine = Engine::new(hub.clone(), jobs.clone(), Arc::new(given), config);

@@ -42,6 +42,7 @@ impl Scene {
         let config = Config {
             indexes: live.directory.path().join("index"),
             own_saves: live.directory.path().join("saved"),
+            losses: live.directory.path().join("lost"),
             settle: Duration::ZERO,
         };
         let engine = Engine::new(

@@ -6,7 +6,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use wendy_sys::mount::{self, MountFlags};
+use wendy_sys::mount::{self, DetachedMount, MountFlags};
 use wendyd::{
     engine::{
         Error, Result, Source, StartedFrom, Unwatched,
@@ -15,7 +15,7 @@ use wendyd::{
         save::SaveReport,
     },
     jobs::{Failure, FailureKind},
-    stores::OpenStore,
+    stores::{Losses, OpenStore},
 };
 
 use crate::{
@@ -174,38 +174,94 @@ fn no_save_in_an_image_file_is_lost_either() {
     }
 }
 
-/// The system runs from its session, and loses what it writes there before anybody saves it.
+/// A system that runs from its session, and has lost what it wrote there before anybody saved it.
+struct Losing<'a> {
+    scene: &'a Scene,
+    disk: Plugged,
+    _system: DetachedMount,
+    upper: PathBuf,
+}
+
+impl Losing<'_> {
+    fn new(scene: &Scene) -> Losing<'_> {
+        let disk = scene.disk.copy().plug();
+        let system = mount::detached("ext4", Some(disk.node()), &[], MountFlags::default());
+        let system = system.unwrap();
+        let upper = followed(&path_of(&system).join("rw"));
+        let letter = upper.join("home/ann/letter");
+        let content = |text: &str| text.repeat(4096 / text.len());
+        fs::write(&letter, content("a letter")).unwrap();
+        mount::syncfs(&system).unwrap();
+        disk.wear_out(b"a letter");
+        let file = fs::File::options().write(true).open(&letter).unwrap();
+        file.write_all_at(content("its end.").as_bytes(), 0)
+            .unwrap();
+        Losing {
+            scene,
+            disk,
+            _system: system,
+            upper,
+        }
+    }
+
+    /// Opens a store as a daemon does that was started a moment ago.
+    fn open(&self, node: &Path) -> OpenStore {
+        let losses = Losses::new(self.scene.live.directory.path().join("run/lost"));
+        OpenStore::open_noting(location(node, "ext4"), losses).unwrap()
+    }
+
+    fn source(&self) -> Source {
+        let session = &self.scene.first;
+        Source {
+            started_from: Some(StartedFrom {
+                store: self.open(self.disk.node()).devnum().unwrap(),
+                session: session.session,
+                generation: session.generation.generation,
+            }),
+            ..source(&self.upper, self.scene.live.base.clone())
+        }
+    }
+
+    /// Saves to the session that the system runs from.
+    fn check_refused(&self, source: &Source) {
+        let (live, store) = (&self.scene.live, self.open(self.disk.node()));
+        let saved = live.save_from(source, &store, &update_of(&self.scene.first));
+        assert!(matches!(saved, Err(Error::Corrupt { .. })), "{saved:?}");
+    }
+}
+
 #[test]
 fn what_the_running_system_has_lost_is_not_said_to_be_saved() {
     if !is_root() {
         return;
     }
     let scene = Scene::new();
-    let disk = scene.disk.copy().plug();
-    let system = mount::detached("ext4", Some(disk.node()), &[], MountFlags::default()).unwrap();
-    let upper = followed(&path_of(&system).join("rw"));
-    let letter = upper.join("home/ann/letter");
-    let content = |text: &str| text.repeat(4096 / text.len());
-    fs::write(&letter, content("a letter")).unwrap();
-    mount::syncfs(&system).unwrap();
-    disk.wear_out(b"a letter");
-    let file = fs::File::options().write(true).open(&letter).unwrap();
-    file.write_all_at(content("its end.").as_bytes(), 0)
-        .unwrap();
-    drop(file);
+    let losing = Losing::new(&scene);
+    // Whoever opens it first is told by the kernel, and no one after that.
+    let source = losing.source();
+    losing.check_refused(&source);
+    losing.check_refused(&source);
+}
 
-    let store = open(disk.node()).unwrap();
-    let source = Source {
-        started_from: Some(StartedFrom {
-            store: store.devnum().unwrap(),
-            session: scene.first.session,
-            generation: scene.first.generation.generation,
-        }),
-        ..source(&upper, scene.live.base.clone())
-    };
-    let request = update_of(&scene.first);
-    let saved = scene.live.save_from(&source, &store, &request);
-    assert!(matches!(saved, Err(Error::Corrupt { .. })), "{saved:?}");
+#[test]
+fn what_a_save_elsewhere_finds_to_be_lost_is_not_said_to_be_saved_here() {
+    if !is_root() {
+        return;
+    }
+    let scene = Scene::new();
+    let losing = Losing::new(&scene);
+    let elsewhere = Stick::prepared(96 * MIB);
+    let (partition, mut source) = (
+        elsewhere.partition(1),
+        source(&losing.upper, scene.live.base.clone()),
+    );
+    let store = losing.open(partition.node());
+    scene
+        .live
+        .save_from(&source, &store, &named("Elsewhere"))
+        .unwrap();
+    source.started_from = losing.source().started_from;
+    losing.check_refused(&source);
 }
 
 #[test]

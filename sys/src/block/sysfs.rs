@@ -24,6 +24,14 @@ pub fn node_of(device: DevNum) -> Result<PathBuf> {
     Ok(PathBuf::from("/dev").join(name))
 }
 
+/// The sequence number of the disk that carries `device`, as in
+/// [`Identity`](crate::block::Identity).
+pub fn disk_sequence(device: DevNum) -> Result<u64> {
+    let number = attribute(whole_disk_of(device)?, "diskseq")?;
+    let wrong = || Error::invalid(format!("disk sequence {number:?}"), "not a number");
+    number.parse().map_err(|_| wrong())
+}
+
 /// Sectors of 512 bytes ever written to `device`: the seventh number of its statistics (kernel
 /// documentation, block/stat.rst).
 pub fn sectors_written(device: DevNum) -> Result<u64> {

@@ -119,6 +119,8 @@ fn the_kernel_learns_partitions_one_by_one() {
     assert_eq!(disk, device.identity().devnum);
     assert_eq!(whole_disk_of(disk).unwrap(), disk);
     assert_eq!(node_of(disk).unwrap(), stick.node());
+    let sequence = disk_sequence(first.identity().devnum).unwrap();
+    assert_eq!(sequence, device.identity().diskseq);
 
     // The first one stays as it is, so it may be in use; the second one moves.
     device
