@@ -13,6 +13,7 @@
 mod common;
 mod disk;
 mod full;
+mod overwriting;
 mod prepares;
 mod saves;
 

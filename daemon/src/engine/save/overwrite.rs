@@ -71,20 +71,41 @@ fn is_default(context: Context<'_>, plan: &SavePlan) -> Result<bool> {
 }
 
 /// It counts no more, and durably so, before anything of it is removed: half a save must never be
-/// taken for a whole one.
+/// taken for a whole one. Where that fails it goes on to count.
 fn give_up(context: Context<'_>, plan: &SavePlan, last: Generation) -> Result<()> {
     step("save.give-up").during("giving up the last save")?;
     context.watch.phase(Phase::Removing);
     context.watch.point_of_no_return()?;
-    let root = context.store.root();
-    if is_default(context, plan)? {
-        links::set_default(root, None)?;
+    let was_default = is_default(context, plan)?;
+    let session = sessions::open(context.store.root(), plan.session)?;
+    if let Err(error) = forget(context, session.as_fd(), was_default) {
+        context.watch.phase(Phase::RollingBack);
+        put_back(context, (plan, session.as_fd()), (last, was_default));
+        return Err(error);
     }
-    let session = sessions::open(root, plan.session)?;
-    links::forget_current(session.as_fd())?;
-    context.store.sync()?;
-    step("save.given-up").during("giving up the last save")?;
     generation::remove(session.as_fd(), last)?;
     context.watch.may_end_here();
     Ok(())
+}
+
+fn forget(context: Context<'_>, session: BorrowedFd<'_>, was_default: bool) -> Result<()> {
+    if was_default {
+        links::set_default(context.store.root(), None)?;
+    }
+    links::forget_current(session)?;
+    context.store.sync()?;
+    step("save.given-up").during("giving up the last save")
+}
+
+/// The first error is the one to report; where this fails as well, the medium takes nothing any more.
+fn put_back(
+    context: Context<'_>,
+    (plan, session): (&SavePlan, BorrowedFd<'_>),
+    (last, was_default): (Generation, bool),
+) {
+    let _ = links::set_current(session, last);
+    if was_default {
+        let _ = links::set_default(context.store.root(), Some(plan.session));
+    }
+    let _ = context.store.sync();
 }
