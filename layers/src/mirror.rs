@@ -79,7 +79,8 @@ pub struct Copied {
 }
 
 /// Copies the upper into an empty destination. Files that have not changed since `previous` was
-/// made become hard links to its files; what is missing there is copied.
+/// made become hard links to its files; what is missing there, or is no longer as it was
+/// left, is copied.
 ///
 /// # Errors
 /// The first failure, naming its entry; the destination is then incomplete and fit for

@@ -4,8 +4,9 @@
 
 mod common;
 
-use std::fs;
+use std::fs::{self, File};
 use std::os::fd::AsFd;
+use std::os::unix::fs::symlink;
 use std::path::Path;
 
 use common::changes::{apply, change, unlock_all};
@@ -157,4 +158,32 @@ fn what_is_left_out_anew_goes_and_what_is_no_more_left_out_comes() {
     one.again(&less.index, &Exclude::nothing());
     assert_eq!(found(&one.upper, &one.dest), [""; 0]);
     assert!(one.verify().is_intact());
+}
+
+/// A check of the filesystem may have cleared it, and anybody can edit it on another computer.
+#[test]
+fn what_is_no_longer_as_it_was_saved_is_copied_and_not_shared() {
+    let on = tmpfs().unwrap();
+    let upper = on.path("upper");
+    fs::create_dir(&upper).unwrap();
+    for name in ["cut", "edited", "replaced", "linked", "sound"] {
+        fs::write(upper.join(name), "content").unwrap();
+    }
+    fs::hard_link(upper.join("linked"), upper.join("linked too")).unwrap();
+    settle();
+    let one = Copy::new(&upper, &on, "one");
+    let first = one.second(&one.first());
+    let old = |name| one.dest_path.join(name);
+    File::create(old("cut")).unwrap();
+    fs::write(old("edited"), "another").unwrap();
+    fs::remove_file(old("replaced")).unwrap();
+    symlink("sound", old("replaced")).unwrap();
+    File::create(old("linked")).unwrap();
+
+    let two = Copy::new(&upper, &on, "two");
+    let second = two.update(&one, &first.index, &Exclude::nothing());
+    let found = differences(two.upper.as_fd(), two.dest.as_fd(), Depth::Everything).unwrap();
+    assert_eq!(found, [""; 0]);
+    assert!(two.verify().is_intact(), "{:?}", two.verify());
+    assert_eq!(second.written.files, 4);
 }

@@ -139,7 +139,7 @@ impl Mirror<'_> {
             self.make_room(dir, self.to(dir, open)?, name)?;
         }
         if let Known::Same(hash) = known
-            && self.link_to_previous(dir, open, name)?
+            && self.link_to_previous(dir, open, (name, facts))?
         {
             return Ok(Outcome::Done(Made {
                 facts: facts.clone(),
@@ -160,11 +160,20 @@ impl Mirror<'_> {
         Ok(Facts::at(to, name).is_ok_and(|it| facts.looks_like(&it)))
     }
 
-    /// Tries to share the previous generation's inode.
-    fn link_to_previous(&self, dir: &Dir, open: &Open, name: &CStr) -> Result<bool> {
+    /// Tries to share the previous generation's inode, if that looks as it was left: a check of the
+    /// filesystem may have changed it since, or another computer.
+    fn link_to_previous(
+        &self,
+        dir: &Dir,
+        open: &Open,
+        (name, facts): (&CStr, &Facts),
+    ) -> Result<bool> {
         let Some(previous) = &open.previous else {
             return Ok(false);
         };
+        if !Facts::at(previous.as_fd(), name).is_ok_and(|it| facts.looks_like(&it)) {
+            return Ok(false);
+        }
         Self::mark("copy.share", &|| dir.path_of(name))?;
         match linkat(previous, name, self.to(dir, open)?, name, AtFlags::empty()) {
             Ok(()) => Ok(true),
