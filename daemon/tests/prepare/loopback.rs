@@ -2,7 +2,14 @@
 
 use std::fs;
 
-use wendyd::{engine::prepare::Mode, stores::OpenStore};
+use wendy_store::Stack;
+use wendyd::{
+    engine::{
+        Error,
+        prepare::{Mode, Target},
+    },
+    stores::OpenStore,
+};
 
 use crate::{SIZE, check_layout, common::*};
 
@@ -57,5 +64,38 @@ fn an_image_is_replaced_only_after_it_was_named_as_lost() {
         ["image"]
     );
     prepare_as(&stick.target(), Mode::Loopback).unwrap();
+    OpenStore::open(location(stick.node(), "ext4")).unwrap();
+}
+
+#[test]
+fn no_image_takes_the_place_of_another_store() {
+    if !is_root() {
+        return;
+    }
+    let stick = Stick::prepared(SIZE);
+    let partition = stick.partition(1);
+    let before = partition.store().record().clone();
+    let refused = plan(&target(partition.node(), Some(1)), Mode::Loopback);
+    assert!(
+        matches!(refused, Err(Error::NotSupported(_))),
+        "{refused:?}"
+    );
+    assert_eq!(*partition.store().record(), before);
+
+    let stick = Stick::formatted(SIZE, "ext4");
+    prepare_as(&stick.target(), Mode::Loopback).unwrap();
+    let of_casper = Target {
+        stack: Some(Stack::Casper),
+        ..stick.target()
+    };
+    let refused = plan(&of_casper, Mode::Loopback);
+    assert!(
+        matches!(refused, Err(Error::NotSupported(_))),
+        "{refused:?}"
+    );
+    let outer = mounted(stick.node(), "ext4");
+    fs::remove_file(path_of(&outer).join("persistence")).unwrap();
+    drop(outer);
+    prepare_as(&of_casper, Mode::Loopback).unwrap();
     OpenStore::open(location(stick.node(), "ext4")).unwrap();
 }

@@ -12,7 +12,7 @@ use std::{
 use rustix::fs::{
     AtFlags, FallocateFlags, FileType, OFlags, fallocate, fsync, renameat, statat, unlinkat,
 };
-use wendy_store::layout;
+use wendy_store::{StoreId, layout};
 use wendy_sys::{
     Errno,
     block::{Access, BlockDevice},
@@ -30,6 +30,7 @@ use crate::{
     error::{During, Error, Result, os},
     jobs::Phase,
     patience::{FOR_DEVICE, patiently},
+    stores::records,
 };
 
 /// The image while it is made.
@@ -43,6 +44,9 @@ const HOLDERS: [&str; 8] = [
 
 /// Looks into the filesystem on `device` for the room an image called `image` would have. Writes
 /// nothing.
+///
+/// # Errors
+/// [`Error::NotSupported`] if the filesystem leads to another store already, or of the kernel.
 pub(super) fn room(
     found: &Found,
     device: &BlockDevice,
@@ -52,6 +56,7 @@ pub(super) fn room(
         return Ok(None);
     };
     let root = mount_to_look(fs_type, device)?;
+    check_marker(&root, image)?;
     let free = mount::space(&root)
         .during("asking for free space")?
         .available;
@@ -197,6 +202,27 @@ fn mount_as(
     patiently(FOR_DEVICE, || {
         mount::of_device(fs_type, device, params, flags)
     })
+}
+
+/// Refuses a filesystem that is a store itself, or whose marker leads to another image: it has one
+/// marker, and nobody would find that store any more. A marker that makes no sense leads nowhere.
+fn check_marker(root: &DetachedMount, image: &str) -> Result<()> {
+    let what = "the filesystem on the medium";
+    let Ok(marker) = records::read_store(root.as_fd(), StoreId::random(), what) else {
+        return Ok(());
+    };
+    let name = marker.name.as_str();
+    match marker.image.as_deref() {
+        Some(same) if same == image => Ok(()),
+        Some(other) if file_size(root.as_fd(), other)?.is_none() => Ok(()),
+        Some(other) => Err(Error::NotSupported(format!(
+            "the store {name:?} is on the medium already, in the file {other:?}; save to that one, or \
+             remove the file first"
+        ))),
+        None => Err(Error::NotSupported(format!(
+            "{what} is the store {name:?} already; save to that one, or prepare all of it"
+        ))),
+    }
 }
 
 fn file_size(root: BorrowedFd<'_>, name: &str) -> Result<Option<u64>> {
