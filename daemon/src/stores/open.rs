@@ -10,13 +10,12 @@ use wendy_store::{StoreId, StoreRecord};
 use wendy_sys::{
     DevNum,
     block::{BlockDevice, Identity},
-    loopdev::Loop,
     mount::{self, DetachedMount, MountFlags, Space},
 };
 
 use super::{
     attach::{self, Image},
-    detour,
+    detour::{self, Detour},
     losses::Losses,
     records,
 };
@@ -47,7 +46,7 @@ pub struct OpenStore {
     location: Location,
     // Closed in this order, after the root: each is held by the one before it.
     image: Option<Image>,
-    _detour: Option<Loop>,
+    _detour: Option<Detour>,
     device: BlockDevice,
     losses: Losses,
 }
@@ -90,7 +89,7 @@ impl OpenStore {
         };
         let detour = detour::around(&device, read_only).during(OPENING)?;
         let outer = match &detour {
-            Some(attached) => attach::mount_loop(&location.fs_type, attached, flags, name)?,
+            Some(detour) => attach::mount_loop(&location.fs_type, &detour.attached, flags, name)?,
             None => attach::mount_device(&location.fs_type, &device, flags, name)?,
         };
         let fallback = StoreId::derived(&location.fs_uuid);

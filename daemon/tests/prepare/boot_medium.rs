@@ -3,14 +3,16 @@
 use std::{fs, ops::Range, path::Path};
 
 use wendy_sys::{
+    Errno,
     block::{Access, BlockDevice, PartitionExtent},
-    mount::MountFlags,
+    mount::{self, MountFlags},
 };
 use wendyd::{
     engine::{
         Error, Result,
         prepare::{Mode, Target},
     },
+    patience::{FOR_DEVICE, patiently},
     stores::{OpenStore, Saved},
 };
 
@@ -66,6 +68,28 @@ fn it_does_so_too_where_the_stick_is_mounted() {
         let store = stick.partition(2).store();
         assert_eq!(Saved::read(store.root()).unwrap().sessions.len(), 1);
     }
+}
+
+#[test]
+fn a_store_beside_it_is_nobody_elses_even_when_the_stick_is_unmounted() {
+    if !is_root() {
+        return;
+    }
+    let stick = Stick::made(SIZE, filesystem_over_all);
+    let _medium = stick.started_from(1);
+    let place = in_memory();
+    let mount = |node: &Path| mount::detached("ext4", Some(node), &[], MountFlags::UNTRUSTED);
+    let mounted = patiently(FOR_DEVICE, || mount(stick.node())).unwrap();
+    mount::attach(&mounted, open_dir(place.path())).unwrap();
+    drop(mounted);
+    prepare_as(&boot_medium(&stick), Mode::FreeSpace).unwrap();
+    let partition = stick.known_partition(2);
+    let store = partition.store();
+    mount::detach(place.path(), true).unwrap();
+    let refused = mount(partition.node()).unwrap_err();
+    assert_eq!(refused.errno(), Some(Errno::BUSY));
+    drop(store);
+    eventually("the partition is free", || mount(partition.node()).is_ok());
 }
 
 #[test]

@@ -165,8 +165,8 @@ fn in_partition(
 ) -> Result<BlockDevice> {
     match detour::around(partition, false).during("opening the partition")? {
         None => make(work, partition)?,
-        Some(attached) => {
-            let device = BlockDevice::open(attached.node(), Access::Write);
+        Some(detour) => {
+            let device = BlockDevice::open(detour.attached.node(), Access::Write);
             make(work, &device.during("opening the partition")?)?;
         }
     }
