@@ -77,14 +77,19 @@ fn hidden_upper(hidden: Hidden, overlay: &RootOverlay, cow: &Path) -> Result<Upp
             cow.display()
         )));
     };
-    let within = note::remembered(overlay.devnum, || {
-        let link = overlay
+    let link = || {
+        overlay
             .upper
             .strip_prefix(cow)
-            .expect("the parent of the upper directory");
-        Ok(dir::real_path(&tree, link)?)
-    })?;
-    UpperDir::within(tree, mount, &within)
+            .expect("the parent of the upper directory")
+    };
+    let within = match note::read(overlay.devnum) {
+        Some(noted) => noted,
+        None => dir::real_path(&tree, link())?,
+    };
+    let upper = UpperDir::within(tree, mount, &within)?;
+    note::keep(overlay.devnum, &within);
+    Ok(upper)
 }
 
 /// The lower layers where the hidden mounts cannot be reached: the kernel still tells the files

@@ -3,7 +3,8 @@
 //! The stacks name it through links, and a save turns these links to the new generation while the
 //! system goes on running from the old one. So the first look in a boot, before any save, writes
 //! down where the links lead, and later looks believe the note. It holds for one overlay: another
-//! one, after a switch, has another device number.
+//! one, after a switch, has another device number. Where the note was lost, the links may lead to a
+//! directory that is not the one: whoever opens it finds out.
 
 use std::{
     ffi::OsString,
@@ -14,33 +15,24 @@ use std::{
 
 use wendy_sys::{DevNum, dir};
 
-use super::Error;
-
 const DIRECTORY: &str = "wendy";
 const NAME: &str = "upper";
 
 /// Longest path the kernel takes, and a device number.
 const MOST: usize = 4096 + 32;
 
-/// The path noted for this overlay in this boot, or else the one that `look` finds, now noted.
-///
-/// # Errors
-/// Those of `look`. Trouble with the note itself is logged: then links are followed each time.
-pub fn remembered(
-    overlay: DevNum,
-    look: impl FnOnce() -> Result<PathBuf, Error>,
-) -> Result<PathBuf, Error> {
-    if let Some(path) = read(overlay) {
-        return Ok(path);
-    }
-    let path = look()?;
-    if let Err(error) = write(overlay, &path) {
+/// Notes the path for this overlay, unless one is noted. Trouble with that is logged: then links are
+/// followed each time.
+pub fn keep(overlay: DevNum, path: &Path) {
+    if read(overlay).is_none()
+        && let Err(error) = write(overlay, path)
+    {
         tracing::warn!(%error, "the place of the upper layer could not be noted");
     }
-    Ok(path)
 }
 
-fn read(overlay: DevNum) -> Option<PathBuf> {
+/// The path noted for this overlay in this boot.
+pub fn read(overlay: DevNum) -> Option<PathBuf> {
     let run = File::open("/run").ok()?;
     let note = dir::read_small(&run, Path::new(DIRECTORY).join(NAME), MOST).ok()?;
     let space = note.iter().position(|&byte| byte == b' ')?;

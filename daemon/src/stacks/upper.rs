@@ -5,7 +5,10 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use rustix::fs::{CWD, OFlags};
+use rustix::{
+    fs::{CWD, OFlags, Stat, fstat, stat},
+    io::Errno,
+};
 use wendy_sys::{
     dir,
     mount::{self, DetachedMount, MountFlags, Space, clone_detached},
@@ -17,6 +20,7 @@ use super::{
     facts::{BootFacts, RootOverlay, block_device, mount_holding},
     note,
 };
+use crate::error::os;
 
 /// Nothing can be changed, run or opened as a device through a mount like this.
 const READ_ONLY: MountFlags = MountFlags {
@@ -41,29 +45,24 @@ impl UpperDir {
     /// The upper directory of a stack that mounts it where everybody can see it.
     ///
     /// # Errors
-    /// When it is not there or cannot be opened.
+    /// As [`UpperDir::within`].
     pub fn visible(facts: &BootFacts, overlay: &RootOverlay) -> Result<Self, Error> {
-        let path = note::remembered(overlay.devnum, || {
-            overlay.upper.canonicalize().map_err(|error| {
-                Error::Layout(format!(
-                    "{} cannot be found: {error}",
-                    overlay.upper.display()
-                ))
-            })
-        })?;
+        let path = note::read(overlay.devnum).map_or_else(|| followed(&overlay.upper), Ok)?;
         let mount = mount_holding(&facts.mounts, &path)
             .ok_or_else(|| Error::Layout(format!("{} is on no known mount", path.display())))?;
         let within = path
             .strip_prefix(&mount.mount_point)
             .expect("the mount holds the path");
         let tree = clone_detached(CWD, &mount.mount_point, READ_ONLY)?;
-        Self::within(tree, mount.clone(), within)
+        let upper = Self::within(tree, mount.clone(), within)?;
+        note::keep(overlay.devnum, &path);
+        Ok(upper)
     }
 
     /// The directory `within` of `tree`, a read-only clone of `mount`; a path without links.
     ///
     /// # Errors
-    /// When it is not there or cannot be opened.
+    /// When it is not there, cannot be opened, or is not the one that the system runs from.
     pub fn within(tree: DetachedMount, mount: Mount, within: &Path) -> Result<Self, Error> {
         // An empty path would be refused.
         let place = if within == Path::new("") {
@@ -72,6 +71,7 @@ impl UpperDir {
             within
         };
         let directory = dir::open_beneath(&tree, place, OFlags::RDONLY | OFlags::DIRECTORY)?;
+        check_running(&directory)?;
         let path = mount
             .root
             .strip_prefix("/")
@@ -130,4 +130,36 @@ impl UpperDir {
     pub fn path(&self) -> &Path {
         &self.path
     }
+}
+
+fn followed(path: &Path) -> Result<PathBuf, Error> {
+    let missing = |error| Error::Layout(format!("{} cannot be found: {error}", path.display()));
+    path.canonicalize().map_err(missing)
+}
+
+/// How often to look at a directory in which something may happen between two looks.
+const LOOKS: usize = 3;
+
+/// Refuses a directory that is not the upper one of the root directory: that shows the times of its
+/// upper directory (`ovl_getattr` in Linux, fs/overlayfs/inode.c), which no other one has. Its inode
+/// number it does not always show.
+fn check_running(directory: &OwnedFd) -> Result<(), Error> {
+    let times = |stat: Stat| {
+        let Stat {
+            st_mtime,
+            st_mtime_nsec,
+            st_ctime,
+            st_ctime_nsec,
+            ..
+        } = stat;
+        [(st_mtime, st_mtime_nsec), (st_ctime, st_ctime_nsec)]
+    };
+    let is_same = || Ok::<_, Errno>(times(stat("/")?) == times(fstat(directory)?));
+    for _ in 0..LOOKS {
+        if is_same().map_err(os("look at the root directory"))? {
+            return Ok(());
+        }
+    }
+    let why = "the links to the upper layer do not lead to that of the running system any more";
+    Err(Error::Layout(why.into()))
 }

@@ -17,7 +17,7 @@ use wendy_store::{BaseImage, Stack, UpperKind, base::LayerFacts};
 use wendy_sys::{DevNum, Errno, dir};
 use wendyd::{
     model::{Condition, State},
-    stacks::{self, Live, Persistence},
+    stacks::{self, Live, Persistence, Upper},
 };
 
 /// Where a store keeps the upper layer of its default session, and the next generation's.
@@ -165,6 +165,14 @@ fn make_store(place: &str) {
 fn turn_the_links_of(place: &str) {
     let session = fs::File::open(Path::new(place).join("casper/sessions/aaaa")).unwrap();
     dir::symlink_atomic(&session, "current", "generations/2").unwrap();
+}
+
+/// The links lead to another generation, and nothing tells any more which one the system runs from.
+fn check_without_note() {
+    fs::remove_dir_all("/run/wendy").unwrap();
+    let live = stacks::detect().unwrap();
+    assert!(matches!(live.upper, Upper::Unreachable(_)), "{live:?}");
+    assert!(live.open_upper().is_err());
 }
 
 fn kept(device: DevNum) -> Persistence {

@@ -9,7 +9,10 @@ use wendyd::{
     stacks::{self, Persistence, Upper},
 };
 
-use super::{Image, assert_image, assert_state, kept, look, make_store, name, turn_the_links_of};
+use super::{
+    Image, assert_image, assert_state, check_without_note, kept, look, make_store, name,
+    turn_the_links_of,
+};
 use crate::{
     common::MIB,
     medium::make_ext4,
@@ -49,6 +52,7 @@ pub fn kept_on_a_stick(medium: &Path) {
         kept(device),
         "the system still runs from the old generation"
     );
+    check_without_note();
 }
 
 pub fn out_of_reach(medium: &Path) {

@@ -7,7 +7,9 @@ use wendy_store::Stack;
 use wendy_sys::Errno;
 use wendyd::{model::State, stacks::Persistence};
 
-use super::{Image, assert_state, kept, look, make_store, name, turn_the_links_of};
+use super::{
+    Image, assert_state, check_without_note, kept, look, make_store, name, turn_the_links_of,
+};
 use crate::{
     common::MIB,
     medium::make_ext4,
@@ -47,6 +49,7 @@ pub fn kept_on_a_stick(medium: &Path) {
         kept(device),
         "the system still runs from the old generation"
     );
+    check_without_note();
     mount_remount(store, MountFlags::RDONLY, "").unwrap();
     assert_state(live, State::ReadOnly, "no more writes");
 }
