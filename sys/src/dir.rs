@@ -6,6 +6,7 @@
 
 use std::{
     ffi::{OsStr, OsString},
+    fs::File,
     io::Read,
     os::{
         fd::{AsFd, BorrowedFd, OwnedFd},
@@ -84,7 +85,7 @@ pub fn read_small(dir: impl AsFd, name: impl AsRef<Path>, max: usize) -> Result<
         ));
     }
     let mut bytes = Vec::new();
-    std::fs::File::from(fd)
+    File::from(fd)
         .take(max as u64 + 1)
         .read_to_end(&mut bytes)
         .during(what)?;
@@ -115,10 +116,11 @@ pub fn write_atomic(
             temporary,
             OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL,
         )?;
-        let mut file = std::fs::File::from(fd);
+        let mut file = File::from(fd);
         std::io::Write::write_all(&mut file, bytes).during(what)?;
         fchmod(&file, Mode::from_raw_mode(mode)).during(what)?;
-        fsync(&file).during(what)
+        fsync(&file).during(what)?;
+        Ok(Some(file))
     })
 }
 
@@ -131,7 +133,8 @@ pub fn symlink_atomic(
 ) -> Result<()> {
     let (dir, name, target) = (dir.as_fd(), name.as_ref(), target.as_ref());
     replace(dir, name, |temporary| {
-        symlinkat(target, dir, temporary).during(|| format!("link {}", name.display()))
+        symlinkat(target, dir, temporary).during(|| format!("link {}", name.display()))?;
+        Ok(None)
     })
 }
 
@@ -197,21 +200,28 @@ fn enter(parent: BorrowedFd<'_>, name: &OsStr, mode: u32) -> Result<OwnedFd> {
     Ok(child)
 }
 
-/// Lets `make` create something under a temporary name and renames it to `name`.
+/// Lets `make` create something under a temporary name and renames it to `name`. A file it returns is
+/// synced again: on FAT its size and its data stand with its name, and the new name has none of them
+/// until then (`vfat_rename` in Linux, fs/fat/namei_vfat.c).
 fn replace(
     dir: BorrowedFd<'_>,
     name: &OsStr,
-    make: impl FnOnce(&OsStr) -> Result<()>,
+    make: impl FnOnce(&OsStr) -> Result<Option<File>>,
 ) -> Result<()> {
     let what = || format!("replace {}", name.display());
     let temporary = temporary_name(name)?;
     remove(dir, &temporary)?;
-    let renamed = make(&temporary).and_then(|()| renameat(dir, &temporary, dir, name).during(what));
+    let renamed = make(&temporary).and_then(|made| {
+        renameat(dir, &temporary, dir, name).during(what)?;
+        Ok(made)
+    });
     if renamed.is_err() {
         // The first error is the one to report; a file left behind is removed by the next call.
         let _ = remove(dir, &temporary);
     }
-    renamed?;
+    if let Some(file) = renamed? {
+        fsync(&file).during(what)?;
+    }
     fsync(dir).during(what)
 }
 

@@ -8,9 +8,10 @@ use std::{
 };
 
 use crate::{
-    Cancel,
+    Cancel, Errno,
     block::{Access, BlockDevice},
     loopdev::{Loop, LoopOptions},
+    mount::{self, DetachedMount, MountFlags},
     tool::Tool,
 };
 
@@ -53,13 +54,29 @@ pub(crate) fn btrfs() -> Loop {
     formatted(128 << 20, Tool::new("mkfs.btrfs").arg("-q"))
 }
 
-/// A disk with a FAT.
-pub(crate) fn fat() -> Loop {
-    formatted(16 << 20, Tool::new("mkfs.vfat"))
+/// A disk with a FAT, and the file it is in.
+pub(crate) fn fat() -> (Loop, File) {
+    let image = image(16 << 20);
+    let disk = Loop::attach(image.as_fd(), LoopOptions::default()).unwrap();
+    (format(disk, Tool::new("mkfs.vfat")), image)
+}
+
+/// Mounts a FAT; says so when this kernel cannot.
+pub(crate) fn mount_fat(disk: &Loop) -> Option<DetachedMount> {
+    match mount::detached("vfat", Some(disk.node()), &[], MountFlags::STORE) {
+        Err(error) if error.errno() == Some(Errno::NODEV) => {
+            eprintln!("skipped: this kernel has no FAT");
+            None
+        }
+        mounted => Some(mounted.unwrap()),
+    }
 }
 
 fn formatted(size: u64, mkfs: Tool) -> Loop {
-    let disk = disk(size);
+    format(disk(size), mkfs)
+}
+
+fn format(disk: Loop, mkfs: Tool) -> Loop {
     let device = BlockDevice::open(disk.node(), Access::Write).unwrap();
     mkfs.arg("--")
         .arg(device.proc_path())

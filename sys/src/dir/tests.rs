@@ -1,11 +1,16 @@
 use std::{
     fs::{self, File},
+    io::Seek,
     os::unix::fs::{MetadataExt, PermissionsExt, symlink},
 };
 
 use tempfile::{TempDir, tempdir};
 
 use super::*;
+use crate::{
+    loopdev::{Loop, LoopOptions},
+    testing::{fat, is_root, mount_fat},
+};
 
 fn playground() -> (TempDir, File) {
     let directory = tempdir().unwrap();
@@ -32,6 +37,27 @@ fn paths_cannot_leave_the_directory() {
         assert!(open_beneath(&fd, path, OFlags::RDONLY).is_err(), "{path}");
     }
     assert_eq!(read_small(&fd, "plain", 4).unwrap(), b"here");
+}
+
+/// Nobody else has the medium written to.
+#[test]
+fn a_file_on_a_fat_is_there_as_a_whole_when_the_power_fails() {
+    if !is_root() {
+        return;
+    }
+    let (stick, mut image) = fat();
+    let Some(mounted) = mount_fat(&stick) else {
+        return;
+    };
+    for content in ["first", "the second"] {
+        write_atomic(&mounted, "file", content.as_bytes(), 0o600).unwrap();
+        let mut left = tempfile::tempfile().unwrap();
+        image.rewind().unwrap();
+        std::io::copy(&mut image, &mut left).unwrap();
+        let plugged = Loop::attach(left.as_fd(), LoopOptions::default()).unwrap();
+        let found = read_small(mount_fat(&plugged).unwrap(), "file", 100).unwrap();
+        assert_eq!(found, content.as_bytes());
+    }
 }
 
 #[test]
