@@ -10,6 +10,7 @@ mod modes;
 mod protected;
 mod slow;
 mod stick;
+mod systemd;
 mod trouble;
 
 use common::{PROGRAM, command, wait_until};

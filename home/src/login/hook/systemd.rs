@@ -14,18 +14,45 @@ const ANSWER: Duration = Duration::from_secs(5);
 
 pub(super) fn open(person: &Person, place: &Place, remote: bool) -> Result<(), String> {
     let home = home_unit(person);
+    let got = get(person, place, remote, &home);
+    if got.is_err() {
+        hold_nobody_up(&home, place);
+    }
+    got
+}
+
+fn get(person: &Person, place: &Place, remote: bool, home: &str) -> Result<(), String> {
     if place.is_pulled() || !serve::is_mounted(person) {
         make_way(person, place)?;
         // One whose stick is away is nobody's any more.
         if serve::is_mounted(person) {
-            answer("systemctl", &["stop", &home]);
+            answer("systemctl", &["stop", home]);
         }
     }
-    wait_until_let_go(&home)?;
+    wait_until_let_go(home)?;
     wait_for_home(place, remote, |cancel| {
-        let run = Tool::new("systemctl").args(["start", &home]);
+        let run = Tool::new("systemctl").args(["start", home]);
         run.run(cancel).map(drop).map_err(|_| failed(person))
     })
+}
+
+/// The rest of the login waits for the user's manager, and that for a job of the home's unit, which is
+/// ordered before it. Without its job the unit goes on with what it has begun, and nobody waits for it
+/// (systemd's `bus_job_method_cancel()`); but a computer that shuts down has to.
+fn hold_nobody_up(home: &str, place: &Place) {
+    let goes_on = match state_of(home).as_deref() {
+        Some("deactivating") => true,
+        // Another login may wait for the same start.
+        Some("activating") => place.waiting().is_none(),
+        _ => false,
+    };
+    if !goes_on || is_shutting_down() {
+        return;
+    }
+    // Without a number it would cancel the jobs of all units.
+    if let Some(job) = property(home, "Job").filter(|job| !job.is_empty()) {
+        answer("systemctl", &["cancel", &job]);
+    }
 }
 
 /// Usually systemd does it all: the unit ends with the user's last session. Unless logind was never
@@ -91,10 +118,17 @@ fn manager_unit(person: &Person) -> String {
 
 /// `ActiveState` of a unit; `None` if nobody answers.
 fn state_of(unit: &str) -> Option<String> {
-    answer(
-        "systemctl",
-        &["show", "--property=ActiveState", "--value", unit],
-    )
+    property(unit, "ActiveState")
+}
+
+fn property(unit: &str, name: &str) -> Option<String> {
+    let name = format!("--property={name}");
+    answer("systemctl", &["show", &name, "--value", unit])
+}
+
+fn is_shutting_down() -> bool {
+    let state = answer("systemctl", &["show", "--property=SystemState", "--value"]);
+    state.as_deref() == Some("stopping")
 }
 
 /// `State` of a user, as logind knows it.
