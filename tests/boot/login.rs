@@ -77,6 +77,7 @@ fn a_home_goes_from_one_computer_to_another() -> Result<()> {
         "{}; mkdir /mnt/pershome; umount /mnt",
         mount(&stick, "rw")
     ))?;
+    programs_of_a_session_without_it_keep_it_away(&mut vm)?;
     log_in_with_home(&mut vm)?;
     desk::does(&mut vm, WORK)?;
     who_stands_in_the_home_holds_no_login_up(&mut vm)?;
@@ -125,7 +126,18 @@ fn without_a_home_it_says_how_to_get_one(vm: &mut Vm, stick: &Stick) -> Result<(
     desk::log_in_and_read(vm, "There is no home on the stick PHOTOS")?;
     let screen = vm.see("make a folder called pershome")?;
     ensure!(screen.contains("PHOTOS"), "the screen shows: {screen}");
-    desk::does(vm, "[ -f here ]")?;
+    desk::does(vm, "[ -f here ]; nohup sleep 10000 > /dev/null 2>&1 &")?;
+    desk::log_out(vm)
+}
+
+/// They work in the home of this computer.
+fn programs_of_a_session_without_it_keep_it_away(vm: &mut Vm) -> Result<()> {
+    desk::log_in_and_read(vm, "Programs of your last session still run")?;
+    desk::does(
+        vm,
+        "[ -f here ]; [ -z \"$(findmnt -no SOURCE \"$HOME\")\" ]",
+    )?;
+    vm.run("pkill -u ann -x sleep")?;
     desk::log_out(vm)
 }
 

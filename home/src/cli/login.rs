@@ -34,8 +34,9 @@ shown, but nothing in it can be changed, and the login says so.
 
 The package adds the hook to PAM with pam-auth-update(8). The unit wendy-home@UID.service keeps the \
 home; it ends with the user's last session, and its journal names the programs that were still using \
-the home then. Users who linger (loginctl enable-linger) keep the home on the computer. Where systemd \
-does not run the hook starts the same server and counts the sessions by itself.";
+the home then. Users who linger (loginctl enable-linger) keep the home on the computer, and so do \
+programs that outlive a session without the stick, until loginctl terminate-user ends them. Where \
+systemd does not run the hook starts the same server and counts the sessions by itself.";
 
 /// Bring a home at login and let it go at logout; run by PAM and systemd.
 #[derive(Debug, Args)]

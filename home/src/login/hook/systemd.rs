@@ -7,7 +7,7 @@ use super::{stick_is_away, still_used, wait_for_home};
 use std::sync::mpsc::{RecvTimeoutError, channel};
 use std::thread;
 use std::time::Duration;
-use wendy_sys::{Cancel, tool::Tool};
+use wendy_sys::{Cancel, Error, tool::Tool};
 
 /// How long one of systemd's tools may take to answer.
 const ANSWER: Duration = Duration::from_secs(5);
@@ -77,27 +77,40 @@ fn wait_until_let_go(home: &str) -> Result<(), String> {
 /// Makes sure that nothing of the user runs in the home of this computer, or in a dead one.
 fn make_way(person: &Person, place: &Place) -> Result<(), String> {
     let is_shown = serve::is_mounted(person);
-    match state_of_user(person).as_deref() {
-        Some("active" | "online") if is_shown => Err(stick_is_away(place)),
-        Some("active" | "online") => Err(logged_in_without()),
+    match state_of_user(person)?.as_deref() {
+        Some("opening" | "active" | "online") if is_shown => Err(stick_is_away(place)),
+        Some("opening" | "active" | "online") => Err(logged_in_without()),
         Some("lingering") => Err(format!(
             "Programs of yours run even while you are logged out, so your home stays on this \
              computer. To have it on a stick: loginctl disable-linger {}, restart, log in.",
             person.name
         )),
-        Some("closing") => end_last_session(person),
+        // What runs in a dead home has nothing to lose.
+        Some("closing") if is_shown || comes_true(|| has_no_sessions(person)) => {
+            end_manager(person)
+        }
+        Some("closing") => Err(still_runs(person)),
         _ => Ok(()),
     }
 }
 
 /// Within seconds of the last logout: what is left ends now instead of in a moment.
-fn end_last_session(person: &Person) -> Result<(), String> {
+fn end_manager(person: &Person) -> Result<(), String> {
     let manager = manager_unit(person);
     answer("systemctl", &["stop", &manager]);
     match state_of(&manager).as_deref() {
         Some("inactive" | "failed") => Ok(()),
         _ => Err(still_used()),
     }
+}
+
+/// Programs that outlive a logout keep its session (logind.conf(5), `KillUserProcesses=`).
+fn still_runs(person: &Person) -> String {
+    format!(
+        "Programs of your last session still run in your home on this computer. To have the one on \
+         the stick, end them, which logs you out as well, and log in again: loginctl terminate-user {}.",
+        person.name
+    )
 }
 
 fn failed(person: &Person) -> String {
@@ -131,16 +144,47 @@ fn is_shutting_down() -> bool {
     state.as_deref() == Some("stopping")
 }
 
-/// `State` of a user, as logind knows it.
-fn state_of_user(person: &Person) -> Option<String> {
-    answer(
-        "loginctl",
-        &["show-user", "--property=State", "--value", &person.name],
-    )
+/// `State` of a user; `None` if logind knows no such user.
+fn state_of_user(person: &Person) -> Result<Option<String>, String> {
+    of_user(person, "State")
+        .map_err(|_| format!("systemd does not say whether you are logged in already. {HERE}"))
+}
+
+/// Whether nothing of the user is left but their manager, which counts as a session of its own class since
+/// systemd 256.
+fn has_no_sessions(person: &Person) -> bool {
+    let Ok(sessions) = of_user(person, "Sessions") else {
+        return false;
+    };
+    let sessions = sessions.unwrap_or_default();
+    let mut classes = vec!["show-session", "--property=Class", "--value"];
+    classes.extend(sessions.split_whitespace());
+    sessions.is_empty()
+        || answer("loginctl", &classes).is_some_and(|classes| {
+            let mut classes = classes.split_whitespace();
+            classes.all(|class| class.starts_with("manager"))
+        })
+}
+
+/// A property of a user; `None` if logind knows no such user, an error if it does not answer in time.
+fn of_user(person: &Person, name: &str) -> wendy_sys::Result<Option<String>> {
+    let name = format!("--property={name}");
+    match ask("loginctl", &["show-user", &name, "--value", &person.name]) {
+        Err(Error::Tool { .. }) => Ok(None),
+        other => other.map(Some),
+    }
 }
 
 /// What a tool prints, its last line end removed; `None` if it fails or takes too long.
 fn answer(tool: &str, arguments: &[&str]) -> Option<String> {
+    ask(tool, arguments).ok()
+}
+
+/// The same, with the difference between the two.
+///
+/// # Errors
+/// [`Error::Tool`] if it fails, [`Error::Cancelled`] if it takes too long.
+fn ask(tool: &str, arguments: &[&str]) -> wendy_sys::Result<String> {
     let cancel = Cancel::new();
     let (_stop, stopped) = channel::<()>();
     let late = cancel.clone();
@@ -149,10 +193,7 @@ fn answer(tool: &str, arguments: &[&str]) -> Option<String> {
             late.cancel();
         }
     });
-    let output = Tool::new(tool).args(arguments).run(&cancel).ok()?;
-    Some(
-        String::from_utf8_lossy(&output.stdout)
-            .trim_end()
-            .to_owned(),
-    )
+    let output = Tool::new(tool).args(arguments).run(&cancel)?;
+    let printed = String::from_utf8_lossy(&output.stdout);
+    Ok(printed.trim_end().to_owned())
 }
