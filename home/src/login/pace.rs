@@ -1,6 +1,8 @@
-//! Whether a stick takes what is written to it, asked of the kernel without touching the stick.
+//! Whether a stick takes what is written to it and the programs that check it go on, asked of the kernel
+//! without touching the stick.
 
 use super::place::Place;
+use std::fs;
 use std::io;
 use std::sync::Arc;
 use std::thread;
@@ -41,8 +43,37 @@ impl<'a> Pace<'a> {
     }
 }
 
-/// Asks systemd for more time as long as the stick takes something. A server that was asked to end still
-/// has to write what is left, and must not be killed for that.
+/// The programs that this process runs to check filesystems and repair them.
+#[derive(Debug, Default)]
+struct Checks {
+    moved: Vec<String>,
+}
+
+impl Checks {
+    /// Whether one of them has read or written something since last asked.
+    fn go_on(&mut self) -> bool {
+        let moved = moved_by_children();
+        let goes_on = !moved.is_empty() && moved != self.moved;
+        self.moved = moved;
+        goes_on
+    }
+}
+
+/// What each child of this process has read and written so far (proc(5), `children` and `io`).
+fn moved_by_children() -> Vec<String> {
+    let threads = fs::read_dir("/proc/self/task").into_iter().flatten();
+    let children = threads
+        .flatten()
+        .filter_map(|thread| fs::read_to_string(thread.path().join("children")).ok());
+    let children: String = children.collect();
+    let children = children.split_whitespace();
+    let moved = |child| fs::read_to_string(format!("/proc/{child}/io")).ok();
+    children.filter_map(moved).collect()
+}
+
+/// Asks systemd for more time as long as the stick takes something or a check of it goes on. A server that
+/// was asked to end still has to write what is left, and must not be killed for that; nor must what repairs
+/// the stick for it.
 ///
 /// # Errors
 /// Those of starting a thread.
@@ -52,10 +83,10 @@ pub(super) fn tell_systemd(place: &Arc<Place>) -> io::Result<()> {
     }
     let place = Arc::clone(place);
     let work = move || {
-        let mut pace = Pace::of(&place);
+        let (mut pace, mut checks) = (Pace::of(&place), Checks::default());
         loop {
             thread::sleep(BETWEEN);
-            if pace.goes_on() {
+            if pace.goes_on() | checks.go_on() {
                 ask_for_more();
             }
         }

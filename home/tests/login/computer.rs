@@ -10,7 +10,7 @@ use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use std::fs;
 use std::io::Write as _;
-use std::os::unix::fs::chown;
+use std::os::unix::fs::{PermissionsExt as _, chown};
 use std::path::PathBuf;
 use std::process::{Child, Output, Stdio};
 use std::time::Duration;
@@ -82,7 +82,7 @@ impl Computer {
         let stay = self.file("stay");
         let script = "#!/bin/sh\nmkfifo $0.fifo.$PPID\n: > $0.$PPID\nread go < $0.fifo.$PPID\n";
         fs::write(&stay, script).unwrap();
-        fs::set_permissions(&stay, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
+        fs::set_permissions(&stay, fs::Permissions::from_mode(0o755)).unwrap();
         format!(
             "auth required pam_permit.so\naccount required pam_permit.so\nsession required pam_permit.so\n\
              session optional pam_exec.so quiet type=close_session {}\n{}",
@@ -94,6 +94,14 @@ impl Computer {
     /// A file of the test's own.
     pub fn file(&self, name: &str) -> PathBuf {
         self.dir.path().join(name)
+    }
+
+    /// Puts a script in the place of a program of the system's.
+    pub fn play(&self, program: &str, script: &str) {
+        let at = self.file(&program.replace('/', "-"));
+        fs::write(&at, script).unwrap();
+        fs::set_permissions(&at, fs::Permissions::from_mode(0o755)).unwrap();
+        run(command("mount").args(["--bind".as_ref(), at.as_os_str(), program.as_ref()]));
     }
 
     /// Somebody logs in, and stays.

@@ -12,11 +12,17 @@ use rustix::time::{ClockId, clock_gettime};
 use std::fs;
 use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixDatagram;
+use std::process::Child;
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
 /// How long a logout waits for what does not come to an end, while the stick takes nothing.
 const FAREWELL: Duration = Duration::from_secs(10);
+
+/// What they share, as `UID` is.
+const PLACE: &str = "/run/wendy-home/61234";
+const READY: &str = "READY=1\n";
+const MORE_TIME: &str = "EXTEND_TIMEOUT_USEC=180000000\n";
 
 /// A terminal to log out at.
 struct Terminal {
@@ -98,38 +104,76 @@ fn what_goes_fast_is_not_talked_about() {
     assert!(!terminal.shows("stick"), "{}", terminal.shown);
 }
 
+/// A server whose systemd is the test.
+struct Served {
+    systemd: UnixDatagram,
+    server: Child,
+}
+
+impl Served {
+    /// Somebody waits at the login for so many milliseconds.
+    fn new(computer: &Computer, patience: i64) -> Self {
+        let socket = computer.file("systemd");
+        let systemd = UnixDatagram::bind(&socket).unwrap();
+        systemd.set_read_timeout(Some(LIMIT)).unwrap();
+        fs::create_dir_all(PLACE).unwrap();
+        let until = clock_gettime(ClockId::Boottime).tv_sec * 1000 + patience;
+        fs::write(format!("{PLACE}/waiting"), format!("{until} seat\n")).unwrap();
+        let server = command(PROGRAM)
+            .args(["login", "serve", &UID.to_string()])
+            .env("NOTIFY_SOCKET", &socket)
+            .spawn()
+            .unwrap();
+        Self { systemd, server }
+    }
+
+    /// What systemd is told next.
+    fn hear(&self) -> String {
+        let mut bytes = [0; 256];
+        let count = self.systemd.recv(&mut bytes).unwrap();
+        String::from_utf8_lossy(&bytes[..count]).into_owned()
+    }
+
+    fn end(mut self) {
+        let pid = Pid::from_raw(i32::try_from(self.server.id()).unwrap());
+        kill(pid, Signal::SIGTERM).unwrap();
+        wait_until(
+            "the server ends",
+            LIMIT,
+            || matches!(self.server.try_wait(), Ok(Some(status)) if status.success()),
+        );
+    }
+}
+
 #[test]
 fn systemd_is_asked_for_time_while_the_stick_takes_something() {
     let Some(computer) = Computer::new(true) else {
         return;
     };
     let _stick = Stick::new(&computer, "STICK", vacant);
-    let socket = computer.file("systemd");
-    let systemd = UnixDatagram::bind(&socket).unwrap();
-    systemd.set_read_timeout(Some(LIMIT)).unwrap();
-    let hear = || {
-        let mut bytes = [0; 256];
-        let count = systemd.recv(&mut bytes).unwrap();
-        String::from_utf8_lossy(&bytes[..count]).into_owned()
-    };
-    // Somebody waits at the login.
-    let place = format!("/run/wendy-home/{UID}");
-    fs::create_dir_all(&place).unwrap();
-    let until = clock_gettime(ClockId::Boottime).tv_sec * 1000 + 60_000;
-    fs::write(format!("{place}/waiting"), format!("{until} seat\n")).unwrap();
-    let mut server = command(PROGRAM)
-        .args(["login", "serve", &UID.to_string()])
-        .env("NOTIFY_SOCKET", &socket)
-        .spawn()
-        .unwrap();
-    assert_eq!(hear(), "READY=1\n");
+    let served = Served::new(&computer, 60_000);
+    assert_eq!(served.hear(), READY);
     fs::write(computer.home().join("letter"), "dear").unwrap();
-    assert_eq!(hear(), "EXTEND_TIMEOUT_USEC=180000000\n");
-    let pid = Pid::from_raw(i32::try_from(server.id()).unwrap());
-    kill(pid, Signal::SIGTERM).unwrap();
-    wait_until(
-        "the server ends",
-        LIMIT,
-        || matches!(server.try_wait(), Ok(Some(status)) if status.success()),
+    assert_eq!(served.hear(), MORE_TIME);
+    served.end();
+}
+
+#[test]
+fn systemd_is_asked_for_time_while_a_stick_is_checked() {
+    let Some(computer) = Computer::new(true) else {
+        return;
+    };
+    let _stick = Stick::new(&computer, "STICK", vacant);
+    let done = computer.file("done");
+    let check = format!(
+        "#!/bin/sh\nwhile [ ! -e {} ]; do echo block; sleep 1; done\n",
+        done.display()
     );
+    computer.play("/usr/sbin/e2fsck", &check);
+    let served = Served::new(&computer, 60_000);
+    assert_eq!(served.hear(), MORE_TIME);
+    assert_eq!(served.hear(), MORE_TIME, "once more");
+    fs::write(done, "").unwrap();
+    wait_until("the check is over", LIMIT, || served.hear() == READY);
+    served.end();
 }

@@ -1,10 +1,7 @@
 //! Logging in where systemd runs, which is played by scripts that note what they are asked.
 
-use crate::common::command;
-use crate::computer::{ANN, Computer, UID, run};
+use crate::computer::{ANN, Computer, UID};
 use std::fs;
-use std::os::unix::fs::PermissionsExt as _;
-use std::path::Path;
 
 const REFUSED: &str = "Programs of your last session still run";
 
@@ -45,16 +42,12 @@ impl Played {
 
 /// Puts a script in the place of a tool.
 fn play(computer: &Computer, tool: &str, cases: &str) {
-    let (script, asked) = (computer.file(tool), computer.file("asked"));
-    let text = format!(
+    let asked = computer.file("asked");
+    let script = format!(
         "#!/bin/sh\necho {tool} \"$*\" >> {}\ncase \"$*\" in {cases} esac\n",
         asked.display()
     );
-    fs::write(&script, text).unwrap();
-    fs::set_permissions(&script, fs::Permissions::from_mode(0o755)).unwrap();
-    run(command("mount")
-        .arg("--bind")
-        .args([&script, &Path::new("/usr/bin").join(tool)]));
+    computer.play(&format!("/usr/bin/{tool}"), &script);
 }
 
 fn asked(computer: &Computer) -> String {
