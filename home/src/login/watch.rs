@@ -29,6 +29,14 @@ pub struct Watched<H> {
     pub place: Arc<Place>,
 }
 
+/// Which of the devices that come and go is the stick.
+#[derive(Debug)]
+struct Seen {
+    present: Option<DevNum>,
+    /// Plugged in since it is away, and of no use.
+    refused: Vec<DevNum>,
+}
+
 /// Watches from now on, until the process ends.
 ///
 /// # Errors
@@ -49,34 +57,50 @@ pub fn start<H: InUse>(watched: Watched<H>) -> io::Result<()> {
 impl<H: InUse> Watched<H> {
     fn run(&self) -> io::Result<()> {
         let events = MonitorBuilder::new()?.match_subsystem("block")?.listen()?;
-        let mut node = Some(self.stick.devnum);
+        let mut seen = Seen {
+            present: Some(self.stick.devnum),
+            refused: Vec::new(),
+        };
         loop {
             wait(&events)?;
             for event in events.iter() {
-                node = self.follow(node, &event);
+                self.follow(&mut seen, &event);
             }
         }
     }
 
-    /// What an event changes about where the stick is.
-    fn follow(&self, present: Option<DevNum>, event: &Event) -> Option<DevNum> {
-        let device = event.devnum().map(DevNum::new);
-        match (present, event.event_type()) {
-            (Some(_), EventType::Remove) if device == present => {
+    fn follow(&self, seen: &mut Seen, event: &Event) {
+        let (kind, device) = (event.event_type(), event.devnum().map(DevNum::new));
+        if matches!(kind, EventType::Add | EventType::Remove) {
+            seen.refused.retain(|refused| Some(*refused) != device);
+        }
+        match kind {
+            EventType::Remove if seen.present.is_some() && device == seen.present => {
                 self.pulled();
-                None
+                seen.present = None;
             }
-            (None, EventType::Add | EventType::Change) => {
-                let stick = Stick::from_udev(event).filter(|stick| self.is_same(stick))?;
-                match self.returned(&stick) {
-                    Ok(()) => Some(stick.devnum),
-                    Err(why) => {
-                        self.refuse(&stick, &why);
-                        None
-                    }
-                }
+            EventType::Add | EventType::Change if seen.present.is_none() => {
+                self.look_at(seen, event);
             }
-            _ => present,
+            _ => {}
+        }
+    }
+
+    /// Whether it is the stick. What was refused stays so until it is plugged in again: udev tells of a change
+    /// whenever somebody who could write closes it, as the check of an ext filesystem does.
+    fn look_at(&self, seen: &mut Seen, event: &Event) {
+        let Some(stick) = Stick::from_udev(event).filter(|stick| self.is_same(stick)) else {
+            return;
+        };
+        if seen.refused.contains(&stick.devnum) {
+            return;
+        }
+        match self.returned(&stick) {
+            Ok(()) => seen.present = Some(stick.devnum),
+            Err(why) => {
+                self.refuse(&stick, &why);
+                seen.refused.push(stick.devnum);
+            }
         }
     }
 

@@ -8,6 +8,7 @@ mod computer;
 mod elsewhere;
 mod modes;
 mod protected;
+mod pulled;
 mod slow;
 mod stick;
 mod systemd;
