@@ -13,7 +13,7 @@ use super::place::Place;
 use super::plugged::OnPlugged;
 use super::reserved::Reserved;
 use super::sticks::{self, Stick};
-use super::watch::{self, Watched};
+use super::watch::{self, Returns, Watched};
 use super::{HERE, holders, lower};
 use crate::home::Home;
 use crate::image::serve::Shown;
@@ -169,12 +169,15 @@ fn keep(arrived: Arrived, person: &Person, answer: &Answer, place: &Arc<Place>) 
         id,
         place: Arc::clone(place),
         answer: answer.clone(),
+        returns: Arc::default(),
     };
-    match home {
+    let kept = match home {
         Opened::Files(home) => keep_files(*home, &target, &source),
         Opened::FilesReadOnly(home) => keep_files(*home, &target, &source),
         Opened::Image(mounted) => keep_image(mounted, &target, &source, (person.uid, person.gid)),
-    }
+    };
+    source.returns.end();
+    kept
 }
 
 fn keep_files<M: OnPlugged>(home: Home<M>, target: &Path, source: &Source) -> io::Result<()> {
@@ -213,6 +216,7 @@ struct Source {
     id: HomeId,
     place: Arc<Place>,
     answer: Answer,
+    returns: Arc<Returns>,
 }
 
 impl Source {
@@ -223,6 +227,7 @@ impl Source {
             stick: self.stick.clone(),
             id: self.id,
             place: Arc::clone(&self.place),
+            returns: Arc::clone(&self.returns),
         };
         if let Err(error) = watch::start(watched) {
             tracing::warn!(%error, "a pulled stick will not be noticed");

@@ -9,9 +9,10 @@ use super::place::Place;
 use super::sticks::Stick;
 use super::{check, lower};
 use crate::medium::directory::DirectoryMedium;
+use anyhow::Context as _;
 use rustix::event::{PollFd, PollFlags, poll};
 use std::io;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use udev::{Event, EventType, MonitorBuilder, MonitorSocket};
 use wendy_sys::DevNum;
@@ -27,6 +28,31 @@ pub struct Watched<H> {
     pub id: HomeId,
     /// Where it is mounted.
     pub place: Arc<Place>,
+    /// Whether it may come back.
+    pub returns: Arc<Returns>,
+}
+
+/// The returns of a stick, one after the other until they are over. What repairs it must not be cut short
+/// because the home has ended meanwhile.
+#[derive(Debug, Default)]
+pub struct Returns {
+    over: Mutex<bool>,
+}
+
+impl Returns {
+    /// Waits for the end of one that has begun; no other begins after that.
+    pub fn end(&self) {
+        *self.over() = true;
+    }
+
+    /// One begins, and lasts until the result is dropped; `None` if they are over.
+    fn begin(&self) -> Option<MutexGuard<'_, bool>> {
+        Some(self.over()).filter(|over| !**over)
+    }
+
+    fn over(&self) -> MutexGuard<'_, bool> {
+        self.over.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 /// Which of the devices that come and go is the stick.
@@ -118,6 +144,7 @@ impl<H: InUse> Watched<H> {
     }
 
     fn returned(&self, stick: &Stick) -> anyhow::Result<()> {
+        let _begun = self.returns.begin().context("the home is let go")?;
         if let Some(path) = stick.mounted_at() {
             anyhow::bail!(
                 "it is mounted at {}: unmount it and plug it in again",

@@ -10,6 +10,8 @@ use rustix::net::{AddressFamily, SendFlags, SocketFlags, SocketType, sendto, soc
 use std::fs;
 use std::os::fd::OwnedFd;
 use std::os::unix::fs::MetadataExt as _;
+use std::thread::sleep;
+use std::time::Duration;
 
 /// Its group of listeners, and hash of the subsystem `block` (systemd, sd-device-monitor).
 const UDEVD: u32 = 2;
@@ -99,4 +101,34 @@ fn a_stick_that_is_refused_is_left_alone_until_it_is_plugged_in_again() {
     assert_eq!(checks, "check\ncheck\n");
     assert_eq!(fs::read(letter).unwrap(), b"dear");
     session.log_out();
+}
+
+#[test]
+fn the_check_of_a_stick_that_comes_back_at_the_last_moment_is_not_cut_short() {
+    let Some(computer) = Computer::new(true) else {
+        return;
+    };
+    let (udevd, stick) = (Udevd::new(), Stick::new(&computer, "STICK", vacant));
+    let session = computer.log_in(ANN);
+    let server = computer.server().unwrap();
+    let (begun, go) = (computer.file("begun"), computer.file("go"));
+    let check = format!(
+        "#!/bin/sh\n: > {}\nwhile [ ! -e {} ]; do sleep 0.1; done\n",
+        begun.display(),
+        go.display()
+    );
+    computer.play(E2FSCK, &check);
+    udevd.tells("remove", &stick);
+    wait_until_noted("");
+    udevd.tells("add", &stick);
+    wait_until("the check begins", LIMIT, || begun.exists());
+    session.begin_to_log_out();
+    wait_until("the home is gone", LIMIT, || !computer.has_home());
+    sleep(Duration::from_secs(1));
+    let runs = || fs::read_link(format!("/proc/{server}/exe")).is_ok();
+    assert!(runs(), "it does not wait for the check");
+    fs::write(go, "").unwrap();
+    wait_until("the server ends", LIMIT, || !runs());
+    assert!(!computer.mounts().contains("/stick "), "left mounted");
+    session.wait_for_end();
 }
