@@ -19,11 +19,14 @@ use std::io::{self, Write as _};
 use std::os::fd::OwnedFd;
 use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
+use std::thread;
 use std::time::Duration;
 use wendy_sys::{DevNum, dir, mountinfo};
 
 const RUN: &str = "/run/wendy-home";
 const SMALL: usize = 4096;
+/// How often to ask whether another server has ended.
+const MOMENT: Duration = Duration::from_millis(50);
 const SERVER: &str = "server";
 const PULLED: &str = "pulled";
 
@@ -131,12 +134,18 @@ impl Place {
         Some(mount.devnum)
     }
 
-    /// Makes this process the server of the user, once no other is, until the result is dropped.
+    /// Makes this process the server of the user, once no other is, until the result is dropped. One that
+    /// is about to end may hang on a dead stick: it is waited for as long as somebody waits at the login.
     ///
     /// # Errors
-    /// Those of writing a file.
+    /// `WouldBlock` if another still is, those of writing a file.
     pub fn serve(&self) -> io::Result<File> {
-        let mut file = self.locked(SERVER, true)?;
+        let mut file = loop {
+            match self.locked(SERVER, false) {
+                Err(error) if is_taken(&error) && self.waiting().is_some() => thread::sleep(MOMENT),
+                other => break other?,
+            }
+        };
         file.set_len(0)?;
         writeln!(file, "{}", std::process::id())?;
         Ok(file)
@@ -146,7 +155,7 @@ impl Place {
     #[must_use]
     pub fn server(&self) -> Option<Pid> {
         match self.locked(SERVER, false) {
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+            Err(error) if is_taken(&error) => {}
             _ => return None,
         }
         Pid::from_raw(self.read(SERVER)?.trim_end().parse().ok()?)
@@ -248,6 +257,10 @@ impl Place {
     fn read(&self, name: &str) -> Option<String> {
         String::from_utf8(dir::read_small(&self.dir, name, SMALL).ok()?).ok()
     }
+}
+
+fn is_taken(error: &io::Error) -> bool {
+    error.kind() == io::ErrorKind::WouldBlock
 }
 
 /// Time since the boot, suspended time included: no clock that anybody sets.

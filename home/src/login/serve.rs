@@ -14,7 +14,7 @@ use super::plugged::OnPlugged;
 use super::reserved::Reserved;
 use super::sticks::{self, Stick};
 use super::watch::{self, Returns, Watched};
-use super::{HERE, holders, lower};
+use super::{HERE, holders, lower, too_late};
 use crate::home::Home;
 use crate::image::serve::Shown;
 use crate::image::{self, MountedImage};
@@ -46,7 +46,12 @@ pub fn serve(uid: u32) -> io::Result<()> {
     // which is on its own already.
     let _ = rustix::process::setsid();
     let place = Arc::new(Place::of(uid)?);
-    let _running = place.serve()?;
+    let _running = match place.serve() {
+        Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+            return Answer::within_patience(&place)?.refuse(&too_late());
+        }
+        other => other?,
+    };
     place.say("").map_err(io::Error::other)?;
     place.note_present().map_err(io::Error::other)?;
     // Who asks it to end waits for the check: it writes.

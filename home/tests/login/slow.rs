@@ -7,6 +7,7 @@ use crate::trouble::stick_that_can_hang;
 use crate::{LIMIT, vacant};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
+use rustix::fs::{FlockOperation, flock};
 use rustix::pty::{OpenptFlags, openpt, ptsname, unlockpt};
 use rustix::time::{ClockId, clock_gettime};
 use std::fs;
@@ -143,6 +144,23 @@ impl Served {
             || matches!(self.server.try_wait(), Ok(Some(status)) if status.success()),
         );
     }
+}
+
+#[test]
+fn a_server_that_does_not_end_holds_a_login_up_for_a_moment_only() {
+    let Some(computer) = Computer::new(true) else {
+        return;
+    };
+    let _stick = Stick::new(&computer, "STICK", vacant);
+    fs::create_dir_all(PLACE).unwrap();
+    let other = fs::File::create(format!("{PLACE}/server")).unwrap();
+    flock(&other, FlockOperation::LockExclusive).unwrap();
+    let mut served = Served::new(&computer, 4_000);
+    assert_eq!(served.hear(), READY);
+    let said = fs::read_to_string(format!("{PLACE}/said")).unwrap();
+    assert!(said.contains("does not answer"), "{said}");
+    assert!(served.server.wait().unwrap().success());
+    assert!(!computer.has_home());
 }
 
 #[test]
