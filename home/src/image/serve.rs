@@ -97,7 +97,7 @@ impl Shown {
 }
 
 /// Shows the home at `target` until it is unmounted and nobody uses it any more. `ready` runs once it
-/// can be used, and fails or not as a whole with it. Asked to end while files are open, everything is
+/// can be used, and if it fails the home is unmounted again. Asked to end while files are open, everything is
 /// made durable and `when_busy` decides.
 ///
 /// Must be called before any other thread exists: signals are blocked in all of them.
@@ -120,7 +120,8 @@ pub fn serve(
         }
     };
     thread::Builder::new().name("signals".into()).spawn(end)?;
-    ready(&shown)?;
+    // Without a server nobody would unmount it.
+    ready(&shown).inspect_err(|_| shown.end(when_busy))?;
     while shown.is_there(&mut table)? {
         table.wait(None)?;
     }

@@ -2,6 +2,7 @@
 
 use crate::common::{command, succeed, wait_until};
 use crate::computer::{ANN, Computer, UID, run};
+use crate::slow::{PLACE, Served};
 use crate::stick::Stick;
 use crate::{LIMIT, vacant};
 use nix::sys::signal::{Signal, kill};
@@ -231,5 +232,23 @@ fn what_only_looks_like_an_image_is_left_alone() {
             assert!(fs::symlink_metadata(file(bare)).is_ok(), "{name}");
             assert!(!bare.join("pershome/.wendy/super.0").exists(), "{name}");
         });
+    }
+}
+
+#[test]
+fn a_home_that_cannot_be_told_of_is_not_shown() {
+    let Some(computer) = Computer::new(true) else {
+        return;
+    };
+    for (name, fill) in [("FILES", vacant as fn(&Path)), ("IMAGE", image)] {
+        let stick = Stick::new(&computer, name, fill);
+        // Room for who waits and who serves.
+        fs::create_dir_all(PLACE).unwrap();
+        run(command("mount").args(["-t", "tmpfs", "-o", "size=8k", "tmpfs", PLACE]));
+        let mut served = Served::new(&computer, 60_000);
+        assert!(!served.server.wait().unwrap().success(), "{name} fits");
+        assert!(!computer.has_home(), "{name} is shown");
+        run(command("umount").arg(PLACE));
+        drop(stick);
     }
 }

@@ -21,7 +21,7 @@ use std::time::{Duration, Instant};
 const FAREWELL: Duration = Duration::from_secs(10);
 
 /// What they share, as `UID` is.
-const PLACE: &str = "/run/wendy-home/61234";
+pub const PLACE: &str = "/run/wendy-home/61234";
 const READY: &str = "READY=1\n";
 const MORE_TIME: &str = "EXTEND_TIMEOUT_USEC=180000000\n";
 
@@ -106,15 +106,16 @@ fn what_goes_fast_is_not_talked_about() {
 }
 
 /// A server whose systemd is the test.
-struct Served {
+pub struct Served {
     systemd: UnixDatagram,
-    server: Child,
+    pub server: Child,
 }
 
 impl Served {
     /// Somebody waits at the login for so many milliseconds.
-    fn new(computer: &Computer, patience: i64) -> Self {
+    pub fn new(computer: &Computer, patience: i64) -> Self {
         let socket = computer.file("systemd");
+        let _ = fs::remove_file(&socket);
         let systemd = UnixDatagram::bind(&socket).unwrap();
         systemd.set_read_timeout(Some(LIMIT)).unwrap();
         fs::create_dir_all(PLACE).unwrap();
