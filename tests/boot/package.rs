@@ -14,6 +14,7 @@ fn the_packages_serve_when_asked_and_leave_nothing_behind() -> Result<()> {
         complaints.is_empty(),
         "systemd says of the units: {complaints}"
     );
+    vm.run("[ \"$(systemctl show -P IgnoreOnIsolate wendy-home@1000.service)\" = yes ]")?;
     vm.run("grep -q 'wendy-home login open' /etc/pam.d/common-session")?;
     ensure!(
         vm.attempt("systemctl is-active wendyd")?.status != 0,
