@@ -289,7 +289,14 @@ fn an_image_survives_a_pull_too(vm: &mut Vm, stick: &Stick) -> Result<()> {
         mount_exfat(stick)
     ))?;
     log_in_with_home(vm)?;
-    desk::does(vm, "[ \"$(cat later)\" = later ]")
+    desk::does(vm, "[ \"$(cat later)\" = later ]")?;
+    it_stays_until_the_logout_without_the_package(vm)
+}
+
+fn it_stays_until_the_logout_without_the_package(vm: &mut Vm) -> Result<()> {
+    vm.run("dpkg --remove wendy-home")?;
+    desk::does(vm, "[ \"$(cat later)\" = later ]; echo last > last")?;
+    log_out(vm, ELSEWHERE)
 }
 
 /// Says in `VolumeFlags` of exFAT that it was not unmounted.
