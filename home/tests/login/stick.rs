@@ -74,7 +74,11 @@ impl Stick {
         fs::create_dir_all(&at).unwrap();
         run(command("mount").args([&self.node, &at]));
         let result = look(&at);
-        run(command("umount").arg(&at));
+        // A loop device on it, as that of an image, stays as long as anybody on this machine looks at it.
+        wait_until("nothing of it is used", LIMIT, || {
+            let unmounted = command("umount").arg(&at).output();
+            unmounted.unwrap().status.success()
+        });
         result
     }
 
@@ -98,6 +102,8 @@ impl Stick {
 
 impl Drop for Stick {
     fn drop(&mut self) {
+        // Another test's stick may get the same number.
+        let _ = fs::remove_file(self.in_udev());
         let _ = command("losetup").arg("-d").arg(&self.node).output();
         let _ = fs::remove_file(&self.image);
     }
