@@ -26,6 +26,8 @@ mod snapshot;
 
 /// Deepest nesting followed; a path of `PATH_MAX` bytes has at most 2048 components.
 const DEPTH_MAX: usize = 65_536;
+/// Groups there can be names of: each one costs a question, maybe over a network, when a home is opened.
+pub const GROUPS_MAX: usize = 4096;
 
 /// A record that does not fit the table it is applied to.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -48,6 +50,9 @@ pub enum Broken {
     /// An inode is removed while it still has names.
     #[error("metadata removes inode {0:?}, which is in use")]
     InUse(Ino),
+    /// It names more than [`GROUPS_MAX`] groups.
+    #[error("metadata names more than {GROUPS_MAX} groups")]
+    Groups,
 }
 
 /// What a name in a directory leads to.

@@ -5,7 +5,7 @@
 
 use super::batch::Batch;
 use super::{Medium, Options, Owner, Record, Result, State};
-use crate::table::Table;
+use crate::table::{GROUPS_MAX, Table};
 use std::collections::HashMap;
 
 /// Where numbers begin that stand for a name only, because the usual one is taken.
@@ -77,6 +77,9 @@ impl<M: Medium> State<M> {
             return Ok(Owner::Id(gid));
         };
         let taken = self.table.groups();
+        if taken.len() >= GROUPS_MAX {
+            return Ok(Owner::Id(gid));
+        }
         let numbers = std::iter::once(gid).chain(NAMED_ONLY..u32::MAX);
         let free = numbers.into_iter().find(|kept| !taken.contains_key(kept));
         let kept = free.unwrap_or(gid);

@@ -7,6 +7,7 @@ mod direct;
 mod failed_sync;
 mod foreign;
 mod full;
+mod groups;
 mod interrupted;
 mod lazy;
 mod meanwhile;

@@ -216,6 +216,22 @@ fn newer_formats_are_left_alone() {
     ));
 }
 
+/// Each name costs a question to the groups of the machine, which may be a network away.
+#[test]
+fn a_checkpoint_with_more_groups_than_anybody_has_is_damaged() {
+    let (fake, _, _) = new_store();
+    let groups: Vec<_> = (0..100_000)
+        .map(|number| Record::Group(number, format!("g{number}")))
+        .collect();
+    fake.write_file(".wendy/ckpt.0", &log::payload(&groups));
+    forge_crcs(&fake);
+    let refused = Store::open(&fake, &new_root()).map(drop);
+    assert!(
+        matches!(&refused, Err(OpenError::Damaged(why)) if why.contains("more than 4096 groups")),
+        "{refused:?}"
+    );
+}
+
 #[test]
 fn a_full_log_says_so() {
     let (_, mut store, _) = new_store();

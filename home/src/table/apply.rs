@@ -1,7 +1,7 @@
 //! Applying records: every check that keeps the tree a tree.
 
-use super::{Broken, COOKIE_MIN, DEPTH_MAX, Directory, Entry, Ino, Inode, Kind, Lower, Name};
-use super::{NameRef, Node};
+use super::{Broken, COOKIE_MIN, DEPTH_MAX, Directory, Entry, GROUPS_MAX, Ino, Inode, Kind, Lower};
+use super::{Name, NameRef, Node};
 use super::{Place, Record, Table, Xattrs, lower_name, names};
 
 /// No inode number reaches this: a forged one must not use up all that are left.
@@ -39,10 +39,7 @@ impl Table {
                 self.xattrs_mut(*ino)?.remove(name);
                 Ok(())
             }
-            Record::Group(number, name) => {
-                self.groups.insert(*number, name.clone());
-                Ok(())
-            }
+            Record::Group(number, name) => self.set_group(*number, name),
             Record::Lost { ino, since, path } => self.lose(*ino, *since, path),
             Record::Found(ino) => self.find(*ino),
             Record::Lower(ino, lower) => self.set_lower(*ino, lower),
@@ -150,6 +147,14 @@ impl Table {
                 .retain(|known| known.dir != dir || known.name != name);
         }
         self.review(entry.ino);
+        Ok(())
+    }
+
+    fn set_group(&mut self, number: u32, name: &str) -> Result<(), Broken> {
+        if self.groups.len() >= GROUPS_MAX && !self.groups.contains_key(&number) {
+            return Err(Broken::Groups);
+        }
+        self.groups.insert(number, name.to_owned());
         Ok(())
     }
 
