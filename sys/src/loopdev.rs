@@ -160,12 +160,17 @@ pub fn backing_file(device: DevNum) -> Result<PathBuf> {
 /// The device of the filesystem that holds the file behind the loop device `device`; its major
 /// number is 0 when that filesystem has no block device, such as tmpfs.
 pub fn backing_device(device: DevNum) -> Result<DevNum> {
+    backing_inode(device).map(|(filesystem, _)| DevNum::new(filesystem))
+}
+
+/// Device and number of the file behind the loop device `device`, as `st_dev` and `st_ino` of fstat(2).
+///
+/// Unlike its [name](backing_file) they are of this very file: whoever attaches one from a mount namespace
+/// of their own chooses the name.
+pub fn backing_inode(device: DevNum) -> Result<(u64, u64)> {
     let node = node_of(device)?;
     let fd = open_node(&node, OFlags::RDONLY)?;
-    let backing = ioctl::loop_backing(fd.as_fd());
-    backing
-        .map(|(filesystem, _)| DevNum::new(filesystem))
-        .during(|| format!("ask {} for its file", node.display()))
+    ioctl::loop_backing(fd.as_fd()).during(|| format!("ask {} for its file", node.display()))
 }
 
 /// Between our asking for a free device and our using it, another program has attached a file to

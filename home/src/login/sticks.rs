@@ -6,7 +6,7 @@ use std::fs;
 use std::io;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
-use wendy_sys::{Cancel, DevNum, mountinfo, tool::Tool};
+use wendy_sys::{Cancel, DevNum, loopdev, mountinfo, tool::Tool};
 
 /// A filesystem on a medium that people plug in.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -97,7 +97,8 @@ fn is_removable(device: &udev::Device) -> bool {
         }
         // An image of a stick serves as a stick, that of a home lies on one.
         if let Some(file) = at.attribute_value("loop/backing_file").map(Path::new) {
-            return !file.ends_with(image::FILE) && is_roots(file);
+            let device = DevNum::new(at.devnum().unwrap_or_default());
+            return !file.ends_with(image::FILE) && is_roots(file) && is_behind(file, device);
         }
         next = at.parent();
     }
@@ -109,6 +110,16 @@ fn is_roots(file: &Path) -> bool {
     const OTHERS_WRITE: u32 = 0o022;
     fs::symlink_metadata(file)
         .is_ok_and(|facts| facts.uid() == 0 && facts.mode() & OTHERS_WRITE == 0)
+}
+
+/// Whether it is the file at this path that the loop device shows. Whoever had it made can have chosen
+/// the path, in a mount namespace of their own.
+fn is_behind(file: &Path, device: DevNum) -> bool {
+    let Ok(shown) = loopdev::backing_inode(device) else {
+        return false;
+    };
+    fs::symlink_metadata(file)
+        .is_ok_and(|facts| facts.is_file() && (facts.dev(), facts.ino()) == shown)
 }
 
 fn property(device: &udev::Device, name: &str) -> String {

@@ -41,6 +41,27 @@ impl Stick {
         stick
     }
 
+    /// One in a file of its own whose path, as the kernel tells it, is that of another one: whoever had
+    /// the loop device made was in a mount namespace of their own. `file` is absolute, and stays as it is.
+    pub fn in_another_tree(computer: &Computer, label: &str, file: &Path) -> Self {
+        let (root, within) = (computer.file("apart"), file.strip_prefix("/").unwrap());
+        fs::create_dir_all(root.join("content/pershome")).unwrap();
+        let script = r#"mkdir tree && mount -t tmpfs none tree && mkdir -p "tree/$(dirname "$1")" &&
+            truncate -s 16M "tree/$1" && mke2fs -q -t ext4 -d content "tree/$1" &&
+            losetup --find --show "tree/$1""#;
+        let made = run(command("unshare")
+            .args(["--mount", "sh", "-c", script, "sh"])
+            .arg(within)
+            .current_dir(&root));
+        let node = PathBuf::from(String::from_utf8(made.stdout).unwrap().trim_end());
+        let stick = Self {
+            node,
+            image: root.join("none"),
+        };
+        stick.tell_udev(label);
+        stick
+    }
+
     /// Another stick in the file `image`, a copy of this one's, plugged in.
     pub fn twin(&self, image: &Path) -> Self {
         let twin = Self::attached(image);
