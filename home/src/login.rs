@@ -11,6 +11,7 @@
 //! | [`place`] | the directory in `/run` that hook and server share |
 //! | [`sticks`] | filesystems on removable media, as udev knows them |
 //! | [`look`] | what a stick holds, found out without writing to it |
+//! | [`secret`] | what tells a stick from another one that says the same |
 //! | [`claims`] | which homes belong to which account of this computer |
 //! | [`choose`] | which stick it is, or why it is none |
 //! | [`check`], [`lower`] | bringing its filesystem in order and mounting it |
@@ -41,6 +42,7 @@ pub mod person;
 pub mod place;
 pub mod plugged;
 pub mod reserved;
+pub mod secret;
 pub mod serve;
 pub mod sessions;
 pub mod skel;

@@ -271,6 +271,7 @@ fn an_image_survives_a_pull_too(vm: &mut Vm, stick: &Stick) -> Result<()> {
         "{}; rm -r /mnt/pershome; wendy-home create /mnt/pershome --mode image --size 64M; umount /mnt",
         mount_exfat(stick)
     ))?;
+    let twin = stick.copied("TWIN")?;
     leave_dirty(vm, stick)?;
     log_in_with_home(vm)?;
     wait_for_words(vm, "checking its filesystem", 2)?;
@@ -278,6 +279,7 @@ fn an_image_survives_a_pull_too(vm: &mut Vm, stick: &Stick) -> Result<()> {
     vm.pull(stick)?;
     wait_for_words(vm, "pulled while in use", 3)?;
     desk::does(vm, WITHOUT_STICK)?;
+    one_that_only_says_it_is_the_same_is_refused(vm, &twin)?;
     vm.plug(stick, Plug::Fast)?;
     wait_for_words(vm, "the home goes on", 2)?;
     let again = "cd; [ -O . ]; [ \"$(cat kept)\" = kept ]; echo later > later";
@@ -297,6 +299,14 @@ fn it_stays_until_the_logout_without_the_package(vm: &mut Vm) -> Result<()> {
     vm.run("dpkg --remove wendy-home")?;
     desk::does(vm, "[ \"$(cat later)\" = later ]; echo last > last")?;
     log_out(vm, ELSEWHERE)
+}
+
+/// Instead of the stick comes one with the same identities, but without the secret that the login has put on
+/// the stick.
+fn one_that_only_says_it_is_the_same_is_refused(vm: &mut Vm, twin: &Stick) -> Result<()> {
+    vm.plug(twin, Plug::Fast)?;
+    wait_for_words(vm, "nothing on it tells that it is the same one", 1)?;
+    vm.pull(twin)
 }
 
 /// Says in `VolumeFlags` of exFAT that it was not unmounted.

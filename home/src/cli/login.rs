@@ -21,7 +21,9 @@ have a file called .persistent_home in their home directory. Logging in always w
 stick, with one that has no such folder, or one that does not answer within 30 seconds, the home \
 on the computer is used, and the login says why.
 
-Of several sticks the one is taken whose home was used by the same user on this computer before. If \
+Of several sticks the one is taken whose home was used by the same user on this computer before. It is \
+known by random bytes that the first login puts beside it (.wendy/secret), not by what everybody can \
+read; where they are missing, or on a stick that was write-protected at all times, the home is a new one. If \
 several fit equally, such as copies of one stick, none of them is taken, and the login names them. \
 The first user of a home on a computer keeps it there: no other user is shown it, until root removes \
 its file in /var/lib/wendy-home. Over the network, which ssh to the same computer is as well, only \

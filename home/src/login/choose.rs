@@ -19,7 +19,7 @@ pub struct Found {
 impl Found {
     fn home(&self) -> Option<HomeId> {
         match self.content {
-            Content::Home(id) => Some(id),
+            Content::Home(held) => Some(held.id),
             _ => None,
         }
     }
@@ -125,6 +125,7 @@ fn how_to_make_one(found: &[Found]) -> String {
 mod tests {
     use super::*;
     use crate::login::check::Filesystem;
+    use crate::login::look::Held;
     use std::path::PathBuf;
     use wendy_sys::DevNum;
 
@@ -145,7 +146,8 @@ mod tests {
     }
 
     fn home(name: &str, id: u8, owner: Owner) -> Found {
-        found(name, Content::Home([id; 16]), owner)
+        let (id, secret) = ([id; 16], None);
+        found(name, Content::Home(Held { id, secret }), owner)
     }
 
     fn others() -> Owner {

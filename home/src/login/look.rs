@@ -1,5 +1,6 @@
 //! What a stick holds, found out without writing to it: it may be somebody else's.
 
+use super::secret::Secret;
 use super::sticks::Stick;
 use super::{DIRECTORY, lower};
 use crate::image::{self, Image};
@@ -16,11 +17,28 @@ use wendy_sys::{Errno, dir};
 /// Identity of a home, the same wherever it goes.
 pub type HomeId = [u8; 16];
 
+/// A home as a medium holds it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Held {
+    /// Its identity.
+    pub id: HomeId,
+    /// What other media do not hold that say the same.
+    pub secret: Option<Secret>,
+}
+
+impl Held {
+    /// Whether a medium certainly holds this very home.
+    #[must_use]
+    pub fn is(&self, content: &Content) -> bool {
+        self.secret.is_some() && *content == Content::Home(*self)
+    }
+}
+
 /// What is on a stick.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Content {
     /// A home.
-    Home(HomeId),
+    Home(Held),
     /// The directory for one, which is to become one now.
     Vacant,
     /// No directory for one.
@@ -75,14 +93,16 @@ fn content_below(root: impl AsFd) -> Content {
 /// Why it cannot be used, in words for a person.
 pub fn content(medium: &DirectoryMedium) -> Result<Content, String> {
     let words = |error: image::ImageError| error.to_string();
-    Ok(match Standing::of(medium).map_err(words)?.mode {
-        None => Content::Vacant,
-        Some(Mode::Files) => Content::Home(identity(medium)?),
+    let id = match Standing::of(medium).map_err(words)?.mode {
+        None => return Ok(Content::Vacant),
+        Some(Mode::Files) => identity(medium)?,
         Some(Mode::Image) => {
             let superblock = Image::open(medium, true).and_then(|image| image.superblock());
-            Content::Home(superblock.map_err(words)?.uuid)
+            superblock.map_err(words)?.uuid
         }
-    })
+    };
+    let secret = Secret::of(medium);
+    Ok(Content::Home(Held { id, secret }))
 }
 
 /// The identity of the home of files on a medium, by the superblock in force.
@@ -149,13 +169,29 @@ mod tests {
             fs::create_dir(root.join(DIRECTORY)).unwrap();
             home::create(&open_directory(File::open(root).unwrap()).unwrap(), id).unwrap();
         };
-        assert_eq!(content_of(make), Content::Home(id));
+        assert_eq!(content_of(make), Content::Home(Held { id, secret: None }));
         let damaged = content_of(|root| {
             make(root);
             fs::write(root.join("pershome/.wendy/super.0"), [1; 4096]).unwrap();
             fs::write(root.join("pershome/.wendy/super.1"), "").unwrap();
         });
         assert!(matches!(damaged, Content::Unusable(why) if why.contains("--repair")));
+    }
+
+    #[test]
+    fn only_the_very_home_is_gone_on_with() {
+        let secret = |digit: &str| Secret::parse(&digit.repeat(64));
+        let of = |id, secret| Held {
+            id: [id; 16],
+            secret,
+        };
+        let own = of(1, secret("a"));
+        assert!(own.is(&Content::Home(own)));
+        for other in [of(1, secret("b")), of(1, None), of(2, secret("a"))] {
+            assert!(!own.is(&Content::Home(other)), "{other:?}");
+        }
+        let nobody_knows = of(1, None);
+        assert!(!nobody_knows.is(&Content::Home(nobody_knows)));
     }
 
     #[test]
@@ -171,6 +207,6 @@ mod tests {
             fs::create_dir_all(root.join(DIRECTORY)).unwrap();
             symlink("/etc", root.join("pershome/.wendy")).unwrap();
         });
-        assert_ne!(store, Content::Home([0; 16]));
+        assert!(!matches!(store, Content::Home(_)), "{store:?}");
     }
 }

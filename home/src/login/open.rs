@@ -1,8 +1,9 @@
 //! Opening what a stick holds as somebody's home, made now if there is none yet.
 
-use super::look::{self, HomeId};
+use super::look::{self, Held, HomeId};
 use super::person::Person;
 use super::plugged::Plugged;
+use super::secret::Secret;
 use super::skel;
 use crate::convert::resume;
 use crate::home::{self, Home, Options};
@@ -43,13 +44,27 @@ impl Terms<'_> {
     fn options(&self) -> Options {
         machine::options(self.person.uid, self.person.gid)
     }
+
+    /// The home with this identity, and what is to tell it from others from now on. Without that the
+    /// home is as good, but unknown at the next login as well.
+    fn held(&self, medium: &DirectoryMedium, id: HomeId) -> Held {
+        let secret = if self.writable {
+            let kept = Secret::kept(medium).inspect_err(
+                |error| tracing::warn!(%error, "the stick will not be known the next time"),
+            );
+            kept.ok()
+        } else {
+            Secret::of(medium)
+        };
+        Held { id, secret }
+    }
 }
 
 /// Opens the home in the directory for it.
 ///
 /// # Errors
 /// Why that cannot be done.
-pub fn open(medium: DirectoryMedium, terms: Terms<'_>) -> anyhow::Result<(HomeId, Opened)> {
+pub fn open(medium: DirectoryMedium, terms: Terms<'_>) -> anyhow::Result<(Held, Opened)> {
     medium.lock()?;
     if !terms.writable {
         return open_to_read(medium, terms);
@@ -61,7 +76,10 @@ pub fn open(medium: DirectoryMedium, terms: Terms<'_>) -> anyhow::Result<(HomeId
     if mode.is_none() {
         make(&medium)?;
     }
-    let id = look::identity(&medium).map_err(anyhow::Error::msg)?;
+    let held = terms.held(
+        &medium,
+        look::identity(&medium).map_err(anyhow::Error::msg)?,
+    );
     let home = Home::open_lazily(Plugged::new(medium), terms.options())?;
     tracing::info!(is_new = mode.is_none(), "opened");
     if mode.is_none() {
@@ -71,7 +89,7 @@ pub fn open(medium: DirectoryMedium, terms: Terms<'_>) -> anyhow::Result<(HomeId
         };
         skel::copy(Path::new(skel::SOURCE), &home, ids)?;
     }
-    Ok((id, Opened::Files(Box::new(home))))
+    Ok((held, Opened::Files(Box::new(home))))
 }
 
 fn make(medium: &DirectoryMedium) -> anyhow::Result<()> {
@@ -82,22 +100,25 @@ fn make(medium: &DirectoryMedium) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn open_to_read(medium: DirectoryMedium, terms: Terms<'_>) -> anyhow::Result<(HomeId, Opened)> {
+fn open_to_read(medium: DirectoryMedium, terms: Terms<'_>) -> anyhow::Result<(Held, Opened)> {
     let standing = Standing::of(&medium)?;
     match standing.mode {
         None => anyhow::bail!("it is write-protected, and there is no home on it yet"),
         Some(Mode::Image) => open_image(&medium, terms),
         Some(Mode::Files) => {
             let medium = standing.of_home(medium)?;
-            let id = look::identity(&medium).map_err(anyhow::Error::msg)?;
+            let held = terms.held(
+                &medium,
+                look::identity(&medium).map_err(anyhow::Error::msg)?,
+            );
             let home = Home::open_lazily(Preview(Plugged::new(medium)), terms.options())?;
-            Ok((id, Opened::FilesReadOnly(Box::new(home))))
+            Ok((held, Opened::FilesReadOnly(Box::new(home))))
         }
     }
 }
 
 /// One that comes from elsewhere is looked at as a whole before the kernel gets to see it.
-fn open_image(medium: &DirectoryMedium, terms: Terms<'_>) -> anyhow::Result<(HomeId, Opened)> {
+fn open_image(medium: &DirectoryMedium, terms: Terms<'_>) -> anyhow::Result<(Held, Opened)> {
     let image = Image::open(medium, !terms.writable)?;
     let how = if terms.known {
         Thoroughness::AsNeeded
@@ -105,7 +126,8 @@ fn open_image(medium: &DirectoryMedium, terms: Terms<'_>) -> anyhow::Result<(Hom
         Thoroughness::Full
     };
     let mounted = mount_image(&image, how, (terms.person.uid, terms.person.gid))?;
-    Ok((image.superblock()?.uuid, Opened::Image(mounted)))
+    let held = terms.held(medium, image.superblock()?.uuid);
+    Ok((held, Opened::Image(mounted)))
 }
 
 /// Checks an image and mounts it for a user and a group of this machine.

@@ -5,7 +5,7 @@ use super::check::{self, Checked};
 use super::choose::{Found, choose};
 use super::claims::{Claims, Owner};
 use super::in_use::{Files, InImage, InUse};
-use super::look::{self, Content, HomeId};
+use super::look::{self, Content, Held};
 use super::open::{Opened, Terms, open};
 use super::pace;
 use super::person::Person;
@@ -29,7 +29,7 @@ use wendy_sys::mountinfo::{self, Mount};
 struct Arrived {
     stick: Stick,
     checked: Checked,
-    id: HomeId,
+    held: Held,
     home: Opened,
     target: PathBuf,
 }
@@ -116,13 +116,14 @@ fn arrive(person: &Person, answer: &Answer, place: &Place) -> Result<Arrived, St
         writable: !stick.read_only,
         known: chosen.owner == Owner::Me,
     };
-    let (id, home) = open(medium, terms).map_err(|error| sorry(&error))?;
+    let (held, home) = open(medium, terms).map_err(|error| sorry(&error))?;
     // It may have looked like another one before it was brought in order.
-    let is_another = matches!(chosen.content, Content::Home(seen) if seen != id);
-    if is_another || matches!(claims.owner(&id, person), Owner::Other(..)) {
+    let is_another = matches!(chosen.content, Content::Home(looked) if looked.id != held.id);
+    let owner = claims.owner(&held, person);
+    if is_another || owner != Owner::Me && owner != chosen.owner {
         return Err(sorry(&"it holds another home than it seemed to"));
     }
-    claims.claim(&id, person).map_err(|error| sorry(&error))?;
+    claims.claim(&held, person).map_err(|error| sorry(&error))?;
     if !answer.decide() {
         return Err(format!(
             "The stick {} is in order now. Log out and in again to have your home.",
@@ -132,7 +133,7 @@ fn arrive(person: &Person, answer: &Answer, place: &Place) -> Result<Arrived, St
     Ok(Arrived {
         stick,
         checked,
-        id,
+        held,
         home,
         target,
     })
@@ -143,7 +144,7 @@ fn find(person: &Person, claims: &Claims) -> Result<Vec<Found>, String> {
     let look = |stick: Stick| {
         let content = look::look(&stick);
         let owner = match &content {
-            Content::Home(id) => claims.owner(id, person),
+            Content::Home(held) => claims.owner(held, person),
             _ => Owner::Nobody,
         };
         tracing::info!(stick = %stick.name, node = %stick.node.display(), ?content, ?owner, "seen");
@@ -161,7 +162,7 @@ fn keep(arrived: Arrived, person: &Person, answer: &Answer, place: &Arc<Place>) 
     let Arrived {
         stick,
         checked,
-        id,
+        held,
         home,
         target,
     } = arrived;
@@ -171,7 +172,7 @@ fn keep(arrived: Arrived, person: &Person, answer: &Answer, place: &Arc<Place>) 
     let source = Source {
         stick,
         checked,
-        id,
+        held,
         place: Arc::clone(place),
         answer: answer.clone(),
         returns: Arc::default(),
@@ -218,7 +219,7 @@ fn keep_image(
 struct Source {
     stick: Stick,
     checked: Checked,
-    id: HomeId,
+    held: Held,
     place: Arc<Place>,
     answer: Answer,
     returns: Arc<Returns>,
@@ -230,7 +231,7 @@ impl Source {
         let watched = Watched {
             home,
             stick: self.stick.clone(),
-            id: self.id,
+            held: self.held,
             place: Arc::clone(&self.place),
             returns: Arc::clone(&self.returns),
         };

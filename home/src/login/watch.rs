@@ -4,7 +4,7 @@
 //! files can be opened again.
 
 use super::in_use::InUse;
-use super::look::{self, Content, HomeId};
+use super::look::{self, Held};
 use super::place::Place;
 use super::sticks::Stick;
 use super::{check, lower};
@@ -24,8 +24,8 @@ pub struct Watched<H> {
     pub home: H,
     /// The stick, as it was plugged in first.
     pub stick: Stick,
-    /// Identity of the home.
-    pub id: HomeId,
+    /// What the stick must hold when it comes back.
+    pub held: Held,
     /// Where it is mounted.
     pub place: Arc<Place>,
     /// Whether it may come back.
@@ -177,8 +177,8 @@ impl<H: InUse> Watched<H> {
     fn resume(&self, medium: DirectoryMedium) -> anyhow::Result<()> {
         let content = look::content(&medium).map_err(anyhow::Error::msg)?;
         anyhow::ensure!(
-            content == Content::Home(self.id),
-            "it holds another home now"
+            self.held.is(&content),
+            "nothing on it tells that it is the same one"
         );
         medium.lock()?;
         self.home.resume(medium)

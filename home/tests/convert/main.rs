@@ -64,6 +64,17 @@ fn everything_a_home_holds_survives_both_ways() {
 }
 
 #[test]
+fn what_tells_the_stick_from_others_stays_both_ways() {
+    let Some(stick) = Stick::new() else { return };
+    let secret = stick.home.join(".wendy/secret");
+    fs::write(&secret, [7; 32]).unwrap();
+    for mode in ["image", "files"] {
+        stick.must_convert(mode);
+        assert_eq!(fs::read(&secret).unwrap(), [7; 32], "{mode}");
+    }
+}
+
+#[test]
 fn holes_take_no_room_where_there_can_be_some() {
     use std::os::unix::fs::MetadataExt as _;
     let Some(stick) = Stick::new() else { return };
