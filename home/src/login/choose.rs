@@ -3,7 +3,7 @@
 use super::HERE;
 use super::claims::Owner;
 use super::look::{Content, HomeId};
-use super::sticks::Stick;
+use super::sticks::{Stick, shown_path};
 
 /// A stick and what was found about it.
 #[derive(Clone, Debug)]
@@ -93,7 +93,7 @@ fn reason(one: &Found, remote: bool) -> String {
     match (&one.content, &one.owner) {
         (Content::Busy(path), _) => format!(
             "The stick {name} is in use: it is mounted at {}. Unmount it, log out and log in again.",
-            path.display()
+            shown_path(path)
         ),
         (Content::Unusable(why), _) => format!("The stick {name} cannot be used: {why}."),
         (_, Owner::Other(other, noted)) => format!(
@@ -204,6 +204,9 @@ mod tests {
     fn what_cannot_be_used_is_named() {
         let busy = found("S", Content::Busy(PathBuf::from("/mnt")), Owner::Nobody);
         assert!(taken(vec![busy], false).contains("mounted at /mnt"));
+        let path = PathBuf::from("/media/ann/\x1b[2JMy \u{202e}stick");
+        let labelled = found("S", Content::Busy(path), Owner::Nobody);
+        assert!(taken(vec![labelled], false).contains("mounted at /media/ann/2JMy stick."));
         let broken = found("S", Content::Unusable("it smells".into()), Owner::Nobody);
         assert!(taken(vec![broken], false).contains("it smells"));
     }

@@ -9,10 +9,12 @@ use crate::medium::{Medium, MediumFile};
 use crate::mode::{Mode, Standing};
 use crate::names::PRIVATE_DIR;
 use crate::store::superblock::{self, Parsed, Superblock};
-use rustix::fs::OFlags;
+use rustix::fs::{CWD, OFlags, fstat};
 use std::os::fd::AsFd;
-use std::path::PathBuf;
-use wendy_sys::{Errno, dir};
+use std::path::{Path, PathBuf};
+use wendy_sys::mount::{self, MountFlags};
+use wendy_sys::mountinfo::Mount;
+use wendy_sys::{DevNum, Errno, dir};
 
 /// Identity of a home, the same wherever it goes.
 pub type HomeId = [u8; 16];
@@ -49,16 +51,35 @@ pub enum Content {
     Unusable(String),
 }
 
-/// Looks.
+/// Looks. A stick that is mounted and has no directory for a home is none: the computer may run from it.
 #[must_use]
-pub fn look(stick: &Stick) -> Content {
-    if let Some(path) = stick.mounted_at() {
-        return Content::Busy(path);
+pub fn look(stick: &Stick) -> Option<Content> {
+    let mounts = stick.mounts();
+    if let Some(first) = mounts.first() {
+        let serves_others = mounts.iter().any(has_no_directory);
+        return (!serves_others).then(|| Content::Busy(first.mount_point.clone()));
     }
-    match lower::detached(stick.filesystem, &stick.node, true) {
+    Some(match lower::detached(stick.filesystem, &stick.node, true) {
         Ok(mounted) => content_below(&mounted),
         Err(error) => Content::Unusable(error.to_string()),
+    })
+}
+
+/// Whether the filesystem that is mounted there certainly has no directory for a home.
+fn has_no_directory(mount: &Mount) -> bool {
+    if mount.root != Path::new("/") {
+        return false;
     }
+    let flags = MountFlags {
+        read_only: true,
+        ..lower::FLAGS
+    };
+    let cloned = mount::clone_detached(CWD, &mount.mount_point, flags);
+    cloned.is_ok_and(|root| {
+        // Another one may be mounted over it.
+        let is_it = fstat(&root).is_ok_and(|stat| DevNum::new(stat.st_dev) == mount.devnum);
+        is_it && content_below(&root) == Content::None
+    })
 }
 
 /// Opens the directory for a home in the root directory of a filesystem. It is never reached over a

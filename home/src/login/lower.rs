@@ -11,7 +11,7 @@ use wendy_sys::Errno;
 use wendy_sys::mount::{self, DetachedMount, MountFlags};
 
 /// The bare filesystem shows all files as root's; programs run through the home only.
-const FLAGS: MountFlags = MountFlags {
+pub(super) const FLAGS: MountFlags = MountFlags {
     read_only: false,
     nosuid: true,
     nodev: true,

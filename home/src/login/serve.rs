@@ -142,19 +142,19 @@ fn arrive(person: &Person, answer: &Answer, place: &Place) -> Result<Arrived, St
 fn find(person: &Person, claims: &Claims) -> Result<Vec<Found>, String> {
     let sticks = sticks::find().map_err(|error| format!("udev does not answer: {error}"))?;
     let look = |stick: Stick| {
-        let content = look::look(&stick);
+        let content = look::look(&stick)?;
         let owner = match &content {
             Content::Home(held) => claims.owner(held, person),
             _ => Owner::Nobody,
         };
         tracing::info!(stick = %stick.name, node = %stick.node.display(), ?content, ?owner, "seen");
-        Found {
+        Some(Found {
             stick,
             content,
             owner,
-        }
+        })
     };
-    Ok(sticks.into_iter().map(look).collect())
+    Ok(sticks.into_iter().filter_map(look).collect())
 }
 
 /// Shows the home until the end.

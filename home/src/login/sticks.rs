@@ -6,7 +6,8 @@ use std::fs;
 use std::io;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
-use wendy_sys::{Cancel, DevNum, loopdev, mountinfo, tool::Tool};
+use wendy_sys::mountinfo::{self, Mount};
+use wendy_sys::{Cancel, DevNum, loopdev, tool::Tool};
 
 /// A filesystem on a medium that people plug in.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -76,12 +77,9 @@ impl Stick {
 
     /// Where it is mounted already, if it is.
     #[must_use]
-    pub fn mounted_at(&self) -> Option<PathBuf> {
-        let mounts = mountinfo::read().unwrap_or_default();
-        let mount = mounts
-            .into_iter()
-            .find(|mount| mount.devnum == self.devnum)?;
-        Some(mount.mount_point)
+    pub fn mounts(&self) -> Vec<Mount> {
+        let mounts = mountinfo::read().unwrap_or_default().into_iter();
+        mounts.filter(|mount| mount.devnum == self.devnum).collect()
     }
 }
 
@@ -129,8 +127,19 @@ fn property(device: &udev::Device, name: &str) -> String {
 
 /// Text of a stranger's, fit for a terminal.
 fn shown(text: &str) -> String {
-    let printable = |c: &char| c.is_alphanumeric() || " -_.,+()".contains(*c);
-    text.chars().filter(printable).take(40).collect()
+    text.chars().filter(is_printable).take(40).collect()
+}
+
+/// A path that may have parts of a stranger's, fit for a terminal.
+#[must_use]
+pub fn shown_path(path: &Path) -> String {
+    let path = path.to_string_lossy();
+    let fit = path.chars().filter(|c| *c == '/' || is_printable(c));
+    fit.take(200).collect()
+}
+
+fn is_printable(c: &char) -> bool {
+    c.is_alphanumeric() || " -_.,+()".contains(*c)
 }
 
 #[cfg(test)]

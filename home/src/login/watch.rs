@@ -6,7 +6,7 @@
 use super::in_use::InUse;
 use super::look::{self, Held};
 use super::place::Place;
-use super::sticks::Stick;
+use super::sticks::{Stick, shown_path};
 use super::{check, lower};
 use crate::medium::directory::DirectoryMedium;
 use anyhow::Context as _;
@@ -145,10 +145,10 @@ impl<H: InUse> Watched<H> {
 
     fn returned(&self, stick: &Stick) -> anyhow::Result<()> {
         let _begun = self.returns.begin().context("the home is let go")?;
-        if let Some(path) = stick.mounted_at() {
+        if let Some(mount) = stick.mounts().first() {
             anyhow::bail!(
                 "it is mounted at {}: unmount it and plug it in again",
-                path.display()
+                shown_path(&mount.mount_point)
             );
         }
         check::check(stick)?;

@@ -257,6 +257,24 @@ fn a_stick_in_use_is_left_alone() {
 }
 
 #[test]
+fn a_stick_that_the_computer_runs_from_is_not_talked_about() {
+    let Some(computer) = Computer::new(true) else {
+        return;
+    };
+    let system = Stick::new(&computer, "rootfs", nothing);
+    let said = system.look_into(&computer, |_| {
+        let said = computer.log_in(ANN).log_out();
+        assert!(said.contains("No stick with your home"), "{said}");
+        let _stick = Stick::new(&computer, "PHOTOS", nothing);
+        computer.log_in(ANN).log_out()
+    });
+    assert!(
+        said.contains("There is no home on the stick PHOTOS"),
+        "{said}"
+    );
+}
+
+#[test]
 fn the_environment_of_a_login_is_not_believed() {
     let Some(computer) = Computer::new(true) else {
         return;
