@@ -3,6 +3,7 @@
 use nix::unistd::{Uid, User};
 use std::ffi::CString;
 use std::fs;
+use std::io;
 use std::path::{Path, PathBuf};
 
 /// Users whose home is on a stick, one to a line, `#` begins a comment.
@@ -67,7 +68,14 @@ impl Person {
     /// Why nothing may be mounted there, in words for a person.
     pub fn safe_home(&self) -> Result<PathBuf, String> {
         let shown = self.home.display();
-        let home = fs::canonicalize(&self.home).map_err(|error| format!("{shown}: {error}"))?;
+        let home = fs::canonicalize(&self.home).map_err(|error| match error.kind() {
+            // pam_mkhomedir(8) may run after us.
+            io::ErrorKind::NotFound => format!(
+                "The stick was not looked at: your directory {shown} on this computer is not there yet. \
+                 If it is made at your first login, log out and in again."
+            ),
+            _ => format!("{shown}: {error}"),
+        })?;
         if !home.is_dir() {
             return Err(format!("{shown} is no directory"));
         }
@@ -151,6 +159,7 @@ mod tests {
         }
         assert!(person(&home).safe_home().is_err());
         assert!(person(Path::new("/")).safe_home().is_err());
-        assert!(person(&dir.path().join("none")).safe_home().is_err());
+        let none = person(&dir.path().join("none")).safe_home();
+        assert!(none.unwrap_err().contains("log out and in again"));
     }
 }

@@ -55,7 +55,7 @@ impl Secret {
         let file = medium.create(PATH)?;
         file.write_at(&bytes, 0)?;
         file.sync()?;
-        medium.sync_dir(PRIVATE_DIR)?;
+        medium.sync_dirs(&[PRIVATE_DIR.into()])?;
         medium.sync_all()?;
         Ok(Self(bytes))
     }

@@ -7,7 +7,7 @@ use crate::stick::Stick;
 use crate::{LIMIT, vacant};
 use nix::sys::signal::kill;
 use std::fs;
-use std::os::unix::fs::PermissionsExt as _;
+use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 
 /// The secret on the stick, in the words of the notes.
@@ -106,4 +106,19 @@ fn a_home_noted_without_a_secret_is_looked_at_as_a_whole_once() {
     stick.wait_until_free();
     let said = over_the_network(&computer);
     assert!(said.contains("Your home is on the stick STICK"), "{said}");
+}
+
+#[test]
+fn a_file_that_only_seems_to_be_roots_is_no_stick() {
+    let Some(computer) = Computer::new(true) else {
+        return;
+    };
+    let roots = fs::metadata("/etc/passwd").unwrap();
+    assert_eq!((roots.uid(), roots.mode() & 0o022), (0, 0));
+    let stick = Stick::in_another_tree(&computer, "FORGED", Path::new("/etc/passwd"));
+    let device = stick.node.file_name().unwrap().to_str().unwrap();
+    let shown = fs::read_to_string(format!("/sys/block/{device}/loop/backing_file"));
+    assert_eq!(shown.unwrap(), "/etc/passwd\n");
+    let said = computer.log_in(ANN).log_out();
+    assert!(said.contains("No stick with your home"), "{said}");
 }

@@ -3,7 +3,7 @@
 use crate::common::{Mounted, command, succeed, wait_until, wendy_home};
 use crate::computer::{ANN, Computer, UID, run};
 use crate::stick::Stick;
-use crate::{LIMIT, vacant};
+use crate::{LIMIT, nothing, vacant};
 use nix::sys::signal::{Signal, kill};
 use std::fs;
 use std::process::Stdio;
@@ -160,4 +160,43 @@ fn what_a_killed_server_left_is_cleared_at_the_next_login() {
     let session = computer.log_in(ANN);
     assert_eq!(fs::read(computer.home().join("file")).unwrap(), b"text");
     session.log_out();
+}
+
+#[test]
+fn who_has_no_directory_yet_is_told_to_log_in_again() {
+    let Some(computer) = Computer::new(true) else {
+        return;
+    };
+    let _stick = Stick::new(&computer, "STICK", vacant);
+    fs::remove_dir(computer.home()).unwrap();
+    let session = computer.log_in(ANN);
+    // As pam_mkhomedir does, after us.
+    fs::create_dir(computer.home()).unwrap();
+    let said = session.log_out();
+    assert!(
+        said.contains("/home/ann on this computer is not there yet"),
+        "{said}"
+    );
+    assert!(said.contains("log out and in again"), "{said}");
+    let session = computer.log_in(ANN);
+    assert!(computer.has_home(), "{}", session.said());
+    session.log_out();
+}
+
+#[test]
+fn a_stick_that_the_computer_runs_from_is_not_talked_about() {
+    let Some(computer) = Computer::new(true) else {
+        return;
+    };
+    let system = Stick::new(&computer, "rootfs", nothing);
+    let said = system.look_into(&computer, |_| {
+        let said = computer.log_in(ANN).log_out();
+        assert!(said.contains("No stick with your home"), "{said}");
+        let _stick = Stick::new(&computer, "PHOTOS", nothing);
+        computer.log_in(ANN).log_out()
+    });
+    assert!(
+        said.contains("There is no home on the stick PHOTOS"),
+        "{said}"
+    );
 }
