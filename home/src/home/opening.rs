@@ -121,7 +121,7 @@ impl<M: Medium> Home<M> {
         if !found.clean {
             state.keep_what_was_read()?;
         }
-        state.uses = Uses::new([&found, state.store.superblock()]);
+        state.uses = Uses::new(state.store.superblock());
         let home = |state| Self {
             medium,
             options,

@@ -23,10 +23,9 @@ pub struct Stale {
 pub(super) struct Uses(Vec<(u64, [u8; 16])>);
 
 impl Uses {
-    /// The uses that these superblocks tell of.
-    pub(super) fn new(superblocks: [&Superblock; 2]) -> Self {
-        let known = superblocks.map(|superblock| (superblock.epoch, superblock.host));
-        Self(known.into())
+    /// The use that has begun, durably: what tells of the one before it is a copy.
+    pub(super) fn new(begun: &Superblock) -> Self {
+        Self(vec![(begun.epoch, begun.host)])
     }
 
     /// Lets one more by `host` follow, unless there was another one.

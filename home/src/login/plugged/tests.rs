@@ -179,6 +179,24 @@ fn a_stick_that_was_used_elsewhere_meanwhile_is_not_gone_on_with() {
 }
 
 #[test]
+fn a_copy_from_before_this_use_is_not_gone_on_with() {
+    let Pulled { after, home, .. } = Pulled::new();
+    drop(home);
+    let copy = tempfile::tempdir().unwrap();
+    pulled_copy(after.path(), copy.path());
+    let medium = Plugged::new(directory(after.path()));
+    let (home, _) = Home::open(medium, Options::new(1, 1)).unwrap();
+    home.medium().pull();
+    let resumed = home.resume(|plugged| plugged.put(directory(copy.path())));
+    assert!(
+        matches!(resumed, Err(OpenError::UsedElsewhere)),
+        "{resumed:?}"
+    );
+    home.resume(|plugged| plugged.put(directory(after.path())))
+        .unwrap();
+}
+
+#[test]
 fn it_comes_back_again_and_again() {
     let pulled = Pulled::new();
     for returns in 1..4 {
