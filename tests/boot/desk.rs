@@ -38,7 +38,8 @@ pub fn set_up(vm: &mut Vm, uid: u32) -> Result<()> {
 
 /// Logs in; what the screen shows then, in one line.
 pub fn log_in(vm: &mut Vm) -> Result<String> {
-    vm.see("login:")?;
+    vm.see("login:")
+        .with_context(|| wendy::journal(vm, "getty@*"))?;
     vm.type_at_keyboard(NAME)?;
     vm.see("Password:")?;
     vm.type_at_keyboard(PASSWORD)?;
