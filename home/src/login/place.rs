@@ -166,7 +166,7 @@ impl Place {
     /// # Errors
     /// Those of openat(2).
     pub fn log(&self) -> io::Result<File> {
-        let file = self.locked("log", false)?;
+        let file = self.opened("log")?;
         file.set_len(0)?;
         Ok(file)
     }
@@ -177,14 +177,19 @@ impl Place {
     /// # Errors
     /// `WouldBlock` when somebody else has it and `wait` is not set; those of openat(2).
     pub fn locked(&self, name: &str, wait: bool) -> io::Result<File> {
-        let flags = OFlags::RDWR | OFlags::CREATE | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-        let file = rustix::fs::openat(&self.dir, name, flags, Mode::RUSR | Mode::WUSR)?;
+        let file = self.opened(name)?;
         let how = if wait {
             FlockOperation::LockExclusive
         } else {
             FlockOperation::NonBlockingLockExclusive
         };
         flock(&file, how)?;
+        Ok(file)
+    }
+
+    fn opened(&self, name: &str) -> io::Result<File> {
+        let flags = OFlags::RDWR | OFlags::CREATE | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        let file = rustix::fs::openat(&self.dir, name, flags, Mode::RUSR | Mode::WUSR)?;
         Ok(File::from(file))
     }
 

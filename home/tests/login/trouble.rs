@@ -22,6 +22,21 @@ fn a_killed_session_does_not_keep_the_home() {
     assert!(!computer.has_home());
 }
 
+/// It still has the log of the login before.
+#[test]
+fn a_server_that_is_about_to_end_keeps_nobody_out() {
+    let Some(computer) = Computer::new(true) else {
+        return;
+    };
+    computer.log_in(ANN).log_out();
+    let log = fs::File::open(format!("/run/wendy-home/{UID}/log")).unwrap();
+    rustix::fs::flock(&log, rustix::fs::FlockOperation::LockShared).unwrap();
+    let _stick = Stick::new(&computer, "STICK", vacant);
+    let session = computer.log_in(ANN);
+    assert!(computer.has_home(), "{}", session.said());
+    session.log_out();
+}
+
 #[test]
 fn a_home_whose_stick_is_away_keeps_nobody_out() {
     let Some(computer) = Computer::new(true) else {
