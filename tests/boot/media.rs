@@ -90,6 +90,23 @@ fn what_strangers_change_on_exfat_is_taken_over() -> Result<()> {
     vm.run(&format!("fsck.exfat -n {}", stick.node())).map(drop)
 }
 
+/// By tests of `sys` that need a FAT, which the kernel they are built on may not know.
+#[test]
+fn what_is_said_to_be_written_to_a_fat_is() -> Result<()> {
+    let mut vm = wendy::installed(&LiveImage::of(Suite::Trixie)?)?;
+    let carrier = Stick::carrying("TESTS", &[tests_of_sys()?])?;
+    vm.plug(&carrier, Plug::Fast)?;
+    vm.run(&format!("mount {} /mnt", carrier.node()))?;
+    let said = vm.run(
+        "WENDY_TESTS_MUST_RUN=1 /mnt/wendy_sys-* --test-threads=1 --exact \
+         dir::tests::a_file_on_a_fat_is_there_as_a_whole_when_the_power_fails \
+         mount::tests::what_is_written_back_stays_in_no_memory_of_the_device 2>&1",
+    )?;
+    let all = said.contains("2 passed") && !said.contains("skipped: ");
+    ensure!(all, "{said}");
+    Ok(())
+}
+
 /// At least `passed` of the tests with these words in their names pass, of all without any, and none fails.
 fn is_what_posix_says(format: Format, words: &[&str], passed: u32) -> Result<()> {
     // One test writes behind a gap of 2 GiB, and no FAT knows holes.
@@ -311,6 +328,19 @@ fn installed(name: &str) -> Result<PathBuf> {
         .map(|dir| dir.join(name))
         .find(|file| file.is_file());
     found.with_context(|| format!("install it: cargo install --locked {name}"))
+}
+
+/// The program with the tests of `sys`, which cargo builds beside these.
+fn tests_of_sys() -> Result<PathBuf> {
+    let built = std::env::current_exe()?;
+    let beside = std::fs::read_dir(built.parent().context("no build directory")?)?;
+    let is_it = |path: &PathBuf| {
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        name.starts_with("wendy_sys-") && !name.contains('.')
+    };
+    let all = beside.flatten().map(|entry| entry.path()).filter(is_it);
+    let newest = all.max_by_key(|path| path.metadata().and_then(|it| it.modified()).ok());
+    newest.context("build it: cargo test -p wendy-sys --no-run")
 }
 
 /// The program of `home/examples/crash_workload`, which cargo builds beside the tests.
