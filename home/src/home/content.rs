@@ -3,6 +3,7 @@
 use super::{Errno, Home, Ino, Kind, Medium, Record, Result, State, Time, errno, print};
 use crate::parts::SplitFile;
 use crate::record::Lower;
+use std::io;
 use std::sync::{Arc, MutexGuard};
 
 /// A regular file opened once more.
@@ -69,14 +70,9 @@ impl<M: Medium> Home<M> {
 
     fn write_once(&self, ino: Ino, offset: u64, bytes: &[u8]) -> Result<()> {
         let end = offset.checked_add(bytes.len() as u64).ok_or(Errno::FBIG)?;
-        let (file, returns) = {
-            let mut state = self.make_parts(self.state(), ino, end)?;
-            (state.mark_written(ino)?, self.returns())
-        };
-        let written = file.write_at(bytes, offset).map_err(errno);
-        let mut state = self.state_since(returns)?;
-        // Who recorded or synced the file meanwhile may have done so before the bytes were there.
-        state.mark_written(ino)?;
+        let state = self.make_parts(self.state(), ino, end)?;
+        let write = |file: &SplitFile<_>| file.write_at(bytes, offset);
+        let (mut state, written) = self.beside_others(state, ino, write)?;
         let inode = state.table.inode_mut(ino).ok_or(Errno::NOENT)?;
         if let Err(error) = written {
             let size = inode.size;
@@ -88,15 +84,24 @@ impl<M: Medium> Home<M> {
         Ok(())
     }
 
-    /// The state, unless the medium was away since it had come back so often: what was written then went to
-    /// the one that is gone.
-    pub(super) fn state_since(&self, returns: u64) -> Result<MutexGuard<'_, State<M>>> {
-        let state = self.state();
-        if self.returns() == returns {
-            Ok(state)
-        } else {
-            Err(Errno::IO)
+    /// Changes the lower of an open file while others have the state; how that went.
+    pub(super) fn beside_others<'a>(
+        &'a self,
+        mut state: MutexGuard<'a, State<M>>,
+        ino: Ino,
+        change: impl FnOnce(&SplitFile<M::File>) -> io::Result<()>,
+    ) -> Result<(MutexGuard<'a, State<M>>, Result<()>)> {
+        let (file, returns) = (state.mark_written(ino)?, self.returns());
+        drop(state);
+        let changed = change(&file).map_err(errno);
+        let mut state = self.state();
+        // If the medium was away meanwhile, it went to the one that is gone.
+        if self.returns() != returns {
+            return Err(Errno::IO);
         }
+        // Who recorded or synced the file meanwhile may have done so before it was changed.
+        state.mark_written(ino)?;
+        Ok((state, changed))
     }
 
     /// The lower file of `ino`, opened.

@@ -40,13 +40,8 @@ impl<M: Medium> Home<M> {
         length: u64,
     ) -> Result<MutexGuard<'a, State<M>>> {
         let size = state.table.inode(ino).ok_or(Errno::NOENT)?.size;
-        let mut state = self.make_parts(state, ino, length)?;
-        let (file, returns) = (state.mark_written(ino)?, self.returns());
-        drop(state);
-        let grown = file.set_len(length).map_err(errno);
-        let mut state = self.state_since(returns)?;
-        // Who recorded it meanwhile may have done so before it was longer.
-        state.mark_written(ino)?;
+        let state = self.make_parts(state, ino, length)?;
+        let (mut state, grown) = self.beside_others(state, ino, |file| file.set_len(length))?;
         match grown {
             Ok(()) => Ok(state),
             Err(error) => state.give_back(ino, size).and(Err(error)),
@@ -127,7 +122,7 @@ impl<M: Medium> Home<M> {
     /// it but who has asked.
     fn fill_last_part<'a>(
         &'a self,
-        mut state: MutexGuard<'a, State<M>>,
+        state: MutexGuard<'a, State<M>>,
         ino: Ino,
         file: &SplitFile<M::File>,
     ) -> Result<MutexGuard<'a, State<M>>> {
@@ -135,13 +130,8 @@ impl<M: Medium> Home<M> {
         if last.facts().map_err(errno)?.size == file.part_size() {
             return Ok(state);
         }
-        state.mark_written(ino)?;
-        let returns = self.returns();
-        drop(state);
-        let filled = last.set_len(file.part_size()).map_err(errno);
-        let mut state = self.state_since(returns)?;
-        // Who recorded it meanwhile may have done so before it was filled.
-        state.mark_written(ino)?;
+        let fill = |file: &SplitFile<_>| last.set_len(file.part_size());
+        let (state, filled) = self.beside_others(state, ino, fill)?;
         filled.map(|()| state)
     }
 
