@@ -7,7 +7,7 @@
 
 use crate::image::{self, Image};
 use crate::medium::Medium as _;
-use crate::medium::directory::DirectoryMedium;
+use crate::medium::directory::{DirectoryMedium, by_number};
 use crate::mode::{Mode, Standing};
 use crate::mount::SOURCE;
 use rustix::fs::{Mode as Bits, OFlags, XattrFlags, fsetxattr, open};
@@ -120,7 +120,7 @@ fn mounted(home: &Mount) -> io::Result<()> {
     }
     let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
     let top: OwnedFd = open(&home.mount_point, flags, Bits::empty())?;
-    mount::syncfs(&top).map_err(|error| error.errno().unwrap_or(Errno::IO))?;
+    by_number(mount::syncfs(&top))?;
     match fsetxattr(&top, REQUEST, b"1", XattrFlags::empty()) {
         // An image: the kernel has done it all.
         Err(Errno::OPNOTSUPP) => Ok(()),

@@ -261,7 +261,7 @@ impl Medium for DirectoryMedium {
     fn sync_dirs(&self, paths: &[String]) -> io::Result<()> {
         match &self.device {
             // All of a new name stands in the directory. Of exFAT its length may stand elsewhere.
-            Some(device) if self.is_fat() => return Ok(device.sync()?),
+            Some(device) if self.is_fat() => return device.sync(),
             _ if paths.len() > DIRS_MAX => return self.sync_all(),
             _ => {}
         }
@@ -275,27 +275,25 @@ impl Medium for DirectoryMedium {
     }
 
     fn sync_names(&self) -> io::Result<()> {
-        Ok(self
-            .device
-            .as_ref()
-            .map_or(Ok(()), |device| device.sync())?)
+        self.device.as_ref().map_or(Ok(()), |device| device.sync())
     }
 
     fn write_out(&self) -> io::Result<()> {
-        told(mount::write_out(&self.root))
+        by_number(mount::write_out(&self.root))
     }
 
     fn sync_all(&self) -> io::Result<()> {
         match &self.device {
             Some(device) => {
                 self.write_out()?;
-                Ok(device.sync()?)
+                device.sync()
             }
-            None => told(mount::syncfs(&self.root)),
+            None => by_number(mount::syncfs(&self.root)),
         }
     }
 }
 
-fn told<T>(result: wendy_sys::Result<T>) -> io::Result<T> {
+/// As the error of a system call, which a program is told in turn: by its number.
+pub(crate) fn by_number<T>(result: wendy_sys::Result<T>) -> io::Result<T> {
     result.map_err(|error| error.errno().unwrap_or(Errno::IO).into())
 }

@@ -2,8 +2,10 @@
 //! inodes, what is allocated. So one sync of it makes that durable, of whatever file, and tells whether any
 //! of it was lost.
 
+use super::by_number;
 use rustix::fs;
 use rustix::io::Errno;
+use std::io;
 use std::os::fd::OwnedFd;
 use std::sync::atomic::{AtomicBool, Ordering};
 use wendy_sys::DevNum;
@@ -44,15 +46,14 @@ impl Device {
     ///
     /// # Errors
     /// Those of fsync(2), again and again from the first one on.
-    pub(super) fn sync(&self) -> rustix::io::Result<()> {
+    pub(super) fn sync(&self) -> io::Result<()> {
         if self.failed.load(Ordering::Acquire) {
-            return Err(Errno::IO);
+            return Err(Errno::IO.into());
         }
-        self.device.fsync().map_err(|error| {
+        by_number(self.device.fsync()).inspect_err(|error| {
             if !self.failed.swap(true, Ordering::AcqRel) {
                 tracing::error!(%error, "names or tables could not be written: nothing can be kept any more");
             }
-            error.errno().unwrap_or(Errno::IO)
         })
     }
 }

@@ -49,10 +49,7 @@ impl MediumFile for DirectoryFile {
 
     fn sync(&self) -> io::Result<()> {
         fs::fsync(&self.fd)?;
-        Ok(self
-            .device
-            .as_ref()
-            .map_or(Ok(()), |device| device.sync())?)
+        self.device.as_ref().map_or(Ok(()), |device| device.sync())
     }
 
     fn sync_data(&self) -> io::Result<()> {
