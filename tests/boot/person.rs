@@ -1,6 +1,6 @@
 //! A person at a live system: what they type, and the work they would hate to lose.
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use serde_json::Value;
 use wendy_tests::vm::Vm;
 
@@ -98,7 +98,12 @@ pub fn generation(vm: &mut Vm) -> Result<u64> {
 /// Whether the session they save is offered.
 pub fn find_session(vm: &mut Vm) -> Result<()> {
     wendy::catch_up(vm)?;
-    vm.run("wendyctl sessions | grep Biofuel").map(drop)
+    let offered = vm.run("wendyctl sessions")?;
+    if !offered.contains("Biofuel") {
+        let journal = wendy::journal(vm, "wendyd");
+        bail!("it is not among what is offered:\n{offered}\n{journal}");
+    }
+    Ok(())
 }
 
 /// A number of what wendyctl said.

@@ -29,12 +29,14 @@ impl Ports {
 }
 
 impl Vm {
-    /// Plugs a stick in and waits until the system has its device.
+    /// Plugs a stick in and waits until the system has its device. A busy system may not have noticed
+    /// yet that the same stick was pulled, and then has its device of before.
     pub fn plug(&mut self, stick: &Stick, plug: Plug) -> Result<()> {
+        let node = stick.node();
+        self.run(&format!("while [ -L {node} ]; do sleep 0.1; done"))?;
         self.connect(stick, plug)?;
         self.run(&format!(
-            "until [ -b {} ]; do sleep 0.1; done; udevadm settle",
-            stick.node()
+            "until [ -b {node} ]; do sleep 0.1; done; udevadm settle"
         ))?;
         Ok(())
     }
