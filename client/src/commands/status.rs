@@ -34,7 +34,7 @@ struct StatusView<'a> {
 
 /// Prints the state of the running system.
 pub async fn run(output: &Output) -> Result<(), Failure> {
-    let world = Bus::connect().await?.world().await?;
+    let world = Bus::connect().await?.examined_world().await?;
     output.object(&view(&world))?;
     output.line(sentence(&world))?;
     if let Some(warning) = warning(&world.system) {
