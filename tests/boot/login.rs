@@ -97,7 +97,7 @@ fn a_home_goes_from_one_computer_to_another() -> Result<()> {
         mount(&stick, "ro")
     ))?;
     vm.run("[ \"$(cat /mnt/pershome/later)\" = later ]")?;
-    vm.run("[ $(stat -c %s /mnt/pershome/much) = 16777216 ]; umount /mnt")?;
+    vm.run("[ $(stat -c %s /mnt/pershome/much) = 33554432 ]; umount /mnt")?;
     make_exfat(&mut vm, &stick)?;
     it_lets_go_of_a_stick_that_stays_away(&mut vm, &stick)?;
     desk::log_out(&mut vm)?;
@@ -234,9 +234,9 @@ fn another_state_of_it_is_refused(vm: &mut Vm, older: &Stick) -> Result<()> {
     vm.pull(older)
 }
 
-/// Sixteen seconds of writing, which the console tells of.
+/// Half a minute of writing, which begins before the logout and which the console tells of.
 fn a_logout_waits_for_a_slow_stick(vm: &mut Vm) -> Result<()> {
-    desk::does(vm, "head -c 16M /dev/zero > much")?;
+    desk::does(vm, "head -c 32M /dev/zero > much")?;
     desk::log_out(vm)?;
     vm.see("still being written to the stick: leave it plugged in")?;
     wait_until_put_away(vm, ELSEWHERE)

@@ -13,15 +13,36 @@ use super::machine::Vm;
 const TRIES: u32 = 240;
 /// Times that keys are pressed before they are said to be without effect.
 const PRESSES: u32 = 12;
+/// Between two keys. The keyboard's buffer holds 16 bytes, of up to six for each.
+const QUICKLY: Duration = Duration::from_millis(50);
+const SLOWLY: Duration = Duration::from_millis(200);
 
 impl Vm {
-    /// Types a line at the keyboard; the keys are those of a US layout.
+    /// Types a line at the keyboard; the keys are those of a US layout. A machine with much to do may
+    /// miss some of them, so that Enter is pressed when the line is on the screen.
     pub fn type_at_keyboard(&mut self, line: &str) -> Result<()> {
-        for character in line.chars().chain(['\n']) {
+        let quoted = line.replace('\'', r"'\''");
+        let wait = within_seconds(5, &format!("grep -qaF '{quoted}' /dev/vcs"));
+        for _ in 0..PRESSES {
+            self.press_each(line, QUICKLY)?;
+            if self.attempt(&wait)?.status == 0 {
+                return self.press_each("\n", QUICKLY);
+            }
+            self.press(&["ctrl".to_owned(), "u".to_owned()])?;
+        }
+        bail!("{line:?} does not come to the screen")
+    }
+
+    /// Types a line that the screen does not show.
+    pub fn type_unseen(&mut self, line: &str) -> Result<()> {
+        self.press_each(&format!("{line}\n"), SLOWLY)
+    }
+
+    fn press_each(&mut self, characters: &str, pause: Duration) -> Result<()> {
+        for character in characters.chars() {
             let keys = keys(character).with_context(|| format!("no key for {character:?}"))?;
             self.press(&keys)?;
-            // The keyboard's buffer holds 16 bytes, and nobody types faster than this.
-            std::thread::sleep(Duration::from_millis(50));
+            std::thread::sleep(pause);
         }
         Ok(())
     }
@@ -30,8 +51,7 @@ impl Vm {
     /// much to do may miss that.
     pub fn switch_console(&mut self, number: u8) -> Result<()> {
         let reached = format!("grep -qx tty{number} /sys/class/tty/tty0/active");
-        let wait =
-            format!("(for i in $(seq 50); do ! {reached} || exit 0; sleep 0.1; done; exit 1)");
+        let wait = within_seconds(5, &reached);
         for _ in 0..PRESSES {
             self.press(&["alt".to_owned(), format!("f{number}")])?;
             if self.attempt(&wait)?.status == 0 {
@@ -62,6 +82,12 @@ impl Vm {
         ensure!(status == 0, "no {text:?} on the screen:\n{output}");
         Ok(output)
     }
+}
+
+/// Shell words that wait until a condition holds, and fail if it does not.
+fn within_seconds(seconds: u32, condition: &str) -> String {
+    let tries = seconds * 10;
+    format!("(for i in $(seq {tries}); do ! {condition} || exit 0; sleep 0.1; done; exit 1)")
 }
 
 /// The emulator's names (QKeyCode) of the keys that make a character.
