@@ -8,6 +8,7 @@ use crate::wendy;
 
 /// wendyctl's exit statuses.
 const NOT_ALLOWED: i32 = 3;
+const NOT_AGREED: i32 = 5;
 const BUSY: i32 = 8;
 
 #[test]
@@ -53,7 +54,7 @@ fn a_pipe_cannot_consent() -> Result<()> {
     let (mut vm, stick) = with_stick()?;
     vm.run(&format!("mkfs.ext4 -q {} && udevadm settle", stick.node()))?;
     let refused = vm.attempt("echo yes | setsid wendyctl prepare sda --name mine")?;
-    ensure!(refused.status != 0, "it ended with {refused:?}");
+    ensure!(refused.status == NOT_AGREED, "it ended with {refused:?}");
     vm.run(&format!("blkid -p -s TYPE {} | grep ext4", stick.node()))
         .map(drop)
 }

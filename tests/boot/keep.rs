@@ -4,7 +4,8 @@ use anyhow::{Result, ensure};
 use wendy_tests::vm::{LiveImage, Plug, Stick, Suite, Vm};
 
 use crate::person::{
-    GIB, MIB, compare_inventory, find_work, number, prepare, take_inventory, text, wendyctl, work,
+    GIB, MIB, compare_inventory, find_session, find_work, number, prepare, take_inventory, text,
+    wendyctl, work,
 };
 use crate::wendy::{self, Moment};
 
@@ -81,6 +82,7 @@ fn journal_bytes(vm: &mut Vm) -> Result<u64> {
 fn lose_the_stick_while_saving(vm: &mut Vm, stick: &Stick) -> Result<()> {
     vm.pull(stick)?;
     vm.plug(stick, Plug::Slow(4 * MIB))?;
+    find_session(vm)?;
     vm.run("head -c 100M /dev/urandom > /home/user/more; rm /home/user/report/data")?;
     wendy::start_and_reach(vm, "save 'Biofuel report'", Moment::Bytes(8 * MIB))?;
     vm.pull(stick)?;

@@ -75,6 +75,7 @@ pub fn prepare(vm: &mut Vm, node: &str, options: &str) -> Result<Value> {
 
 /// The command line that consents to the plan for this device.
 pub fn prepare_command(vm: &mut Vm, node: &str, options: &str) -> Result<String> {
+    wendy::catch_up(vm)?;
     let node = vm.run(&format!("readlink -f {node}"))?;
     let request = format!("prepare {} --name 'My stick' {options}", node.trim());
     let plan = wendyctl(vm, &format!("{request} --dry-run"))?;
