@@ -12,7 +12,7 @@ use super::machine::{Begin, Vm};
 use super::stick::{Plug, Stick, copy_sparsely};
 
 /// How long the emulator may take to write a memory image or to read one back.
-const PATIENCE: Duration = Duration::from_secs(120);
+const PATIENCE: Duration = Duration::from_secs(600);
 
 /// The files of a sleeping machine.
 const MEMORY: &str = "memory";
