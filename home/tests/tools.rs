@@ -189,8 +189,11 @@ fn a_home_of_a_newer_format_is_left_alone() {
     let mut bytes = fs::read(&path).unwrap();
     bytes[8] = 9;
     fs::write(&path, bytes).unwrap();
+    let unfinished = dir.path().join(".wendy/home.img.new");
+    fs::write(&unfinished, "").unwrap();
     let output = wendy_home(&["fsck", "--repair", text(dir.path())]);
     assert!(!output.status.success());
+    assert!(unfinished.exists());
     assert!(String::from_utf8_lossy(&output.stderr).contains("newer wendy-home"));
     assert!(!dir.path().join(".wendy/super.0.damaged0").exists());
 }

@@ -13,7 +13,7 @@ use crate::mode::{Mode, Standing};
 use crate::names::{self, PRIVATE_DIR};
 use crate::readme::{self, Readme};
 use crate::record::{Kind, Print};
-use crate::store::Store;
+use crate::store::{self, OpenError, Store};
 use crate::table::Table;
 use crate::table::lowers::TMP_DIR;
 use wendy_sys::step;
@@ -31,8 +31,10 @@ const ZONE_MAX: i64 = 26 * 3600;
 /// # Errors
 /// Those of the medium; the next use tries again, and the home that is in force stays so.
 pub fn resume(medium: &DirectoryMedium, options: Options) -> Result<Option<Mode>> {
+    let interrupted = conversion(medium)?;
+    require_known_format(medium)?;
     making::clear(medium)?;
-    if let Some(Conversion { to, switched }) = conversion(medium)? {
+    if let Some(Conversion { to, switched }) = interrupted {
         tracing::info!(?to, switched, "a conversion was interrupted");
         if switched {
             // It may have been read from the memory of the kernel, and have failed to reach the medium.
@@ -48,6 +50,14 @@ pub fn resume(medium: &DirectoryMedium, options: Options) -> Result<Option<Mode>
         journal::end(medium)?;
     }
     Ok(Standing::of(medium)?.mode)
+}
+
+/// Of a home of a newer version nothing is changed.
+fn require_known_format(medium: &DirectoryMedium) -> Result<()> {
+    match store::last_use(medium) {
+        Err(newer @ OpenError::Newer(_)) => Err(newer.into()),
+        _ => Ok(()),
+    }
 }
 
 /// Removes the image that was being named, and no other.
@@ -82,7 +92,7 @@ fn clear_files(medium: &DirectoryMedium) -> Result<()> {
     match Store::open(medium, &new_root()) {
         Ok(opened) => remove_lowers(medium, &opened.table)?,
         // That came to its end already.
-        Err(crate::store::OpenError::Missing) => {}
+        Err(OpenError::Missing) => {}
         Err(error) => tracing::error!(%error, "the old files stay beside the image"),
     }
     step("convert.cleared")?;
