@@ -37,16 +37,11 @@ impl Image {
     /// # Errors
     /// [`ImageError::Damaged`] if it is not in order then.
     pub fn check(&self, how: Thoroughness) -> Result<Found> {
-        let superblock = self.superblock()?;
-        let full = how == Thoroughness::Full || !superblock.clean;
+        let clean = self.superblock()?.clean;
         if self.read_only {
-            // What waits in the journal is no damage; without it nothing can be said.
-            return if superblock.clean {
-                self.look()
-            } else {
-                Ok(Found::Wrong)
-            };
+            return self.check_to_read(how, clean);
         }
+        let full = how == Thoroughness::Full || !clean;
         not_shown(self)?;
         let run = e2fsck(self, "-p")
             .args(full.then_some("-f"))
@@ -55,6 +50,18 @@ impl Image {
             Ok(output) if output.code == CORRECTED => Ok(Found::Repaired),
             Ok(_) => Ok(Found::Sound),
             Err(error) => Err(damage(error)),
+        }
+    }
+
+    /// What waits in the journal is no damage, but without it nothing can be said: that is believed of
+    /// one's own image alone.
+    fn check_to_read(&self, how: Thoroughness, clean: bool) -> Result<Found> {
+        let wrong = |why: &str| Err(ImageError::Damaged(why.into()));
+        match (clean, how) {
+            (false, Thoroughness::AsNeeded) => Ok(Found::Wrong),
+            (false, Thoroughness::Full) => wrong("or was not unmounted in order"),
+            (true, _) if self.look()? == Found::Sound => Ok(Found::Sound),
+            (true, _) => wrong("e2fsck would have to repair it"),
         }
     }
 

@@ -1,6 +1,6 @@
 //! An image as a mounted filesystem.
 
-use super::check::{Found, Thoroughness};
+use super::check::Thoroughness;
 use super::making::tidy;
 use super::{Image, ImageError, Result};
 use rustix::fs::{Mode, OFlags, fstat};
@@ -97,9 +97,7 @@ impl Image {
             let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
             return Ok(rustix::fs::open(place, flags, Mode::empty())?);
         }
-        if self.check(Thoroughness::Full)? == Found::Wrong {
-            return Err(ImageError::Damaged("or was not unmounted in order".into()));
-        }
+        self.check(Thoroughness::Full)?;
         Ok(MountedImage::of(self)?.root().try_clone_to_owned()?)
     }
 

@@ -96,3 +96,25 @@ fn an_empty_write_protected_stick_says_so() {
         "{said}"
     );
 }
+
+#[test]
+fn of_an_image_from_elsewhere_that_cannot_be_repaired_the_kernel_sees_nothing() {
+    let Some(computer) = Computer::new(true) else {
+        return;
+    };
+    for (label, damage) in [
+        ("DAMAGED", "freei <2>"),
+        ("UNENDED", "set_super_value state 0"),
+    ] {
+        let stick = Stick::new(&computer, label, |stick| {
+            image(stick);
+            let file = stick.join("pershome/home.img");
+            run(command("debugfs").args(["-w", "-R", damage]).arg(file));
+        });
+        let _protected = Protected::new(&stick);
+        let session = computer.log_in(ANN);
+        assert!(!computer.has_home(), "{label}");
+        let said = session.log_out();
+        assert!(said.contains("damaged"), "{label}: {said}");
+    }
+}
