@@ -42,8 +42,8 @@ in files called *.damagedN. Remove them when you miss nothing.";
 
 /// Check a home, and bring it in order with --repair.
 ///
-/// Given the unmounted stick itself, its filesystem is looked at first, or repaired, by fsck.fat or
-/// fsck.exfat, however it was taken out; ext is brought in order by e2fsck with --repair.
+/// Given the unmounted stick itself, its filesystem is looked at first, or repaired, by fsck.fat,
+/// fsck.exfat or e2fsck, however it was taken out.
 #[derive(Debug, Args)]
 #[command(after_long_help = MANUAL)]
 pub struct Fsck {
@@ -187,14 +187,11 @@ impl Fsck {
         rustix::fs::open(node, flags, rustix::fs::Mode::empty())
             .with_context(|| format!("{} is in use: unmount it before", node.display()))?;
         let _shown = Waiting::new("checking the filesystem of the stick", None);
-        // What says that it was taken out in order may be damaged all the same. Of ext its journal
-        // tells, which brings it in order.
-        let is_ext = filesystem == Filesystem::Ext;
-        let dirty = !is_ext && check::is_dirty(filesystem, node)?;
+        // What says that it was taken out in order may be damaged all the same.
+        let dirty = filesystem != Filesystem::Ext && check::is_dirty(filesystem, node)?;
         let found = match (self.repair, dirty) {
             (true, _) => check::repair(filesystem, node)?,
             (false, true) => return Ok(FilesystemState::Dirty),
-            (false, false) if is_ext => Checked::Sound,
             (false, false) => check::look(filesystem, node)?,
         };
         Ok(match found {

@@ -1,5 +1,6 @@
 //! `wendy-home status`.
 
+use super::progress::Waiting;
 use super::{Identity, preview, say};
 use clap::Args;
 use serde::Serialize;
@@ -85,6 +86,7 @@ impl Status {
 }
 
 fn of_files(medium: DirectoryMedium, in_use: bool, options: Options) -> anyhow::Result<OfFiles> {
+    let _shown = Waiting::new("looking at the home", Some(medium.seen()));
     let before = super::superblock(&medium)?;
     let (home, since_last_use) = preview(medium, options)?;
     let (mut files, mut directories, mut others, mut bytes) = (0, 0, 0, 0);

@@ -1,5 +1,6 @@
 //! `wendy-home sync`.
 
+use super::progress::Waiting;
 use super::say;
 use anyhow::Context as _;
 use clap::Args;
@@ -28,12 +29,14 @@ struct Report {
 
 impl Sync {
     pub fn run(&self) -> anyhow::Result<ExitCode> {
+        let shown = Waiting::new("writing to the stick", None);
         let synced = match &self.directory {
             None => sync::all()?,
             Some(path) => {
                 sync::one(path).with_context(|| format!("cannot sync {}", path.display()))?
             }
         };
+        drop(shown);
         if self.json {
             let synced = synced.iter().map(|place| place.display().to_string());
             say::object(&Report {
