@@ -91,6 +91,9 @@ impl<M: Medium> Home<M> {
         options: Options,
     ) -> std::result::Result<(Self, bool), OpenError> {
         let opened = Store::open(&*medium, &new_root())?;
+        if opened.fell_back {
+            tracing::warn!("the newest metadata is damaged: those before serve, and all changes since");
+        }
         let groups = Groups::of(&opened.table, options.groups);
         let mut state = State {
             medium: Arc::clone(&medium),
