@@ -1,4 +1,4 @@
-//! Mounting a home and keeping it: regular commits, settling when idle, the orderly end.
+//! Mounting a home and keeping it until the orderly end.
 
 use crate::fs::HomeFs;
 use crate::home::Home;
@@ -10,14 +10,15 @@ use rustix::mount::{UnmountFlags, unmount};
 use std::io;
 use std::path::Path;
 use std::sync::Arc;
-use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
-use std::thread::{self, JoinHandle};
+use std::thread;
 use std::time::Duration;
+
+mod keeper;
+
+use keeper::Keeper;
 
 /// What the mount table gives as the source of a home.
 pub const SOURCE: &str = "wendy-home";
-/// Unsettled objects that are settled without waiting for idleness.
-const UNSETTLED_MAX: usize = 4096;
 
 /// How a home is mounted.
 #[derive(Clone, Copy, Debug)]
@@ -81,14 +82,10 @@ pub fn serve<M: Medium>(
                 unmount_or_flush(&served, &mut unmounter, &mounted, options.when_busy);
             }
         })?;
-    let keeper = Regular::start("keeper", &home, move |home, end| keep(home, options, end))?;
-    let writer = Regular::start("writer", &home, move |home, end| {
-        write_back(home, options, end);
-    })?;
+    let keeper = Keeper::start(&home, options)?;
     ready(&home, session.notifier())?;
     let served = session.run();
     keeper.end();
-    writer.end();
     let closed = home.close().map_err(io::Error::from);
     served.and(closed)
 }
@@ -127,61 +124,6 @@ fn config(options: MountOptions) -> Config {
     config.acl = SessionACL::All;
     config.n_threads = Some(options.threads.max(1));
     config
-}
-
-/// Something that is done again and again while a home is served.
-struct Regular {
-    end: Sender<()>,
-    thread: JoinHandle<()>,
-}
-
-impl Regular {
-    /// Starts `work`, which ends when its channel does.
-    fn start<M: Medium>(
-        name: &str,
-        home: &Arc<Home<M>>,
-        work: impl FnOnce(&Home<M>, &Receiver<()>) + Send + 'static,
-    ) -> io::Result<Self> {
-        let (home, (end, ended)) = (Arc::clone(home), channel());
-        let thread = thread::Builder::new()
-            .name(name.into())
-            .spawn(move || work(&home, &ended))?;
-        Ok(Self { end, thread })
-    }
-
-    fn end(self) {
-        drop(self.end);
-        if self.thread.join().is_err() {
-            tracing::error!("what keeps the home has failed");
-        }
-    }
-}
-
-/// Commits regularly and settles when nothing happens.
-fn keep<M: Medium>(home: &Home<M>, options: MountOptions, end: &Receiver<()>) {
-    let (mut seen, mut idle) = (home.changes(), 0);
-    while end.recv_timeout(options.commit) == Err(RecvTimeoutError::Timeout) {
-        if options.read_only {
-            continue;
-        }
-        report(home.commit(), "commit");
-        let changes = home.changes();
-        idle = if changes == seen { idle + 1 } else { 0 };
-        seen = changes;
-        let many = home.with_table(|table| table.unsettled_count()) > UNSETTLED_MAX;
-        let now = many || options.settle_now || home.is_tight();
-        if (idle >= options.idle_commits || now) && !home.is_settled() {
-            report(home.settle(), "settle");
-            seen = home.changes();
-        }
-    }
-}
-
-/// Writes back what was made and written, as often as it is committed or as fast as the stick is.
-fn write_back<M: Medium>(home: &Home<M>, options: MountOptions, end: &Receiver<()>) {
-    while end.recv_timeout(options.commit) == Err(RecvTimeoutError::Timeout) {
-        report(home.write_back(), "write back");
-    }
 }
 
 fn report(result: crate::home::Result<()>, what: &str) {
