@@ -16,16 +16,21 @@ open, copy and edit them on any computer. Nothing is locked or packed.\r\n\
 This folder keeps what this stick cannot keep by itself: permissions, links,\r\n\
 exact times, and names that differ only in case. Please leave it where it is.\r\n\
 \r\n\
-- A strange sign in a file name stands for a character Windows does not allow.\r\n\
-- A long film may be in parts, film.mkv, film.mkv.~002 and so on. To join them:\r\n\
+- A strange sign in a file name stands for a character Windows does not allow,\r\n\
+  or for a letter where two names would be the same.\r\n\
+- A long film may be in parts, film.mkv, film.mkv.~002 and so on. To join them,\r\n\
+  on a disk that is not FAT32:\r\n\
       Windows:     copy /b film.mkv+film.mkv.~002 whole.mkv\r\n\
       Linux, Mac:  cat film.mkv film.mkv.~002 > whole.mkv\r\n\
 - Files in the folder \"tmp\" had just been written when the stick was pulled, or\r\n\
   their own folder is full: at some 16,000 long names on most sticks. They are\r\n\
   under their names when the home is used. The folder \"lost\" keeps those that\r\n\
   have none.\r\n\
+- After a pull the newest state of a file may still have another name, beside\r\n\
+  the old one, until the home is used or repaired.\r\n\
 - If this folder is deleted, all files beside it stay; those in \"tmp\" and \"lost\"\r\n\
-  are gone. Else only permissions, links and exact times are lost:\r\n\
+  are gone. Else only permissions, links, attributes, exact times, and zeros at\r\n\
+  the end of files that took no room are lost:\r\n\
   \"wendy-home create\" on the folder above makes it a home again.\r\n\
 - To check or repair: wendy-home fsck --repair FOLDER\r\n";
 
