@@ -81,10 +81,12 @@ enum Command {
 /// Whose home it is on this machine.
 #[derive(Debug, Args)]
 struct Identity {
-    /// User whose home it is [default: owner of the directory it is mounted on, or the caller]
+    /// User whose home it is [default: owner of the directory it is mounted on, or else the caller; for
+    /// create and convert by root, 1000]
     #[arg(long)]
     uid: Option<u32>,
-    /// Group of that user
+    /// Group of that user [default: group of that directory, or of the caller; for create and convert by
+    /// root, 1000]
     #[arg(long)]
     gid: Option<u32>,
 }
