@@ -42,7 +42,7 @@ bench-home: setup build
 	tests/bench-home
 
 # A portable home under test suites of others, and for long under its own: hours, not part of check.
-suites-home: setup build
+suites-home: setup $(addprefix $(CACHE)/tools/bin/,fsx pjdfstest) build
 	tests/suites-home $(SUITES)
 
 deb: setup build
