@@ -263,13 +263,13 @@ pub fn assert_same(home: &Home<Fake>, model: &Model) {
 }
 
 /// Everything visible, to compare before and after.
-pub fn dump(home: &Home<Fake>) -> Vec<String> {
+pub fn dump(home: &Home<Fake>) -> Result<Vec<String>> {
     let mut lines = Vec::new();
     let mut queue = vec![(String::new(), Ino::ROOT)];
     while let Some((path, dir)) = queue.pop() {
-        for Listing { name, ino, kind } in home.list(dir).unwrap() {
+        for Listing { name, ino, kind } in home.list(dir)? {
             let path = format!("{path}/{}", name.escape_ascii());
-            let a = home.attributes(ino).unwrap();
+            let a = home.attributes(ino)?;
             lines.push(format!(
                 "{path} {ino:?} {kind:?} {:o} {} {:?}",
                 a.mode, a.size, a.times
@@ -280,5 +280,5 @@ pub fn dump(home: &Home<Fake>) -> Vec<String> {
         }
     }
     lines.sort();
-    lines
+    Ok(lines)
 }

@@ -2,10 +2,14 @@
 
 use super::model::{Model, Path, assert_like, assert_same, dump, walk};
 use super::*;
+use crate::store::OpenError;
 use op::{Op, any_op};
 use proptest::prelude::*;
 
 mod op;
+
+/// Links and times by path.
+type Seen = HashMap<Path, (u32, Times)>;
 
 /// The home and the model in step, and what the home has promised to keep.
 struct Pair {
@@ -17,8 +21,8 @@ struct Pair {
     touched: Vec<Path>,
     /// Content known to be durable, by object.
     durable: HashMap<usize, Vec<u8>>,
-    /// Links and times as they were then, by path.
-    seen: HashMap<Path, (u32, Times)>,
+    /// What was seen then.
+    seen: Seen,
 }
 
 impl Pair {
@@ -97,33 +101,39 @@ impl Pair {
         }
     }
 
-    /// Notes what the home has just promised.
+    /// Notes what the home has just promised, unless the power fails before that has been looked at.
     fn note_promise(&mut self, op: &Op) {
-        let all = matches!(op, Op::WriteBack | Op::Reopen { .. });
-        if !matches!(op, Op::Sync(_) | Op::SyncNames) && !all {
-            return;
-        }
+        let synced = match op {
+            Op::Sync(path) => self.model.get(path).ok(),
+            Op::SyncNames | Op::WriteBack => None,
+            _ => return,
+        };
+        let seen = match self.see() {
+            Err(Errno::IO) => return,
+            seen => seen.unwrap(),
+        };
+        let all = matches!(op, Op::WriteBack);
+        self.promise(seen, |id| all || synced == Some(id));
+    }
+
+    /// Notes that all is promised as it was seen, and the content of some objects.
+    fn promise(&mut self, seen: Seen, is_durable: impl Fn(usize) -> bool) {
         self.promised = self.model.clone();
         self.touched.clear();
-        self.seen = self.see();
-        let synced = if let Op::Sync(path) = op {
-            self.model.get(path).ok()
-        } else {
-            None
-        };
+        self.seen = seen;
         for (id, object) in self.model.objects.iter().enumerate() {
-            if all || synced == Some(id) {
+            if is_durable(id) {
                 self.durable.insert(id, object.content.clone());
             }
         }
     }
 
-    fn see(&self) -> HashMap<Path, (u32, Times)> {
-        let see = |path: &Path| {
-            let there = self.home.attributes(walk(&self.home, path).ok()?).ok()?;
-            Some((path.clone(), (there.links, there.times)))
+    fn see(&self) -> Result<Seen> {
+        let see = |path: &Path| -> Result<_> {
+            let there = self.home.attributes(walk(&self.home, path)?)?;
+            Ok((path.clone(), (there.links, there.times)))
         };
-        self.model.names.keys().filter_map(see).collect()
+        self.model.names.keys().map(see).collect()
     }
 
     fn at(
@@ -175,16 +185,17 @@ impl Pair {
 
     /// Lazily, only what is used later is looked at.
     fn reopen(&mut self, lazily: bool) -> Result<()> {
-        let before = dump(&self.home);
+        let (before, seen) = (dump(&self.home)?, self.see()?);
         self.home.close()?;
+        self.promise(seen, |_| true);
         self.fake = self.fake.replug();
         if lazily {
-            self.home = Home::open_lazily(self.fake.clone(), options()).unwrap();
+            self.home = opened(Home::open_lazily(self.fake.clone(), options()))?;
             return Ok(());
         }
-        let (home, found) = Home::open(self.fake.clone(), options()).unwrap();
+        let (home, found) = opened(Home::open(self.fake.clone(), options()))?;
         assert_eq!(found, Reconciled::default());
-        assert_eq!(dump(&home), before);
+        assert_eq!(dump(&home)?, before);
         self.home = home;
         Ok(())
     }
@@ -236,6 +247,14 @@ impl Pair {
     }
 }
 
+/// To fail because the power does is to fail as any operation does.
+fn opened<T>(opened: std::result::Result<T, OpenError>) -> Result<T> {
+    opened.map_err(|error| match error {
+        OpenError::Io(error) => errno(error),
+        other => panic!("{other}"),
+    })
+}
+
 proptest! {
     #[test]
     fn behaves_as_posix_says(ops in prop::collection::vec(any_op(), 1..120)) {
@@ -254,16 +273,12 @@ proptest! {
     fn keeps_its_promises_when_the_power_fails(
         ops in prop::collection::vec(any_op(), 1..120),
         life in 0u64..400,
+        next_life in 0u64..40,
         seed in any::<u32>(),
     ) {
         let mut pair = Pair::new();
-        pair.note_promise(&Op::Reopen { lazily: false });
         pair.fake.fail_after(life);
         for op in &ops {
-            // Reopening a dead medium is another test.
-            if matches!(op, Op::Reopen { .. }) {
-                continue;
-            }
             match (pair.run(op), op.predict(&mut pair.model)) {
                 (Err(Errno::IO), _) => break,
                 (Ok(()), Ok(())) => pair.note_promise(op),
@@ -271,18 +286,23 @@ proptest! {
             }
         }
         let mut random = seed | 1;
-        let fake = pair.fake.crash(&mut || {
+        let mut choose = || {
             random ^= random << 13;
             random ^= random >> 17;
             random ^= random << 5;
             random >> 3
-        });
+        };
+        let fake = pair.fake.crash(&mut choose);
+        // It fails again while the home is brought in order, or soon after.
+        fake.fail_after(next_life);
+        drop(Home::open(fake.clone(), options()));
+        let fake = fake.crash(&mut choose);
         let (home, _) = Home::open(fake.clone(), options()).unwrap();
         pair.check_promises(&home);
-        let before = dump(&home);
+        let before = dump(&home).unwrap();
         let (_, home, found) = reopen(&fake, &home);
         prop_assert_eq!(found, Reconciled::default());
-        prop_assert_eq!(dump(&home), before);
+        prop_assert_eq!(dump(&home).unwrap(), before);
         pair.check_promises(&home);
     }
 }
