@@ -4,6 +4,7 @@ use super::super::{Facts, MediumFile};
 use super::disk::{Disk, Id, errno};
 use super::object::Object;
 use super::others::Others;
+use rustix::io::Errno;
 use std::io;
 use std::os::fd::BorrowedFd;
 use std::sync::{Arc, Mutex};
@@ -14,6 +15,8 @@ pub struct FakeFile {
     pub(super) disk: Arc<Mutex<Disk>>,
     pub(super) id: Id,
     pub(super) boot: u64,
+    /// Longest it may be.
+    pub(super) limit: u64,
     pub(super) others: Others,
 }
 
@@ -32,11 +35,15 @@ impl FakeFile {
             let before = object.live.clone();
             action(object);
             object.modified = clock;
-            if disk.used() > disk.capacity {
-                disk.objects.entry(id).or_default().live = before;
-                return Err(errno(rustix::io::Errno::NOSPC));
-            }
-            Ok(())
+            let refused = if object.live.len() as u64 > self.limit {
+                Errno::FBIG
+            } else if disk.used() > disk.capacity {
+                Errno::NOSPC
+            } else {
+                return Ok(());
+            };
+            disk.objects.entry(id).or_default().live = before;
+            Err(errno(refused))
         })
     }
 }
