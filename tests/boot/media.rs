@@ -302,9 +302,9 @@ fn mount_bare(format: Format, stick: &Stick) -> String {
     )
 }
 
-/// Shell words that end the use of both.
+/// Shell words that end the use of both and look whether the home is in order then.
 const UNMOUNT: &str = "umount /run/home && while pgrep -x wendy-home; do sleep 0.1; done && \
-    umount /run/stick";
+    wendy-home fsck /run/stick/pershome && umount /run/stick";
 
 /// What runs inside: tests that others wrote, and the work that is going to be interrupted.
 fn tools() -> Result<Vec<PathBuf>> {

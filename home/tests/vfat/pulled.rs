@@ -47,7 +47,9 @@ fn pull_once(uml: &Uml, trial: u64) -> u64 {
     running.pull();
     uml.fsck();
     let said = uml.run(&format!(
-        "{mount}{work} check {tree} {ledger_path}\nfind /mnt/home > /dev/null\n{END}"
+        "{mount}{work} check {tree} {ledger_path}\nfind /mnt/home > /dev/null\n\
+         {END}{program} fsck /mnt/stick/pershome\n",
+        program = program().display(),
     ));
     assert!(
         !uml.fsck(),
