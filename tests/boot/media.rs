@@ -309,7 +309,7 @@ const UNMOUNT: &str = "umount /run/home && while pgrep -x wendy-home; do sleep 0
 /// What runs inside: tests that others wrote, and the work that is going to be interrupted.
 fn tools() -> Result<Vec<PathBuf>> {
     let home = Path::new(env!("CARGO_MANIFEST_DIR")).join("../home");
-    let strangers = ["used", "changed", "found", "left"];
+    let strangers = ["used", "changed", "found", "named", "left"];
     let strangers = strangers.map(|name| home.join(format!("tests/strangers/{name}")));
     let mut tools = vec![
         installed("pjdfstest")?,
