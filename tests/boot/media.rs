@@ -77,16 +77,20 @@ fn what_is_fsynced_on_exfat_and_fat_survives_a_pull() -> Result<()> {
 fn what_strangers_change_on_exfat_is_taken_over() -> Result<()> {
     let mut vm = machine()?;
     let stick = plugged(&mut vm, EXFAT, 128 * MIB)?;
-    for (at_home, on_stick) in [("used", "changed"), ("found", "left")] {
+    let at_home = |vm: &mut Vm, script: &str| -> Result<()> {
         vm.run(&mount(EXFAT, &stick, ""))?;
-        vm.run(&format!("(cd /run/home && /run/tools/{at_home})"))?;
-        vm.run(UNMOUNT)?;
+        vm.run(&format!("(cd /run/home && /run/tools/{script})"))?;
+        vm.run(UNMOUNT).map(drop)
+    };
+    for (script, on_stick) in [("used", "changed"), ("found", "left")] {
+        at_home(&mut vm, script)?;
         vm.run(&mount_bare(EXFAT, &stick))?;
         vm.run(&format!(
             "(cd /run/stick/pershome && /run/tools/{on_stick})"
         ))?;
         vm.run("umount /run/stick")?;
     }
+    at_home(&mut vm, "remade")?;
     vm.run(&format!("fsck.exfat -n {}", stick.node())).map(drop)
 }
 
@@ -284,7 +288,7 @@ fn mount(format: Format, stick: &Stick, options: &str) -> String {
     format!(
         "set -e\n{}\n\
          rm -f /run/stick/FSCK*.REC; sync\n\
-         [ -d /run/stick/pershome ] || wendy-home create /run/stick/pershome\n\
+         [ -d /run/stick/pershome/.wendy ] || wendy-home create /run/stick/pershome\n\
          rm -f /run/ready\n\
          wendy-home mount {options} /run/stick/pershome /run/home > /run/ready 2>&1 &\n\
          until grep -qx ready /run/ready; do kill -0 $!; sleep 0.1; done",
@@ -309,7 +313,7 @@ const UNMOUNT: &str = "umount /run/home && while pgrep -x wendy-home; do sleep 0
 /// What runs inside: tests that others wrote, and the work that is going to be interrupted.
 fn tools() -> Result<Vec<PathBuf>> {
     let home = Path::new(env!("CARGO_MANIFEST_DIR")).join("../home");
-    let strangers = ["used", "changed", "found", "named", "left"];
+    let strangers = ["used", "changed", "found", "named", "left", "remade"];
     let strangers = strangers.map(|name| home.join(format!("tests/strangers/{name}")));
     let mut tools = vec![
         installed("pjdfstest")?,

@@ -57,6 +57,11 @@ fn what_strangers_change_on_vfat_is_taken_over() {
     uml.run(&on_stick("changed"));
     uml.run(&at_home("found"));
     uml.run(&on_stick("left"));
+    uml.run(&format!(
+        "{} create /mnt/stick/pershome\n{}",
+        program().display(),
+        at_home("remade")
+    ));
     assert!(!uml.fsck());
 }
 
