@@ -66,6 +66,22 @@ pub fn wait_until(what: &str, limit: Duration, mut holds: impl FnMut() -> bool) 
     }
 }
 
+/// Fails unless nothing of pjdfstest did, by its `log`, and all passed but the 14 that need what no home
+/// has.
+pub fn assert_posix(log: &str, more: &str) {
+    let summary = log.lines().find_map(|line| line.strip_prefix("Summary: "));
+    let summary = summary.unwrap_or("it did not come to an end");
+    let passed = summary.split(", ").nth(2).and_then(|passed| {
+        let number = passed.split(' ').next()?;
+        number.parse::<u32>().ok()
+    });
+    let failed: Vec<&str> = log.lines().filter(|line| line.contains("FAILED")).collect();
+    assert!(
+        summary.starts_with("0 failed") && passed >= Some(384),
+        "{summary}\n{failed:#?}\n{more}"
+    );
+}
+
 /// Whether fsck.fat, going by what it says, leaves as it is what it does not call wrong.
 pub fn leaves_something(said: &[u8]) -> bool {
     let said = String::from_utf8_lossy(said);
