@@ -161,6 +161,7 @@ fn who_stands_in_the_home_holds_no_login_up(vm: &mut Vm) -> Result<()> {
          || exit 0; sleep 0.5; done; exit 1)"
     ))
     .with_context(|| desk::journal(vm))?;
+    wait_for_words(vm, "name=sleep path=/home/ann", 1)?;
     desk::log_in_and_read(vm, "Programs still use your home of the last session")?;
     desk::does(vm, "[ -d /run/user/$(id -u) ]; [ -f here ]")?;
     vm.run("pkill -u root -x sleep")?;
