@@ -7,6 +7,9 @@ use wendy_tests::vm::{LiveImage, Plug, Stick, Suite, Vm};
 use crate::desk;
 use crate::person::MIB;
 use crate::wendy;
+use stick::{leave_dirty, make_exfat, mount, mount_exfat};
+
+mod stick;
 
 /// The person's number on each of the two computers.
 const HERE: u32 = 1100;
@@ -179,15 +182,6 @@ fn wait_until_put_away(vm: &mut Vm, uid: u32) -> Result<()> {
     Ok(())
 }
 
-/// Shell words that mount the stick as any computer does.
-fn mount(stick: &Stick, how: &str) -> String {
-    format!("mount -t vfat -o utf8,{how} {}-part1 /mnt", stick.node())
-}
-
-fn mount_exfat(stick: &Stick) -> String {
-    format!("mount -t exfat {}-part1 /mnt", stick.node())
-}
-
 fn any_computer_can_read_it(vm: &mut Vm, stick: &Stick) -> Result<()> {
     vm.run(&format!("fsck.vfat -n {}-part1", stick.node()))?;
     vm.run(&mount(stick, "ro"))?;
@@ -243,19 +237,6 @@ fn a_logout_waits_for_a_slow_stick(vm: &mut Vm) -> Result<()> {
     wait_until_put_away(vm, ELSEWHERE)
 }
 
-/// The stick as a new one with exFAT.
-fn make_exfat(vm: &mut Vm, stick: &Stick) -> Result<()> {
-    let node = stick.node();
-    vm.run(&format!(
-        "mkfs.exfat -q -L PHOTOS {node}-part1 && udevadm settle"
-    ))?;
-    vm.run(&format!(
-        "{}; mkdir /mnt/pershome; umount /mnt",
-        mount_exfat(stick)
-    ))
-    .map(drop)
-}
-
 /// The stick is pulled and does not come back.
 fn it_lets_go_of_a_stick_that_stays_away(vm: &mut Vm, stick: &Stick) -> Result<()> {
     log_in_with_home(vm)?;
@@ -308,15 +289,6 @@ fn one_that_only_says_it_is_the_same_is_refused(vm: &mut Vm, twin: &Stick) -> Re
     vm.plug(twin, Plug::Fast)?;
     wait_for_words(vm, "nothing on it tells that it is the same one", 1)?;
     vm.pull(twin)
-}
-
-/// Says in `VolumeFlags` of exFAT that it was not unmounted.
-fn leave_dirty(vm: &mut Vm, stick: &Stick) -> Result<()> {
-    vm.run(&format!(
-        "printf '\\002' | dd of={}-part1 bs=1 seek=106 conv=notrunc && udevadm settle",
-        stick.node()
-    ))
-    .map(drop)
 }
 
 /// Waits until the server of the home has said these words so many times since the machine started.
