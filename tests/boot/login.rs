@@ -7,7 +7,7 @@ use wendy_tests::vm::{LiveImage, Plug, Stick, Suite, Vm};
 use crate::desk;
 use crate::person::MIB;
 use crate::wendy;
-use stick::{leave_dirty, make_exfat, mount, mount_exfat};
+use stick::{is_out_of_reach, leave_dirty, make_exfat, mount, mount_exfat};
 
 mod stick;
 
@@ -82,6 +82,7 @@ fn a_home_goes_from_one_computer_to_another() -> Result<()> {
     ))?;
     programs_of_a_session_without_it_keep_it_away(&mut vm)?;
     log_in_with_home(&mut vm)?;
+    is_out_of_reach(&mut vm, HERE)?;
     desk::does(&mut vm, WORK)?;
     who_stands_in_the_home_holds_no_login_up(&mut vm)?;
     any_computer_can_read_it(&mut vm, &stick)?;

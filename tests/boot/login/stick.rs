@@ -1,7 +1,31 @@
 //! The stick on which a person carries their home.
 
-use anyhow::Result;
+use anyhow::{Result, ensure};
 use wendy_tests::vm::{Stick, Vm};
+
+/// What a login mounts a FAT with: nobody but root comes to the files, and nothing on it leads out.
+const OPTIONS: [&str; 8] = [
+    "nosuid",
+    "nodev",
+    "noexec",
+    "nosymfollow",
+    "fmask=0077",
+    "dmask=0077",
+    "utf8",
+    "errors=remount-ro",
+];
+
+/// The stick is mounted with these for the home of user number `uid`.
+pub fn is_out_of_reach(vm: &mut Vm, uid: u32) -> Result<()> {
+    let mounted = vm.run(&format!(
+        "grep ' /run/wendy-home/{uid}/stick vfat ' /proc/mounts"
+    ))?;
+    let shown: Vec<&str> = mounted.split([' ', ',']).collect();
+    for option in OPTIONS {
+        ensure!(shown.contains(&option), "no {option}: {mounted}");
+    }
+    Ok(())
+}
 
 /// Shell words that mount the stick as any computer does.
 pub fn mount(stick: &Stick, how: &str) -> String {
