@@ -1,6 +1,6 @@
-//! Homes kept as images.
+//! Homes kept as images, and what holds for both kinds.
 
-use crate::common::{command, succeed, wait_until};
+use crate::common::{Mounted, command, succeed, wait_until};
 use crate::computer::{ANN, Computer, UID, run};
 use crate::slow::{PLACE, Served};
 use crate::stick::Stick;
@@ -144,40 +144,58 @@ fn an_image_a_killed_server_left_mounted_is_never_mounted_twice() {
     session.log_out();
 }
 
+/// What root of another computer may put into a home, which is shown at `at`.
+fn forge(at: &Path) {
+    fs::copy("/usr/bin/id", at.join("id")).unwrap();
+    fs::set_permissions(at.join("id"), fs::Permissions::from_mode(0o6755)).unwrap();
+    fs::set_permissions(at, fs::Permissions::from_mode(0o755)).unwrap();
+    run(command("mknod").arg(at.join("null")).args(["c", "1", "3"]));
+    run(command("chmod").arg("666").arg(at.join("null")));
+}
+
+fn hostile_files(at: &Path, stick: &Path) {
+    let home = stick.join("pershome");
+    succeed(&["create", home.to_str().unwrap()]);
+    let mounted = Mounted::new(&home, at, &["--uid", "4711", "--gid", "4712"]);
+    forge(at);
+    mounted.end();
+}
+
+fn hostile_image(at: &Path, stick: &Path) {
+    image(stick);
+    let file = stick.join("pershome/home.img");
+    run(command("mount").arg(file).arg(at));
+    forge(at);
+    run(command("umount").arg(at));
+}
+
 #[test]
-fn a_hostile_image_gains_nothing() {
+fn a_hostile_home_gains_nothing() {
     let Some(computer) = Computer::new(true) else {
         return;
     };
-    let stick = Stick::new(&computer, "STICK", |stick| {
-        image(stick);
-        // As root of another computer makes it.
-        let (bare, file) = (computer.file("image"), stick.join("pershome/home.img"));
-        fs::create_dir(&bare).unwrap();
-        run(command("mount").arg(&file).arg(&bare));
-        fs::copy("/usr/bin/id", bare.join("id")).unwrap();
-        fs::set_permissions(bare.join("id"), fs::Permissions::from_mode(0o6755)).unwrap();
-        fs::set_permissions(&bare, fs::Permissions::from_mode(0o755)).unwrap();
-        run(command("mknod")
-            .arg(bare.join("null"))
-            .args(["c", "1", "3"]));
-        run(command("chmod").arg("666").arg(bare.join("null")));
-        run(command("umount").arg(&bare));
-    });
-    let session = computer.log_in(ANN);
-    assert!(computer.has_home(), "{}", session.said());
-    let null = computer.home().join("null");
-    assert!(fs::metadata(&null).unwrap().file_type().is_char_device());
-    assert!(
-        fs::write(&null, "").is_err(),
-        "a device of the stick's works"
-    );
-    let id = ["--reuid", "1", "--regid", "1", "--clear-groups"];
-    let who = run(command("setpriv").args(id).arg(computer.home().join("id")));
-    let who = String::from_utf8(who.stdout).unwrap();
-    assert!(!who.contains("root"), "{who}");
-    session.log_out();
-    drop(stick);
+    let elsewhere = computer.file("elsewhere");
+    fs::create_dir(&elsewhere).unwrap();
+    for (name, fill) in [
+        ("FILES", hostile_files as fn(&Path, &Path)),
+        ("IMAGE", hostile_image),
+    ] {
+        let stick = Stick::new(&computer, name, |stick| fill(&elsewhere, stick));
+        let session = computer.log_in(ANN);
+        assert!(computer.has_home(), "{}", session.said());
+        let (id, null) = (computer.home().join("id"), computer.home().join("null"));
+        let forged = fs::metadata(&id).unwrap();
+        assert_eq!((forged.uid(), forged.mode() & 0o6000), (0, 0o6000));
+        assert!(fs::metadata(&null).unwrap().file_type().is_char_device());
+        let written = fs::write(&null, "");
+        assert!(written.is_err(), "{name}: a device of the stick's works");
+        let who = ["--reuid", "1", "--regid", "1", "--clear-groups"];
+        let who = run(command("setpriv").args(who).arg(id));
+        let who = String::from_utf8(who.stdout).unwrap();
+        assert!(!who.contains("root"), "{name}: {who}");
+        session.log_out();
+        drop(stick);
+    }
 }
 
 #[test]
