@@ -92,7 +92,7 @@ impl<M: Medium> Home<M> {
     ) -> std::result::Result<(Self, bool), OpenError> {
         let opened = Store::open(&*medium, &new_root())?;
         if opened.fell_back {
-            tracing::warn!("the newest metadata is damaged: those before serve, and all changes since");
+            tracing::warn!("the newest metadata is damaged: the copy before it serves");
         }
         let groups = Groups::of(&opened.table, options.groups);
         let mut state = State {
