@@ -18,7 +18,7 @@ fn a_partition_that_runs_full_keeps_the_last_save() -> Result<()> {
     let image = LiveImage::of(Suite::Trixie)?;
     let stick = Stick::blank("STICK", GIB)?;
     let mut vm = wendy::installed(&image)?;
-    vm.plug(&stick, Plug::Slow(4 * MIB))?;
+    vm.plug(&stick, Plug::Slow(8 * MIB))?;
     divide(&mut vm, &stick)?;
     prepare(
         &mut vm,
