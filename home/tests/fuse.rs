@@ -340,5 +340,6 @@ fn run_pjdfstest(home: &Path) -> bool {
         .unwrap();
     let said = String::from_utf8_lossy(&output.stdout);
     assert_posix(&said, &String::from_utf8_lossy(&output.stderr));
+    assert!(output.status.success(), "{:?}", output.status);
     true
 }

@@ -162,7 +162,7 @@ async fn flood_from_many(system: &System) {
         started.elapsed()
     };
     let (answers, waited) = tokio::join!(floods.collect::<Vec<_>>(), served);
-    assert!(waited < PATIENCE, "{waited:?}");
+    assert!(waited < Duration::from_secs(5), "{waited:?}");
     assert!(answers.iter().any(|(done, _)| *done > 0));
     drop(flooders);
     flood(&other, 1).await;
